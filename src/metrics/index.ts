@@ -1,0 +1,2 @@
+// Filled by the part that owns this folder.
+export {};
