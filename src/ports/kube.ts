@@ -1,0 +1,35 @@
+// Kubernetes facts. The file driver reads one JSON file and re-reads it when it changes; an API-server driver can follow.
+
+import type { EniConfig, NodeState } from "../ipam/types.ts";
+
+export interface Kube {
+  /** The node as it is now: capacity, taint, ENIConfig resolution. Rejects when the facts cannot be read. */
+  node(): Promise<KubeNode>;
+  /** Calls back with each later change. Returns a stop function. */
+  watchNode(onChange: (node: KubeNode) => void): () => void;
+  /** The pod's limits and annotations that ADD needs; undefined when there is no such pod. */
+  pod(namespace: string, name: string): Promise<KubePod | undefined>;
+  /** Puts a feature on this node's CNINode object. */
+  announceFeature(feature: { readonly name: string; readonly value: string }): Promise<void>;
+  /** Emits a Kubernetes event on the agent's own pod. */
+  emitEvent(event: {
+    readonly type: "Warning";
+    readonly reason: string;
+    readonly action: string;
+    readonly message: string;
+  }): Promise<void>;
+}
+
+export interface KubeNode extends NodeState {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly eniConfigs: readonly EniConfig[];
+}
+
+export interface KubePod {
+  readonly uid: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Resource names in the limits of container 0. */
+  readonly firstContainerLimits: readonly string[];
+}
