@@ -1,6 +1,506 @@
-// The log messages of the engine: the texts of the reference where it has one (ipamd.md 9.6), so that tools read both.
+// The log messages of engine and agent: the texts of the reference where it has one (ipamd.md 9.6), so that tools read both.
 // An effect carries the id and the arguments; the body formats, and only when the line is written.
+//
+// Placeholders, filled in the order of the arguments:
+//   {n} number            {s} text              {b} true or false
+//   {d} milliseconds, printed as Go prints a duration (2m0s)
+//   {time} wall milliseconds, printed as Go prints a UTC time
+//   {ip} address integer  {prefix} integer, printed with /28   {cidr32} integer, printed with /32
+//   {sandbox} attachment: network/container/interface          {metadata} attachment: its pod
+//   {ips} {prefixes} {cidr32s} {list} arrays of the same, printed as Go prints a slice: [a b]
 
-export const MESSAGES = {} as const;
-export type MessageId = string;
-export type MessageArgument = string | number;
+import { formatIpv4 } from "../base/ipv4.ts";
+import type { LogLevel } from "./settings.ts";
+
+export interface MessageDefinition<Text extends string = string> {
+  readonly level: LogLevel;
+  /** The `caller` field of the JSON line. */
+  readonly caller: string;
+  readonly text: Text;
+}
+
+const ENGINE = "ipam/engine.ts";
+const POOL = "ipam/pool.ts";
+const OPERATIONS = "ipam/operations.ts";
+const POLICY = "ipam/policies.ts";
+const SETTINGS = "ipam/settings.ts";
+const CHECKPOINT = "ipam/checkpoint.ts";
+const AGENT = "agent/agent.ts";
+const RPC = "agent/rpc.ts";
+
+function debug<const T extends string>(caller: string, text: T): MessageDefinition<T> {
+  return { level: "debug", caller, text };
+}
+function info<const T extends string>(caller: string, text: T): MessageDefinition<T> {
+  return { level: "info", caller, text };
+}
+function warn<const T extends string>(caller: string, text: T): MessageDefinition<T> {
+  return { level: "warn", caller, text };
+}
+function error<const T extends string>(caller: string, text: T): MessageDefinition<T> {
+  return { level: "error", caller, text };
+}
+
+export const MESSAGES = {
+  // Start (ipamd.md 1.2, 1.3, 6.1, 9.6)
+  starting: info(AGENT, "Starting L-IPAMD {s}  ..."),
+  nodeInitStart: debug(ENGINE, "Start node init"),
+  nodeInitDone: debug(ENGINE, "node init completed successfully"),
+  initializationFailure: error(AGENT, "Initialization failure: {s}"),
+  prefixDelegationEnabled: info(ENGINE, "Prefix Delegation enabled {b}"),
+  prefixDelegationUnsupported: warn(
+    ENGINE,
+    "Prefix delegation is not supported on non-nitro instance {s} hence falling back to default (secondary IP) mode",
+  ),
+  instanceLimitsUnknown: error(AGENT, "Failed to get ENI limits from file:vpc_ip_limits or EC2 for {s}"),
+  maxAddressesPerEni: debug(ENGINE, "Max ip per ENI {n} and max prefixes per ENI {n}"),
+  usingWarmIpTarget: debug(SETTINGS, "Using WARM_IP_TARGET {n}"),
+  usingMinimumIpTarget: debug(SETTINGS, "Using MINIMUM_IP_TARGET {n}"),
+  usingWarmPrefixTarget: debug(SETTINGS, "Using WARM_PREFIX_TARGET {n}"),
+  usingWarmEniTarget: debug(SETTINGS, "Using WARM_ENI_TARGET {n}"),
+  usingMaxEni: debug(SETTINGS, "Using MAX_ENI {n}"),
+  customNetworkingEnabled: info(SETTINGS, "Custom networking enabled {b}"),
+  subnetDiscoveryEnabled: info(SETTINGS, "Subnet discovery enabled {b}"),
+  configurationInvalid: error(SETTINGS, "ipamd: failed to validate configuration"),
+  settingWarning: warn(SETTINGS, "{s}"),
+  settingError: error(SETTINGS, "{s}"),
+  maxPodsDefaulted: warn(AGENT, "Using default maxPods as {n} because reading from file failed: {s}"),
+  describeAllEnisSuccess: debug(ENGINE, "DescribeAllENIs success: ENIs: {n}, tagged: {n}"),
+  describeAllEnisFailed: error(ENGINE, "DescribeAllENIs: failed to read the attached ENIs: {s}"),
+  eniWithoutAddress: error(ENGINE, "DescribeAllENIs: No IPv4 and IPv6 addresses found"),
+  markingUnmanaged: debug(ENGINE, "Marking ENI {s} as being unmanaged"),
+  skippingUnmanaged: debug(ENGINE, "Skipping ENI {s}: since it is unmanaged"),
+  discoveredEni: debug(ENGINE, "Discovered ENI {s}, trying to set it up"),
+  eniSetUp: info(ENGINE, "ENI {s} set up."),
+  foundEniAddresses: info(OPERATIONS, "Found ENIs having {n} secondary IPs and {n} Prefixes"),
+  setUpEniFailed: warn(ENGINE, "Error trying to set up ENI {s}: {s}"),
+  setUpEniGaveUp: warn(
+    ENGINE,
+    "Reached max retry: Unable to discover attached IPs for ENI from metadata service (attempted {n}/{n}): {s}",
+  ),
+  /** First argument: primary or secondary. */
+  markingExcluded: info(OPERATIONS, "Marking {s} ENI {s} as excluded from pod IP allocation (in excluded subnet {s})"),
+  exclusionCheckFailed: warn(OPERATIONS, "Could not tell whether subnet {s} of ENI {s} is excluded: {s}"),
+  subnetNotListed: warn(OPERATIONS, "Subnet {s} is not among the subnets of this VPC and zone: not excluded"),
+  primaryEniLacksDeleteOnTermination: warn(ENGINE, "Primary ENI {s} is not deleted when the instance terminates"),
+  tagEniFailed: error(ENGINE, "Failed to tag ENI {s}: {s}"),
+  preScalingFailed: error(ENGINE, "error while trying to increase datastore pool: {s}"),
+  customNetworkingNoEni: error(ENGINE, "Failed to attach any ENIs for custom networking"),
+  poolManagerStart: info(
+    POLICY,
+    "IP pool manager - max pods: {n}, warm IP target: {n}, warm prefix target: {n}, warm ENI target: {n}, minimum IP target: {n}",
+  ),
+
+  // Checkpoint (ipamd.md 6.2)
+  recoveryBegin: info(CHECKPOINT, "Begin ipam state recovery from backing store"),
+  recoveryDone: debug(CHECKPOINT, "Completed ipam state recovery"),
+  backingStoreMissing: debug(CHECKPOINT, "backing store doesn't exists, assuming bootstrap on a new node"),
+  recovered: debug(CHECKPOINT, "Recovered {sandbox} => {s}/{ip}"),
+  staleAllocation: warn(CHECKPOINT, "stale IP allocation for ID({sandbox}): IPv4({ip}), IPv6({s}) due to {s}"),
+  unknownCheckpointAddress: info(
+    CHECKPOINT,
+    "datastore: Sandbox {sandbox} uses unknown IP Address {ip} - presuming stale/dead",
+  ),
+  recoveryFailed: error(CHECKPOINT, "failed ipam state recovery from backing store: {s}"),
+  checkpointSetAside: error(CHECKPOINT, "The checkpoint cannot be used ({s}); it is kept as {s}"),
+
+  // The loop (ipamd.md 4)
+  ipStats: debug(POLICY, "IP stats for Network Card {n} - total IPs: {n}, assigned IPs: {n}, cooldown IPs: {n}"),
+  poolTooLow: debug(
+    POLICY,
+    "IP pool is too low for Network Card {n}: available ({n}) < ENI target ({n}) * addrsPerENI ({n})",
+  ),
+  prefixTargetShort: debug(POLICY, "Prefix target is {n}, short of {n} prefixes, free {n} prefixes"),
+  toAllocate: debug(POLICY, "ToAllocate: {n}, Network Card {n}"),
+  increaseStart: debug(POLICY, "Starting to increase pool size for network card {n}"),
+  recentlyExhausted: debug(POLICY, "Recently we had InsufficientCidr error hence will wait for {d} before retrying"),
+  terminatingNoGrowth: debug(POLICY, "AWS CNI is terminating, will not try to attach any new IPs or ENIs right now"),
+  unschedulableNoGrowth: debug(
+    POLICY,
+    "AWS CNI is on a non schedulable node, will not try to attach any new IPs or ENIs right now",
+  ),
+  prefixPoolStats: debug(
+    POLICY,
+    "Prefix pool stats for network card {n}: Total IPs/Prefixes = {n}/{n}, AssignedIPs/CooldownIPs: {n}/{n}, c.maxIPsPerENI = {n}",
+  ),
+  addressPoolStats: debug(
+    POLICY,
+    "IP pool stats for network card {n}: Total IPs/Prefixes = {n}/{n}, AssignedIPs/CooldownIPs: {n}/{n}, c.maxIPsPerENI = {n}",
+  ),
+  prefixPoolHigh: debug(
+    POLICY,
+    "Prefix pool is high so might be able to deallocate - free prefixes: {n}, warm prefix target: {n} from NetworkCard {n}",
+  ),
+  decreaseSkipped: debug(POLICY, "Skipping decrease Datastore pool because time since last {d} <= {d}"),
+  decreaseStart: debug(POLICY, "Starting to decrease pool size for network card {n}"),
+  decreaseDone: debug(POLICY, "Successfully decreased IP pool"),
+
+  // Growth on an ENI that is there (ipamd.md 4.5, 5.2)
+  foundEniWithRoom: debug(
+    OPERATIONS,
+    "Found ENI {s} that has less than the maximum number of IP/Prefixes addresses allocated: cur={n}, max={n}",
+  ),
+  tryingToAllocate: info(OPERATIONS, "Trying to allocate {n} IP addresses on ENI {s}"),
+  allocatedPrefixes: info(OPERATIONS, "Allocated {n} private IP prefixes"),
+  allocatedAddresses: info(OPERATIONS, "Allocated {n} private IP addresses"),
+  assignFailed: error(OPERATIONS, "Failed to allocate a private IP/Prefix addresses on ENI {s}: {s}"),
+  assignAllPrefixesFailed: warn(OPERATIONS, "failed to allocate all available IPv4 Prefixes on ENI {s}, err: {s}"),
+  assignAllAddressesFailed: warn(OPERATIONS, "failed to allocate all available IP addresses on ENI {s}, err: {s}"),
+  assignOnePrefixFailed: error(OPERATIONS, "failed to allocate one IPv4 prefix on ENI {s}, err: {s}"),
+  assignOneAddressFailed: error(OPERATIONS, "failed to allocate one IP addresses on ENI {s}, err {s}"),
+  subnetFull: error(
+    OPERATIONS,
+    "Unable to attach IPs/Prefixes for the ENI, subnet doesn't seem to have enough IPs/Prefixes. Consider using new subnet or carve a reserved range using create-subnet-cidr-reservation",
+  ),
+  eniFullVerifying: debug(
+    OPERATIONS,
+    "AssignPrivateIpAddresses returned PrivateIpAddressLimitExceeded. This can happen if the data store is out of sync.Returning without an error here since we will verify the actual state by calling EC2 to see what addresses have already assigned to this ENI.",
+  ),
+  describeEniFailed: error(OPERATIONS, "Failed to describe ENI {s}: {s}"),
+
+  // A new ENI (ipamd.md 1.5, 4.5, 5.3, 8.4)
+  hasRoomForEni: debug(
+    OPERATIONS,
+    "hasRoomForEni: networkCard={n}, currentENIs={n}, currentUsableENIs={n}, maxENI={n}, unmanagedENI={n}, trunkEni={n}, excludedENI={n}, hasRoom={b}",
+  ),
+  maxEniReached: debug(OPERATIONS, "Skipping ENI allocation as the max ENI limit is already reached"),
+  tryingNewEni: info(OPERATIONS, "Trying to allocate {n} IP addresses on new ENI"),
+  creatingEni: info(OPERATIONS, "Creating ENI with security groups: {list} in subnet: {s}"),
+  createdEni: info(OPERATIONS, "Created a new ENI: {s}"),
+  attachedEni: info(OPERATIONS, "Successfully created and attached a new ENI {s} to instance on network card {n}"),
+  createEniFailed: error(OPERATIONS, "Failed to CreateNetworkInterface {s} for subnet {s}"),
+  attachEniFailed: error(OPERATIONS, "Failed to attach ENI {s}: {s}"),
+  deleteOnTerminationFailed: error(OPERATIONS, "Failed to set delete-on-termination of ENI {s}: {s}"),
+  noValidSubnets: error(
+    OPERATIONS,
+    "no valid subnets available for ENI creation - all subnets are either not tagged or tagged with kubernetes.io/role/cni=0",
+  ),
+  primarySubnetExcluded: error(
+    OPERATIONS,
+    "primary subnet is tagged with kubernetes.io/role/cni=0 - no valid subnets available for ENI creation",
+  ),
+  primarySubnetExcludedNoDiscovery: error(
+    OPERATIONS,
+    "primary subnet is tagged with kubernetes.io/role/cni=0 and subnet discovery is disabled - no valid subnets available for ENI creation",
+  ),
+  primarySubnetCheckFailed: error(
+    OPERATIONS,
+    "Failed to check if primary subnet is excluded: {s}. Quit ENI creation attempt.",
+  ),
+  describeSubnetsFailed: warn(OPERATIONS, "Failed to list the subnets of this VPC and zone: {s}"),
+  eniConfigMissing: error(OPERATIONS, "eniconfig: eniconfig is not available"),
+  eniConfigWithoutGroups: warn(
+    OPERATIONS,
+    "ENIConfig {s} names no security groups: new ENIs keep those of the primary ENI",
+  ),
+  eniNotInMetadataYet: debug(OPERATIONS, "Not able to find the right ENI yet (attempt {n}/{n})"),
+  metadataWaitGaveUp: error(
+    OPERATIONS,
+    "waitForENIAndIPsAttached: giving up trying to retrieve ENIs from metadata service",
+  ),
+  allocateEniFailed: error(OPERATIONS, "Failed to increase pool size due to not able to allocate ENI {s}"),
+  discoverEniFailed: error(
+    OPERATIONS,
+    "Failed to increase pool size for Network card {n}: Unable to discover attached ENI from metadata service {s}",
+  ),
+  newEniSetUpFailed: error(OPERATIONS, "Failed to set up the new ENI {s}: {s}"),
+  allocateEniSwallowed: debug(POLICY, "Error trying to allocate ENI: {s}"),
+
+  // The datastore (ipamd.md 2, 4.6)
+  addingPrefix: info(OPERATIONS, "Adding {prefix} to DS for {s}"),
+  addingAddress: info(OPERATIONS, "Adding {cidr32} to DS for {s}"),
+  addedPrefix: info(POOL, "Added ENI({s})'s IP/Prefix {prefix} to datastore"),
+  addedAddress: info(POOL, "Added ENI({s})'s IP/Prefix {cidr32} to datastore"),
+  alreadyInStore: info(OPERATIONS, "IP already in DS"),
+  deletedPrefix: info(POOL, "Deleted ENI({s})'s IP/Prefix {prefix} from datastore"),
+  deletedAddress: info(POOL, "Deleted ENI({s})'s IP/Prefix {cidr32} from datastore"),
+
+  // Giving back (ipamd.md 4.6, 4.7, 8.6)
+  nothingFreeable: error(OPERATIONS, "Error finding unassigned IPs for ENI {s}"),
+  unassigningPrefixes: info(OPERATIONS, "Trying to unassign the following Prefixes {prefixes} from ENI {s}"),
+  unassigningAddresses: info(OPERATIONS, "Trying to unassign the following IPs {ips} from ENI {s}"),
+  unassignPrefixesFailed: warn(OPERATIONS, "Failed to free Prefixes {prefixes} from ENI {s}: {s}"),
+  unassignAddressesFailed: warn(OPERATIONS, "Failed to free IPs {ips} from ENI {s}: {s}"),
+  eniKeptPrimary: debug(POOL, "ENI {s} cannot be deleted because it is primary"),
+  eniKeptYoung: debug(POOL, "ENI {s} cannot be deleted because it is too young"),
+  eniKeptCooling: debug(POOL, "ENI {s} cannot be deleted because has IPs in cooling"),
+  eniKeptPods: debug(POOL, "ENI {s} cannot be deleted because it has pods assigned"),
+  eniKeptWarmIp: debug(POOL, "ENI {s} cannot be deleted because it is required for WARM_IP_TARGET: {n}"),
+  eniKeptMinimumIp: debug(POOL, "ENI {s} cannot be deleted because it is required for MINIMUM_IP_TARGET: {n}"),
+  eniKeptWarmPrefix: debug(POOL, "ENI {s} cannot be deleted because it is required for WARM_PREFIX_TARGET: {n}"),
+  eniKeptTrunk: debug(POOL, "ENI {s} cannot be deleted because it is a trunk ENI"),
+  eniKeptEfa: debug(POOL, "ENI {s} cannot be deleted because it is an EFA ENI"),
+  deletableEniFound: debug(POOL, "getDeletableENI: found a deletable ENI {s}"),
+  removedUnusedEni: info(
+    POOL,
+    "RemoveUnusedENIFromStore {s}: IP/Prefix address pool stats: free {n} addresses, total: {n}, assigned: {n}, total prefixes: {n}",
+  ),
+  freeingEni: info(OPERATIONS, "Trying to free ENI: {s}"),
+  detachedEni: info(OPERATIONS, "Successfully detached ENI: {s}"),
+  freedEni: info(OPERATIONS, "Successfully freed ENI: {s}"),
+  freeEniFailed: error(OPERATIONS, "Failed to free ENI {s}, err: {s}"),
+  tearDownEniFailed: error(OPERATIONS, "Failed to remove the host rules of ENI {s}: {s}"),
+
+  // Reconcile (ipamd.md 7)
+  reconcileStart: debug(POLICY, "Reconciling ENI/IP pool info because time since last {d} > {d}"),
+  reconcileDone: debug(POLICY, "Successfully Reconciled ENI/IP pool"),
+  reconcileFailed: error(OPERATIONS, "IP pool reconcile: Failed to get attached ENI info: {s}"),
+  prefixesMismatch: warn(
+    OPERATIONS,
+    "Instance metadata does not match data store! ipPool: {prefixes}, metadata: {prefixes}",
+  ),
+  addressesMismatch: warn(
+    OPERATIONS,
+    "Instance metadata does not match data store! ipPool: {cidr32s}, metadata: {ips}",
+  ),
+  newEniNotOurs: debug(OPERATIONS, "A new ENI added but not by ipamd, updating tags by calling EC2"),
+  reconcileAddEni: debug(OPERATIONS, "Reconcile and add a new ENI {s}"),
+  reconcileAddEniFailed: error(OPERATIONS, "Reconcile could not set up ENI {s}: {s}"),
+  reconcileDeleteEni: info(OPERATIONS, "Reconcile and delete detached ENI {s}"),
+  reconcileSkippedPrefix: debug(
+    OPERATIONS,
+    "Reconcile skipping IP {prefix} on ENI {s} because it was recently unassigned from the ENI.",
+  ),
+  reconcileSkippedAddress: debug(
+    OPERATIONS,
+    "Reconcile skipping IP {ip} on ENI {s} because it was recently unassigned from the ENI.",
+  ),
+  reconcilePrefixGone: warn(OPERATIONS, "Reconcile skipping {prefix} on ENI {s}: EC2 does not list it"),
+  reconcileAddressGone: warn(OPERATIONS, "Reconcile skipping {ip} on ENI {s}: EC2 does not list it"),
+  forceRemovingEni: warn(POOL, "Force removing eni {s} with {n} assigned pods"),
+
+  // ADD and DEL (ipamd.md 3, 9.6)
+  receivedAdd: info(RPC, "Received AddNetwork for NS {s}, Sandbox {s}, ifname {s}"),
+  sentAddReply: info(RPC, "Send AddNetworkReply: Success: {b} IPAddr: {s}, resp: {s}, err: {s}"),
+  addRefused: error(RPC, "Returning failure response for AddNetwork: {s}"),
+  receivedDel: info(RPC, "Received DelNetwork for Sandbox {s}"),
+  sentDelReply: info(RPC, "Send DelNetworkReply: IPAddress: {s}, err: {s}"),
+  assignStats: debug(POOL, "AssignPodIPv4Address: IP address pool stats: total {n}, assigned {n}"),
+  duplicateAssign: info(POOL, "AssignPodIPv4Address: duplicate pod assign for sandbox {sandbox}"),
+  noAddressInPrefix: debug(POOL, "Unable to get IP address from CIDR: no free IP available in the prefix - {prefix}"),
+  noAddressInCidr: debug(POOL, "Unable to get IP address from CIDR: no free IP available in the prefix - {cidr32}"),
+  assigned: info(POOL, "assignPodIPAddressUnsafe: Assign IP {ip} to sandbox {sandbox} with metadata {metadata}"),
+  eniWithoutFreeAddress: debug(POOL, "AssignPodIPv4Address: ENI {s} does not have available addresses"),
+  noAddressAvailable: error(POOL, "DataStore has no available IP/Prefix addresses"),
+  released: info(POOL, "UnassignPodIPAddress: sandbox {sandbox}'s ipAddr {ip}, DeviceNumber {n}"),
+  releaseUnknown: warn(POOL, "UnassignPodIPAddress: Failed to find sandbox {sandbox}"),
+  coolingStarted: debug(POOL, "IP {ip} entering cooldown period of {d} (available after {time})"),
+  coolingEndedPrefix: debug(
+    POOL,
+    "IP {ip} released from cooldown after {d}, available for reassignment in CIDR {prefix}",
+  ),
+  coolingEndedAddress: debug(
+    POOL,
+    "IP {ip} released from cooldown after {d}, available for reassignment in CIDR {cidr32}",
+  ),
+
+  // Other jobs (ipamd.md 6.5, 6.6, 6.7, 7.4)
+  leakedCleanupWait: info(OPERATIONS, "Will attempt to clean up AWS CNI leaked ENIs after waiting {d}."),
+  leakedEniDeleteFailed: warn(OPERATIONS, "Failed to delete leaked ENI {s}: {s}"),
+  leakedListFailed: warn(OPERATIONS, "Failed to list leaked ENIs: {s}"),
+  /** First argument: new or removed. */
+  foundSecurityGroup: info(OPERATIONS, "Found {s} SG {s}, added to ipamd cache"),
+  updateSecurityGroups: debug(OPERATIONS, "Update ENI {s} with security groups {list}"),
+  updateSecurityGroupsFailed: warn(OPERATIONS, "Failed to update the security groups of ENI {s}: {s}"),
+  refreshSecurityGroupsFailed: warn(OPERATIONS, "Failed to read the security groups of the primary ENI: {s}"),
+  noSlotForTrunk: error(OPERATIONS, "No slot available for a trunk ENI to be attached."),
+  announceFailed: error(OPERATIONS, "Failed to put feature {s} on the CNINode: {s}"),
+  shutdown: info(AGENT, "Received shutdown signal, setting 'terminating' to true"),
+
+  // Ours: what the reference does not say
+  refused: warn(ENGINE, "Refused ADD for sandbox {sandbox}: {s}"),
+  abandoned: info(ENGINE, "The caller of the ADD for sandbox {sandbox} hung up; its address {ip} is released"),
+  saveFailed: error(ENGINE, "The checkpoint could not be written, {n} allocations are undone: {s}"),
+  collected: info(ENGINE, "GC released {n} attachments that the runtime no longer knows"),
+  quirk: debug(ENGINE, "Reference quirk {s} broke {s}"),
+  clockStepped: warn(ENGINE, "The wall clock moved by {d} against the monotonic clock"),
+  ec2Refused: warn(ENGINE, "EC2 refused {s}: {s} ({s})"),
+} as const satisfies Record<string, MessageDefinition>;
+
+export type MessageId = keyof typeof MESSAGES;
+export type MessageArgument = string | number | boolean | readonly string[] | readonly number[];
+
+type ArgumentOf<Placeholder extends string> = Placeholder extends "s"
+  ? string
+  : Placeholder extends "b"
+    ? boolean
+    : Placeholder extends "list"
+      ? readonly string[]
+      : Placeholder extends "ips" | "prefixes" | "cidr32s"
+        ? readonly number[]
+        : number;
+
+type ArgumentsIn<Text extends string> = Text extends `${string}{${infer Placeholder}}${infer Rest}`
+  ? readonly [ArgumentOf<Placeholder>, ...ArgumentsIn<Rest>]
+  : readonly [];
+
+/** The arguments of one message, in order, for callers that want the compiler to count. */
+export type MessageArguments<Id extends MessageId> = ArgumentsIn<(typeof MESSAGES)[Id]["text"]>;
+
+/** What the body knows about an interned attachment. */
+export interface AttachmentText {
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifName: string;
+  readonly namespace?: string;
+  readonly podName?: string;
+  readonly interfacesCount?: number;
+}
+
+interface Template {
+  /** One more than there are placeholders. */
+  readonly literals: readonly string[];
+  readonly placeholders: readonly string[];
+}
+
+const templates = new Map<MessageId, Template>();
+
+function templateOf(id: MessageId): Template {
+  const known = templates.get(id);
+  if (known !== undefined) return known;
+  const pieces = MESSAGES[id].text.split(/\{([a-z0-9]+)\}/);
+  const template = {
+    literals: pieces.filter((_, index) => index % 2 === 0),
+    placeholders: pieces.filter((_, index) => index % 2 === 1),
+  };
+  templates.set(id, template);
+  return template;
+}
+
+/** How many arguments the message takes. */
+export function argumentCount(id: MessageId): number {
+  return templateOf(id).placeholders.length;
+}
+
+/** The line's `msg`. A missing or ill-typed argument prints as `%!(MISSING)` or as it is: logging never throws. */
+export function formatMessage(
+  id: MessageId,
+  args: readonly MessageArgument[],
+  resolve: (attachment: number) => AttachmentText,
+): string {
+  const { literals, placeholders } = templateOf(id);
+  let text = literals[0] ?? "";
+  for (let i = 0; i < placeholders.length; i++) {
+    text += formatArgument(placeholders[i] ?? "", args[i], resolve) + (literals[i + 1] ?? "");
+  }
+  return text;
+}
+
+function formatArgument(
+  placeholder: string,
+  argument: MessageArgument | undefined,
+  resolve: (attachment: number) => AttachmentText,
+): string {
+  if (argument === undefined) return "%!(MISSING)";
+  if (typeof argument === "object") return formatList(placeholder, argument);
+  if (typeof argument !== "number") return String(argument);
+  switch (placeholder) {
+    case "ip":
+      return formatIpv4(argument);
+    case "prefix":
+      return `${formatIpv4(argument)}/28`;
+    case "cidr32":
+      return `${formatIpv4(argument)}/32`;
+    case "d":
+      return formatGoDuration(argument);
+    case "time":
+      return formatGoTime(argument);
+    case "sandbox": {
+      const known = resolve(argument);
+      return `${known.networkName}/${known.containerId}/${known.ifName}`;
+    }
+    case "metadata": {
+      const known = resolve(argument);
+      return `{K8SPodNamespace:${known.namespace ?? ""} K8SPodName:${known.podName ?? ""} InterfacesCount:${known.interfacesCount ?? 1}}`;
+    }
+    default:
+      return String(argument);
+  }
+}
+
+function formatList(placeholder: string, items: readonly string[] | readonly number[]): string {
+  const texts: string[] = [];
+  for (const item of items) {
+    if (typeof item === "string") texts.push(item);
+    else if (placeholder === "prefixes") texts.push(`${formatIpv4(item)}/28`);
+    else if (placeholder === "cidr32s") texts.push(`${formatIpv4(item)}/32`);
+    else if (placeholder === "ips") texts.push(formatIpv4(item));
+    else texts.push(String(item));
+  }
+  return `[${texts.join(" ")}]`;
+}
+
+/** Milliseconds as Go prints a time.Duration: `2m0s`, `1h0m0.5s`, `250ms`, `1.5µs`, `0s`. Rounded to whole nanoseconds. */
+export function formatGoDuration(ms: number): string {
+  if (ms === 0) return "0s";
+  if (ms < 0) return `-${formatGoDuration(-ms)}`;
+  const ns = Math.round(ms * 1e6);
+  if (ns < 1_000) return `${ns}ns`;
+  if (ns < 1_000_000) return `${decimal(ns, 1_000)}µs`;
+  if (ns < 1_000_000_000) return `${decimal(ns, 1_000_000)}ms`;
+  const minutes = Math.floor(ns / 60e9);
+  const seconds = `${decimal(ns - minutes * 60e9, 1_000_000_000)}s`;
+  if (minutes === 0) return seconds;
+  const hours = Math.floor(minutes / 60);
+  return hours === 0 ? `${minutes}m${seconds}` : `${hours}h${minutes % 60}m${seconds}`;
+}
+
+/** `value / unit` without trailing zeros; `unit` a power of ten. */
+function decimal(value: number, unit: number): string {
+  const whole = Math.floor(value / unit);
+  const rest = value - whole * unit;
+  if (rest === 0) return String(whole);
+  const digits = String(unit).length - 1;
+  return `${whole}.${String(rest).padStart(digits, "0").replace(/0+$/, "")}`;
+}
+
+/** Wall milliseconds as Go prints a UTC time.Time: `2026-01-01 00:00:30.123 +0000 UTC`. */
+export function formatGoTime(wallMs: number): string {
+  const ms = Math.floor(wallMs);
+  const { year, month, day } = civilDate(Math.floor(ms / 86_400_000));
+  const inDay = ms - Math.floor(ms / 86_400_000) * 86_400_000;
+  const two = (value: number) => String(value).padStart(2, "0");
+  const clock = `${two(Math.floor(inDay / 3_600_000))}:${two(Math.floor(inDay / 60_000) % 60)}:${decimalSeconds(inDay % 60_000)}`;
+  return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)} ${clock} +0000 UTC`;
+}
+
+function decimalSeconds(ms: number): string {
+  const text = decimal(ms, 1_000);
+  return ms < 10_000 ? `0${text}` : text;
+}
+
+/** Days since 1970-01-01 to the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms"). */
+function civilDate(days: number): { year: number; month: number; day: number } {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
+  };
+}
+
+/** Errors of the datastore, as the reference words them (ipamd.md 2.6, 6.2). */
+export const STORE_ERRORS = {
+  duplicateEni: "data store: duplicate ENI",
+  duplicateAddress: "datastore: IP already in data store",
+  unknownAddress: "datastore: unknown IP",
+  addressInUse: "datastore: IP is used and can not be deleted",
+  eniInUse: "datastore: ENI is used and can not be deleted",
+  unknownEni: "datastore: unknown ENI",
+  unknownPod: "datastore: unknown pod",
+  noAddressAvailable: "AssignPodIPAddress: no available IP/Prefix addresses",
+  addAddressUnknownEni: "add ENI's IP to datastore: unknown ENI",
+} as const;
+
+/** The note of the one Kubernetes event (ipamd.md 5.5); `api` such as ec2:CreateNetworkInterface. */
+export function missingPermissionsNote(api: string): string {
+  return `Unauthorized operation: failed to call ${api} due to missing permissions. Please refer https://github.com/aws/amazon-vpc-cni-k8s/blob/master/docs/iam-policy.md to attach relevant policy to IAM role`;
+}
