@@ -1,2 +1,2 @@
-// Filled by the part that owns this folder.
-export {};
+// The emulated VPC as a pure model: what other folders may import.
+export type * from "./types.ts";
