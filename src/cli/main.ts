@@ -1,0 +1,63 @@
+// The executable: parse, run, exit status. Commands write their result to stdout and everything else to stderr.
+
+import { CommanderError } from "commander";
+import { CommandError } from "./command-error.ts";
+import { buildProgram, wantedCommand } from "./program.ts";
+
+/** Runs one command line (without the executable's own words) and returns the exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const completion = wantedCommand(argv) === "completion";
+    const program = await buildProgram(completion ? undefined : wantedCommand(argv));
+    if (argv.length === 0) {
+      process.stderr.write(program.helpInformation());
+      return 2;
+    }
+    await program.parseAsync([...(argv[0] === "--version" || argv[0] === "-V" ? ["version"] : argv)], { from: "user" });
+    const status = process.exitCode;
+    return typeof status === "number" ? status : 0;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** Says what went wrong on stderr and returns the exit status that fits. */
+function report(error: unknown): number {
+  // commander has printed its message already, and "(outputHelp)" is no error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommandError) {
+    process.stderr.write(`slash28: ${error.message}\n`);
+    if (error.next !== undefined) process.stderr.write(`  next: ${error.next}\n`);
+    return error.exitStatus;
+  }
+  if (isBrokenPipe(error)) return 0;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`slash28: internal error: ${message.split("\n", 1)[0]}\n`);
+  if (process.env["SLASH28_DEBUG"] !== undefined && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ""}\n`);
+  } else {
+    process.stderr.write(
+      "  next: run it again with SLASH28_DEBUG=1 and report the output, with that of `slash28 version`.\n",
+    );
+  }
+  return 4;
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}
+
+/** A reader that closes early (`| head`) is no error. */
+function keepQuietOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error) => {
+      if (isBrokenPipe(error)) process.exit(0);
+      throw error;
+    });
+  }
+}
+
+if (import.meta.main) {
+  keepQuietOnBrokenPipe();
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,62 @@
+// The command tree. Each command is one file under commands/ that exports a function building its `Command`; a file is only
+// loaded when its command is asked for (or when all are: help, completion, a mistyped word), so that `version` starts fast.
+
+import { Command } from "commander";
+
+export interface CommandEntry {
+  readonly name: string;
+  /** Stands in the overview; equal to the description of the command itself. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** One row per command, in the order of the overview. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "explain",
+    summary: "what a reason of a refused pod means, why it happens and what to do",
+    load: async () => (await import("./commands/explain.ts")).explainCommand(),
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for bash, zsh or fish",
+    load: async () => (await import("./commands/completion.ts")).completionCommand(),
+  },
+  {
+    name: "version",
+    summary: "print the version",
+    load: async () => (await import("./commands/version.ts")).versionCommand(),
+  },
+];
+
+/** Width of help texts: fixed, so that the generated pages do not depend on a terminal. */
+const HELP_WIDTH = 100;
+
+function configure(command: Command): Command {
+  command.exitOverride();
+  command.configureHelp({ helpWidth: HELP_WIDTH });
+  command.showHelpAfterError(
+    `Run "slash28 ${command.name() === "slash28" ? "" : `${command.name()} `}--help" for usage.`,
+  );
+  for (const child of command.commands) configure(child);
+  return command;
+}
+
+/** The program with the commands that `wanted` names; with `undefined`, all of them. Others are known by name and summary. */
+export async function buildProgram(wanted: string | undefined): Promise<Command> {
+  const program = new Command("slash28")
+    .description("Pod IP addresses for Kubernetes on Amazon VPC by prefix delegation.")
+    .usage("<command> [options]")
+    .helpCommand("help [command]", "show the help of a command");
+  for (const entry of COMMANDS) {
+    if (wanted === undefined || wanted === entry.name) program.addCommand(await entry.load());
+    else program.command(entry.name).description(entry.summary);
+  }
+  return configure(program);
+}
+
+/** Which command a command line needs: a known name alone; anything else needs all of them. */
+export function wantedCommand(argv: readonly string[]): string | undefined {
+  const first = argv[0];
+  return COMMANDS.some((entry) => entry.name === first) ? first : undefined;
+}
