@@ -1,0 +1,378 @@
+// The IPAM engine: inputs in, effects out. It runs operations side by side, answers ADD and DEL from the pool, and keeps what
+// a failed checkpoint write must undo. It reads no clock, opens nothing, and draws only from its seed.
+
+import { assert, unreachable } from "../base/assert.ts";
+import { Prng } from "../base/prng.ts";
+import type { Ms } from "../base/units.ts";
+import { STORE_ERRORS } from "./messages.ts";
+import { Node } from "./node.ts";
+import { boot } from "./operations/boot.ts";
+import { sleep } from "./operations/call.ts";
+import { returnCidrs } from "./operations/cidrs.ts";
+import type { Operation } from "./operations/operation.ts";
+import type { Policy } from "./policies/policy.ts";
+import * as decide from "./policies/vpc-cni/decide.ts";
+import { vpcCni } from "./policies/vpc-cni/policy.ts";
+import { type PoolAddress, type PoolCidr, RELEASED } from "./pool/pool.ts";
+import type { Reason } from "./reasons.ts";
+import type { Allocation, Attachment, Effect, Engine, EngineOptions, EngineView, Input, Outcome } from "./types.ts";
+import { viewOf } from "./view.ts";
+
+const EXCLUDED_CLEANUP_MS = 5_000;
+
+/** An operation between two resumptions: it waits for an outcome, or for a time. */
+interface Task {
+  readonly operation: Operation;
+  wakeAtMs: Ms | undefined;
+  /** The pool's version it went to sleep on; undefined unless it wakes on change. */
+  wakesFromVersion: number | undefined;
+}
+
+/** A change of the pool that is not on disk yet. */
+interface Unsaved {
+  readonly saveId: number;
+  readonly requestId: number;
+  readonly kind: "allocate" | "release";
+  readonly attachment: Attachment;
+  readonly at: PoolAddress;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  return new IpamEngine(options);
+}
+
+class IpamEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #policy: Policy = vpcCni;
+  #node: Node | undefined;
+  readonly #tasks = new Set<Task>();
+  readonly #waiting = new Map<number, Task>();
+  readonly #refusals = new Map<Reason, number>();
+  #unsaved: Unsaved[] = [];
+  #nextEffectId = 1;
+  /** Effects of inputs before `started`. */
+  #early: Effect[] = [];
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  step(input: Input): readonly Effect[] {
+    const node = this.#node;
+    if (node === undefined) return this.#beforeStart(input);
+    assert(input.nowMs >= node.nowMs, "time never goes back");
+    node.nowMs = input.nowMs;
+    node.effects = [];
+    this.#take(node, input);
+    this.#runDue(node);
+    return node.effects;
+  }
+
+  #beforeStart(input: Input): readonly Effect[] {
+    this.#early = [];
+    if (input.kind === "started") {
+      const node = new Node({
+        settings: this.#options.settings,
+        facts: input.facts,
+        bootId: input.bootId,
+        seed: new Prng(this.#options.seed).split(input.facts.instanceId),
+        nowMs: input.nowMs,
+        wallOffsetMs: input.wallOffsetMs,
+        logLevel: this.#options.logLevel,
+        spawn: (operation) => this.#spawn(operation),
+      });
+      this.#node = node;
+      this.#spawn(boot(node, this.#policy, input));
+      this.#runDue(node);
+      return node.effects;
+    }
+    if (input.kind === "allocate" || input.kind === "release" || input.kind === "validAttachments") {
+      this.#early.push(refusal(input.requestId, "starting", "the agent is starting"));
+    }
+    return this.#early;
+  }
+
+  #take(node: Node, input: Input): void {
+    switch (input.kind) {
+      case "started":
+        throw new Error("the engine was started before");
+      case "allocate":
+        this.#allocate(node, input.requestId, input.attachment);
+        return;
+      case "release":
+        this.#release(node, input.requestId, input.attachment);
+        return;
+      case "abandoned":
+        // An ADD is answered at once under this policy, and the runtime sends DEL for what it gave up: nothing to take back.
+        return;
+      case "validAttachments":
+        this.#collect(node, input.requestId, new Set(input.attachments));
+        return;
+      case "wake":
+        return;
+      case "completed": {
+        const task = this.#waiting.get(input.id);
+        if (task === undefined) return; // A duplicate, or an answer that came after its deadline.
+        this.#waiting.delete(input.id);
+        this.#advance(node, task, input.outcome);
+        return;
+      }
+      case "saved":
+        this.#unsaved = this.#unsaved.filter((change) => change.saveId > input.saveId);
+        return;
+      case "saveFailed":
+        this.#undo(node, input.saveId, input.message);
+        return;
+      case "nodeChanged":
+        node.state = input.state;
+        node.factsVersion++;
+        return;
+      case "clockStepped":
+        node.log("clockStepped", input.wallOffsetMs - node.wallOffsetMs);
+        node.wallOffsetMs = input.wallOffsetMs;
+        return;
+      case "stopping":
+        node.isStopping = true;
+        node.factsVersion++;
+        node.log("shutdown");
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  // -------------------------------------------------------------- ADD, DEL, GC
+
+  #allocate(node: Node, requestId: number, attachment: Attachment): void {
+    assert(attachment > 0, "an attachment is a positive integer");
+    if (!node.isReady) {
+      this.#refuse(node, requestId, attachment, "starting", undefined);
+      return;
+    }
+    const held = node.pool.addressOf(attachment);
+    if (held !== undefined) {
+      node.log("duplicateAssign", attachment);
+      this.#replyAllocated(node, requestId, attachment, held, { isRepeat: true });
+      return;
+    }
+    node.log("assignStats", node.pool.runningTotal, node.pool.runningAllocated);
+    const at = this.#policy.chooseAddress(node);
+    if (at === undefined) {
+      node.count("awscni_no_available_ip_addresses", "");
+      node.log("noAddressAvailable");
+      const { reason, retryAfterMs } = this.#policy.explainRefusal(node);
+      this.#refuse(node, requestId, attachment, reason, retryAfterMs);
+      return;
+    }
+    const { cidr, offset } = at;
+    assert(!cidr.eni.isExcluded, "no pod is placed on an excluded ENI");
+    assert(!cidr.isCooling(offset, node.nowMs, node.settings.cooldownMs), "I4: a cooling address is not handed out");
+    const wallMs = Math.floor(node.wallMs);
+    node.pool.allocate(at, attachment, wallMs, Math.floor((node.wallMs - wallMs) * 1e6));
+    node.log("assigned", cidr.base + offset, attachment, attachment);
+    this.#unsaved.push({ saveId: node.save(), requestId, kind: "allocate", attachment, at });
+    this.#replyAllocated(node, requestId, attachment, at, { isRepeat: false });
+  }
+
+  #replyAllocated(
+    node: Node,
+    requestId: number,
+    attachment: Attachment,
+    { cidr, offset }: PoolAddress,
+    { isRepeat }: { readonly isRepeat: boolean },
+  ): void {
+    node.effects.push({
+      kind: "reply",
+      requestId,
+      after: this.#unsaved.length > 0 ? node.lastSaveId : 0,
+      result: {
+        kind: "allocated",
+        attachment,
+        address: cidr.base + offset,
+        deviceNumber: cidr.eni.deviceNumber,
+        routeTableId: cidr.eni.routeTableId,
+        isRepeat,
+      },
+    });
+  }
+
+  #refuse(node: Node, requestId: number, attachment: Attachment, reason: Reason, retryAfterMs: Ms | undefined): void {
+    this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
+    node.log("refused", attachment, reason);
+    node.effects.push(refusal(requestId, reason, STORE_ERRORS.noAddressAvailable, retryAfterMs));
+  }
+
+  #release(node: Node, requestId: number, attachment: Attachment): void {
+    const at = node.pool.release(attachment, node.nowMs);
+    if (at === undefined) {
+      node.log("releaseUnknown", attachment);
+      const after = this.#unsaved.length > 0 ? node.lastSaveId : 0;
+      node.effects.push({ kind: "reply", requestId, after, result: { kind: "unknownAttachment", attachment } });
+      return;
+    }
+    const { cidr, offset } = at;
+    const { deviceNumber, routeTableId } = cidr.eni;
+    const address = cidr.base + offset;
+    this.#logReleased(node, attachment, address, deviceNumber);
+    const after = node.save();
+    this.#unsaved.push({ saveId: after, requestId, kind: "release", attachment, at });
+    node.effects.push({
+      kind: "reply",
+      requestId,
+      after,
+      result: { kind: "released", attachment, address, deviceNumber, routeTableId },
+    });
+    this.#afterRelease(node, cidr);
+  }
+
+  #logReleased(node: Node, attachment: Attachment, address: number, deviceNumber: number): void {
+    node.log("released", attachment, address, deviceNumber);
+    const cooldownMs = node.settings.cooldownMs;
+    if (node.isLogged("coolingStarted")) node.log("coolingStarted", address, cooldownMs, node.wallMs + cooldownMs);
+  }
+
+  /** What a release sets off beside the cooldown: leftovers of the other mode, CIDRs of excluded ENIs (ipamd.md 3.2). */
+  #afterRelease(node: Node, cidr: PoolCidr): void {
+    const { eni } = cidr;
+    if (eni.isExcluded && cidr.allocatedCount === 0) this.#spawn(forgetExcludedCidr(node, cidr));
+    if (!node.usesPrefixes && cidr.isPrefix) {
+      const prefixes = decide.freeableCidrs(eni).filter((candidate) => candidate.isPrefix);
+      if (prefixes.length > 0) this.#spawn(giveBack(node, prefixes));
+    }
+  }
+
+  #collect(node: Node, requestId: number, valid: ReadonlySet<Attachment>): void {
+    const stale = [...node.pool.allocations()].map(([attachment]) => attachment).filter((one) => !valid.has(one));
+    for (const attachment of stale) {
+      const at = node.pool.release(attachment, node.nowMs)!;
+      this.#logReleased(node, attachment, at.cidr.base + at.offset, at.cidr.eni.deviceNumber);
+      this.#unsaved.push({ saveId: node.save(), requestId, kind: "release", attachment, at });
+      this.#afterRelease(node, at.cidr);
+    }
+    node.log("collected", stale.length);
+    const after = this.#unsaved.length > 0 ? node.lastSaveId : 0;
+    node.effects.push({ kind: "reply", requestId, after, result: { kind: "collected", releasedCount: stale.length } });
+  }
+
+  /** The disk refused: the newest change is undone first, and each request is answered again. */
+  #undo(node: Node, saveId: number, message: string): void {
+    const lost = this.#unsaved.filter((change) => change.saveId <= saveId);
+    this.#unsaved = this.#unsaved.filter((change) => change.saveId > saveId);
+    node.log("saveFailed", lost.length, message);
+    const answered = new Set<number>();
+    for (const change of lost.reverse()) {
+      if (change.kind === "allocate") node.pool.undoAllocate(change.attachment);
+      else this.#undoRelease(node, change);
+      if (answered.has(change.requestId)) continue;
+      answered.add(change.requestId);
+      this.#refusals.set("checkpoint-unwritable", (this.#refusals.get("checkpoint-unwritable") ?? 0) + 1);
+      node.effects.push(refusal(change.requestId, "checkpoint-unwritable", message));
+    }
+  }
+
+  #undoRelease(node: Node, { attachment, at }: Unsaved): void {
+    const { cidr, offset } = at;
+    // Without a cooldown somebody else may have it by now, and a reconcile may have dropped its CIDR: then it stays released.
+    if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] !== RELEASED) return;
+    if (node.pool.addressOf(attachment) !== undefined) return;
+    node.pool.allocate(at, attachment, cidr.allocatedWallMs[offset]!, cidr.allocatedNsRest[offset]!);
+  }
+
+  // -------------------------------------------------------------- operations
+
+  #spawn(operation: Operation): void {
+    this.#tasks.add({ operation, wakeAtMs: Number.NEGATIVE_INFINITY, wakesFromVersion: undefined });
+  }
+
+  /** Resumes every operation whose time has come, until none is due. */
+  #runDue(node: Node): void {
+    for (let hasRun = true; hasRun; ) {
+      hasRun = false;
+      for (const task of this.#tasks) {
+        if (task.wakeAtMs === undefined) continue;
+        const isDue = task.wakeAtMs <= node.nowMs;
+        const hasChanged = task.wakesFromVersion !== undefined && task.wakesFromVersion !== node.version;
+        if (!isDue && !hasChanged) continue;
+        hasRun = true;
+        this.#advance(node, task, undefined);
+      }
+    }
+  }
+
+  #advance(node: Node, task: Task, outcome: Outcome | undefined): void {
+    task.wakeAtMs = undefined;
+    task.wakesFromVersion = undefined;
+    const next = task.operation.next(outcome);
+    if (next.done === true) {
+      this.#tasks.delete(task);
+      return;
+    }
+    const ask = next.value;
+    if (ask.kind === "sleep") {
+      task.wakeAtMs = ask.atMs;
+      task.wakesFromVersion = ask.wakesOnChange ? node.version : undefined;
+      return;
+    }
+    node.askCount++;
+    const id = this.#nextEffectId++;
+    this.#waiting.set(id, task);
+    node.effects.push({ ...ask, id } as Effect);
+  }
+
+  wakeAt(): Ms | undefined {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const task of this.#tasks) if (task.wakeAtMs !== undefined && task.wakeAtMs < atMs) atMs = task.wakeAtMs;
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
+  }
+
+  // -------------------------------------------------------------- looking in
+
+  allocations(): Allocation[] {
+    const found: Allocation[] = [];
+    for (const [attachment, { cidr, offset }] of this.#node?.pool.allocations() ?? []) {
+      found.push({
+        attachment,
+        address: cidr.base + offset,
+        allocatedWallMs: cidr.allocatedWallMs[offset]!,
+        allocatedNsRest: cidr.allocatedNsRest[offset]!,
+      });
+    }
+    return found;
+  }
+
+  addressOf(attachment: Attachment): number | undefined {
+    const at = this.#node?.pool.addressOf(attachment);
+    return at === undefined ? undefined : at.cidr.base + at.offset;
+  }
+
+  view(nowMs: Ms): EngineView {
+    return viewOf(this.#node, this.#refusals, nowMs);
+  }
+
+  checkBooks(): void {
+    this.#node?.pool.checkBooks();
+  }
+}
+
+function refusal(requestId: number, reason: Reason, message: string, retryAfterMs?: Ms): Effect {
+  return { kind: "reply", requestId, after: 0, result: { kind: "refused", reason, message, retryAfterMs } };
+}
+
+/** A CIDR of an excluded ENI that is still empty 5 s after its last pod left: forgotten here, kept by EC2 (10.1 #20). */
+function* forgetExcludedCidr(node: Node, cidr: PoolCidr): Operation {
+  yield* sleep(node, EXCLUDED_CLEANUP_MS);
+  const { eni } = cidr;
+  if (!eni.isExcluded || cidr.allocatedCount > 0 || eni.cidrs[cidr.index] !== cidr) return;
+  if (node.pool.eni(eni.eniId) !== eni) return;
+  const { runningTotal, runningPrefixCount } = node.pool;
+  node.pool.removeCidr(cidr, { force: false });
+  node.pool.runningTotal = runningTotal;
+  node.pool.runningPrefixCount = runningPrefixCount;
+  node.quirk("10.1#20", "I6");
+}
+
+/** Secondary-IP mode: the last pod of a leftover prefix went, so the ENI's free prefixes go back. */
+function* giveBack(node: Node, prefixes: readonly PoolCidr[]): Operation {
+  const eni = prefixes[0]!.eni;
+  if (node.pool.eni(eni.eniId) === eni) yield* returnCidrs(node, eni, prefixes, { entersReconcileCooldown: true });
+}

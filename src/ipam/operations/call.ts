@@ -1,0 +1,109 @@
+// One EC2 call as the reference makes it: through an SDK that tries three times, with counters, and a Kubernetes event when a
+// permission is missing. And the loops with growing delays that sit above it (ipamd.md 5.4, 5.5).
+
+import { type Ms, SECOND_MS } from "../../base/units.ts";
+import { missingPermissionsNote } from "../messages.ts";
+import type { Node } from "../node.ts";
+import type { Reason } from "../reasons.ts";
+import { type Ec2Answer, type Ec2ErrorClass, type Ec2Intention, ec2ApiName } from "../types.ts";
+import type { Operation } from "./operation.ts";
+
+/** aws-sdk-go-v2, retry mode standard: three attempts; the delay before attempt n + 1 is random x 2^n seconds, 20 s at most. */
+const SDK_ATTEMPTS = 3;
+const SDK_DELAY_MAX_MS = 20 * SECOND_MS;
+const DELAY_MAX_MS = 60 * SECOND_MS;
+
+export type CallResult =
+  | { readonly ok: true; readonly answer: Ec2Answer }
+  | {
+      readonly ok: false;
+      readonly errorClass: Ec2ErrorClass;
+      readonly awsCode: string;
+      /** As the reference's SDK words it, with EC2's own text at the end. */
+      readonly message: string;
+    };
+export type CallFailure = Extract<CallResult, { ok: false }>;
+
+export function* sleep(node: Node, durationMs: Ms): Operation {
+  yield { kind: "sleep", atMs: node.nowMs + durationMs, wakesOnChange: false };
+}
+
+/** Calls EC2, up to three times while the error is one that an SDK retries. */
+export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallResult> {
+  const api = ec2ApiName(intention.action);
+  node.count("awscni_ec2api_req_count", api);
+  for (let attempt = 1; ; attempt++) {
+    const outcome = yield { kind: "ec2", intention };
+    if (outcome?.kind !== "ec2")
+      return failed("retryable", "ClientError", `operation error EC2: ${api}, ${describe(outcome)}`);
+    if (outcome.result.kind === "done") return { ok: true, answer: outcome.result.answer };
+    const { errorClass, awsCode, message } = outcome.result;
+    node.count(`slash28_ec2_refusals`, awsCode);
+    const isRetried = errorClass === "throttled" || errorClass === "retryable" || errorClass === "lost";
+    if (isRetried && attempt < SDK_ATTEMPTS) {
+      yield* sleep(node, node.random.retry.fraction() * Math.min(2 ** attempt * SECOND_MS, SDK_DELAY_MAX_MS));
+      continue;
+    }
+    node.count("awscni_ec2api_error_count", api);
+    if (errorClass === "denied" && intention.action !== "DetachNetworkInterface") {
+      node.emit({
+        kind: "event",
+        reason: "MissingIAMPermissions",
+        action: `ec2:${api}`,
+        message: missingPermissionsNote(`ec2:${api}`),
+      });
+    }
+    return failed(errorClass, awsCode, `operation error EC2: ${api}, api error ${awsCode}: ${message}`);
+  }
+}
+
+function failed(errorClass: Ec2ErrorClass, awsCode: string, message: string): CallFailure {
+  return { ok: false, errorClass, awsCode, message };
+}
+
+function describe(outcome: { kind: string; message?: string } | undefined): string {
+  return outcome?.message ?? "no answer";
+}
+
+/** The delay after failed try number `failedTryCount` (from 1): doubling from `baseMs`, 60 s at most, jitter added on top. */
+export function retryDelayMs(
+  node: Node,
+  options: { readonly failedTryCount: number; readonly baseMs: Ms; readonly jitter: number },
+): Ms {
+  const delayMs = Math.min(options.baseMs * 2 ** (options.failedTryCount - 1), DELAY_MAX_MS);
+  return delayMs * (1 + options.jitter * node.random.retry.fraction());
+}
+
+/** Calls until it works, `tries` times at most. An ENI that EC2 does not know any more counts as done where `goneIsDone`. */
+export function* callRepeatedly(
+  node: Node,
+  intention: Ec2Intention,
+  options: { readonly tries: number; readonly baseMs: Ms; readonly jitter: number; readonly goneIsDone: boolean },
+): Operation<CallResult> {
+  for (let attempt = 1; ; attempt++) {
+    const result = yield* callEc2(node, intention);
+    if (result.ok) return result;
+    if (options.goneIsDone && result.errorClass === "notFound") return { ok: true, answer: {} };
+    if (attempt === options.tries) return result;
+    yield* sleep(node, retryDelayMs(node, { failedTryCount: attempt, baseMs: options.baseMs, jitter: options.jitter }));
+  }
+}
+
+/** The typed reason of a refusal that growth met. One class of errors can have two reasons: EC2's code decides. */
+export function reasonOf(failure: CallFailure): Reason {
+  switch (failure.errorClass) {
+    case "throttled":
+      return "throttled";
+    case "denied":
+      return "unauthorized";
+    case "lost":
+      return "ec2-unreachable";
+    case "exhausted":
+      return failure.awsCode === "InsufficientCidrBlocks" ? "subnet-fragmented" : "subnet-exhausted";
+    case "limit":
+      if (failure.awsCode === "NetworkInterfaceLimitExceeded") return "eni-quota";
+      return failure.awsCode === "PrivateIpAddressLimitExceeded" ? "slot-limit" : "eni-limit";
+    default:
+      return "ec2-refused";
+  }
+}

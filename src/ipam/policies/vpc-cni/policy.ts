@@ -1,0 +1,81 @@
+// The policy `vpc-cni`: decides as amazon-vpc-cni-k8s v1.23.1 decides, quirks included. The quirks that break an invariant
+// are counted under their id in ipamd.md 10.1.
+
+import { isReferenceExhausted } from "../../ec2-errors.ts";
+import type { Node } from "../../node.ts";
+import type { Operation } from "../../operations/operation.ts";
+import type { PoolAddress, PoolCidr, PoolEni } from "../../pool/pool.ts";
+import type { NextStep, Policy, Refusal } from "../policy.ts";
+import { chooseAddress } from "./choose-address.ts";
+import * as decide from "./decide.ts";
+import { explainRefusal } from "./explain-refusal.ts";
+import { mayGrow, poolLoop } from "./loop.ts";
+
+const KEPT_MESSAGES = {
+  primary: "eniKeptPrimary",
+  "too-young": "eniKeptYoung",
+  cooling: "eniKeptCooling",
+  "has-pods": "eniKeptPods",
+  trunk: "eniKeptTrunk",
+  efa: "eniKeptEfa",
+} as const;
+
+export const vpcCni: Policy = {
+  id: "vpc-cni",
+
+  chooseAddress(node: Node): PoolAddress | undefined {
+    return chooseAddress(node.pool, {
+      usesPrefixes: node.usesPrefixes,
+      cooldownMs: node.settings.cooldownMs,
+      nowMs: node.nowMs,
+      random: node.random.walk,
+    });
+  },
+
+  explainRefusal,
+
+  run(node: Node): Operation {
+    return poolLoop(node, vpcCni);
+  },
+
+  mayGrow,
+
+  afterRefusal(node: Node, refusal: Refusal): NextStep {
+    const isExhausted = isReferenceExhausted(refusal.awsCode);
+    if (refusal.step === "create") return isExhausted ? "pause" : "stop";
+    if (refusal.awsCode === "PrivateIpAddressLimitExceeded") return "reread-eni";
+    // Also when one was asked for already (10.1 #11).
+    if (refusal.step === "assign-all") return "retry-with-one";
+    if (!isExhausted) return "stop";
+    // With discovery another subnet may have room, so the pause is not armed here (10.1 #12).
+    if (!node.settings.subnetDiscovery) return "pause";
+    node.quirk("10.1#12", "I9");
+    return "next-candidate";
+  },
+
+  cidrsToReturn(node: Node, eni: PoolEni, surplus: number): PoolCidr[] {
+    const freeable = new Set(decide.freeableCidrs(eni));
+    if (freeable.size === 0) return [];
+    const walk = eni.order.walk(node.random.walk).map((index) => eni.cidrs[index]!);
+    return walk.filter((cidr) => freeable.has(cidr)).slice(0, surplus);
+  },
+
+  eniToFree(node: Node): PoolEni | undefined {
+    const targets = node.targets();
+    const free = new Set<PoolEni>();
+    for (const eni of node.pool.presentEnis()) {
+      const verdict = decide.eniVerdict(node.pool, eni, targets, node.nowMs);
+      if (verdict === "free") free.add(eni);
+      else if (verdict === "warm-ip-target") node.log("eniKeptWarmIp", eni.eniId, targets.warmIpTarget);
+      else if (verdict === "minimum-ip-target") node.log("eniKeptMinimumIp", eni.eniId, targets.minimumIpTarget);
+      else if (verdict === "warm-prefix-target") node.log("eniKeptWarmPrefix", eni.eniId, targets.warmPrefixTarget);
+      else node.log(KEPT_MESSAGES[verdict], eni.eniId);
+    }
+    if (free.size === 0) return undefined;
+    return node.pool.walkEnis(node.random.walk).find((eni) => free.has(eni));
+  },
+
+  believe({ agrees }): "metadata" | "ask-ec2" {
+    return agrees ? "metadata" : "ask-ec2";
+  },
+};
