@@ -9,6 +9,7 @@
 //   {sandbox} attachment: network/container/interface          {metadata} attachment: its pod
 //   {ips} {prefixes} {cidr32s} {list} arrays of the same, printed as Go prints a slice: [a b]
 
+import { civilDate } from "../base/calendar.ts";
 import { formatIpv4 } from "../base/ipv4.ts";
 import type { LogLevel } from "./settings.ts";
 
@@ -467,24 +468,6 @@ export function formatGoTime(wallMs: number): string {
 function decimalSeconds(ms: number): string {
   const text = decimal(ms, 1_000);
   return ms < 10_000 ? `0${text}` : text;
-}
-
-/** Days since 1970-01-01 to the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms"). */
-function civilDate(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
-  };
 }
 
 /** Errors of the datastore, as the reference words them (ipamd.md 2.6, 6.2). */
