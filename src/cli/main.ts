@@ -2,13 +2,14 @@
 
 import { CommanderError } from "commander";
 import { CommandError } from "./command-error.ts";
-import { buildProgram, wantedCommand } from "./program.ts";
+import { buildProgram, COMMANDS, wantedCommand } from "./program.ts";
 
 /** Runs one command line (without the executable's own words) and returns the exit status. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], commands = COMMANDS): Promise<number> {
   try {
-    const completion = wantedCommand(argv) === "completion";
-    const program = await buildProgram(completion ? undefined : wantedCommand(argv));
+    const wanted = wantedCommand(argv, commands);
+    // Completion describes the whole tree.
+    const program = await buildProgram(wanted === "completion" ? undefined : wanted, commands);
     if (argv.length === 0) {
       process.stderr.write(program.helpInformation());
       return 2;
@@ -59,5 +60,8 @@ function keepQuietOnBrokenPipe(): void {
 
 if (import.meta.main) {
   keepQuietOnBrokenPipe();
-  process.exitCode = await main(process.argv.slice(2));
+  // Not a top-level await: the bytecode of a compiled executable has none.
+  void main(process.argv.slice(2)).then((status) => {
+    process.exitCode = status;
+  });
 }

@@ -43,12 +43,12 @@ function configure(command: Command): Command {
 }
 
 /** The program with the commands that `wanted` names; with `undefined`, all of them. Others are known by name and summary. */
-export async function buildProgram(wanted: string | undefined): Promise<Command> {
+export async function buildProgram(wanted: string | undefined, commands = COMMANDS): Promise<Command> {
   const program = new Command("slash28")
     .description("Pod IP addresses for Kubernetes on Amazon VPC by prefix delegation.")
     .usage("<command> [options]")
     .helpCommand("help [command]", "show the help of a command");
-  for (const entry of COMMANDS) {
+  for (const entry of commands) {
     if (wanted === undefined || wanted === entry.name) program.addCommand(await entry.load());
     else program.command(entry.name).description(entry.summary);
   }
@@ -56,7 +56,7 @@ export async function buildProgram(wanted: string | undefined): Promise<Command>
 }
 
 /** Which command a command line needs: a known name alone; anything else needs all of them. */
-export function wantedCommand(argv: readonly string[]): string | undefined {
+export function wantedCommand(argv: readonly string[], commands = COMMANDS): string | undefined {
   const first = argv[0];
-  return COMMANDS.some((entry) => entry.name === first) ? first : undefined;
+  return commands.some((entry) => entry.name === first) ? first : undefined;
 }

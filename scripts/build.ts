@@ -1,0 +1,48 @@
+// npm run build: the single-file executable dist/slash28, minified and with bytecode, for this machine or, with
+// `--target bun-linux-arm64` and the like, for another. Runs what it built once, if it can run here.
+
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import packageFile from "../package.json" with { type: "json" };
+
+const ROOT = join(import.meta.dir, "..");
+
+async function build(target: string | undefined): Promise<number> {
+  const name = target === undefined ? "slash28" : `slash28-${target.replace(/^bun-/, "")}`;
+  const outfile = join(ROOT, "dist", name);
+  mkdirSync(join(ROOT, "dist"), { recursive: true });
+  const compiler = Bun.spawn(
+    [
+      process.execPath,
+      "build",
+      "--compile",
+      "--minify",
+      "--bytecode",
+      "--sourcemap=none",
+      ...(target === undefined ? [] : [`--target=${target}`]),
+      `--outfile=${outfile}`,
+      join(ROOT, "src/cli/main.ts"),
+    ],
+    { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+  );
+  const complaint = await new Response(compiler.stderr).text();
+  if ((await compiler.exited) !== 0) {
+    process.stderr.write(`${complaint}slash28: the build failed; run npm run check first\n`);
+    return 1;
+  }
+  if (target === undefined) {
+    const probe = Bun.spawn([outfile, "version", "-o", "json"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+    const text = await new Response(probe.stdout).text();
+    if ((await probe.exited) !== 0 || !text.includes(`"version":"${packageFile.version}"`)) {
+      process.stderr.write(`slash28: dist/${name} was built but does not print its version: ${text}\n`);
+      return 1;
+    }
+  }
+  const megabytes = (statSync(outfile).size / 1e6).toFixed(1);
+  process.stdout.write(`dist/${name} (${megabytes} MB)\n`);
+  return 0;
+}
+
+const args = process.argv.slice(2);
+const at = args.indexOf("--target");
+process.exitCode = await build(at < 0 ? undefined : args[at + 1]);
