@@ -2,10 +2,16 @@
 
 export interface BenchRow {
   readonly name: string;
-  /** The bound, as text with its direction: ">= 3000", "<= 50". */
-  readonly asked: string;
+  /** The bound; left out when nothing was promised. */
+  readonly asked?: { readonly atMost: number } | { readonly atLeast: number };
   readonly measured: number;
   readonly unit: string;
   /** How it was measured, where the name does not say. */
   readonly note?: string;
+}
+
+/** The measured number keeps the promise; true when there is none. */
+export function isMet(row: BenchRow): boolean {
+  if (row.asked === undefined) return true;
+  return "atMost" in row.asked ? row.measured <= row.asked.atMost : row.measured >= row.asked.atLeast;
 }
