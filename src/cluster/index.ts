@@ -1,2 +1,15 @@
-// Filled by the part that owns this folder.
-export {};
+// The cluster file, Kubernetes manifests, pods, their scheduling and their retries: pure, for every command that needs them.
+
+export * from "./capacity.ts";
+export * from "./check-error.ts";
+export { type CronSchedule, cronTimes, parseCron } from "./cron.ts";
+export { formatDurationMs, parseDurationMs } from "./duration.ts";
+export { isTrue } from "./env.ts";
+export { type KubeletStep, type PodPhase, PodSandbox } from "./kubelet.ts";
+export * from "./manifests.ts";
+export { podUid, randomSuffix, sandboxId } from "./names.ts";
+export { defaultMaxPods, type ParsedCluster, parseCluster } from "./parse-cluster.ts";
+export * from "./plan-pods.ts";
+export { type Placement, type PodRequest, type SchedulableNode, Scheduler } from "./scheduler.ts";
+export { parseTrace, type TracePod } from "./trace.ts";
+export * from "./types.ts";

@@ -1,0 +1,65 @@
+// Checks between the parts of a cluster file: settings that cannot work on these instances, counts that no subnet can hold.
+
+import { cidrSize, formatCidr } from "../base/ipv4.ts";
+import { supportsPrefixes } from "../catalog/instance-types.ts";
+import { isTrue } from "./env.ts";
+import type { Cluster } from "./types.ts";
+import type { YamlNode, YamlSource } from "./yaml-source.ts";
+
+/** The first four addresses of a subnet and its last one belong to AWS (VPC user guide, subnet sizing, 2026-08). */
+const AWS_ADDRESS_COUNT = 5;
+/** The first and the last /28 hold AWS's addresses, so a subnet of two /28s has none for prefixes. */
+const SHORTEST_WITHOUT_PREFIX = 27;
+
+/** `places` says where each subnet and each node group stands in the file. */
+export function checkFit(source: YamlSource, cluster: Cluster, places: ReadonlyMap<object, YamlNode>): void {
+  const { env } = cluster.cni;
+  const isPrefixMode = isTrue(env.get("ENABLE_PREFIX_DELEGATION"));
+  const isCustomNetworking = isTrue(env.get("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"));
+  for (const group of cluster.nodeGroups) {
+    if (isPrefixMode && !supportsPrefixes(group.limits)) {
+      source.error(
+        places.get(group),
+        `ENABLE_PREFIX_DELEGATION is on, but ${group.instanceType} is not a Nitro type and takes no prefixes`,
+        "Choose a Nitro type (for example m5.large), or switch prefix delegation off for this cluster.",
+      );
+    }
+  }
+  const nodeCounts = new Map<string, number>();
+  for (const group of cluster.nodeGroups) {
+    if (group.subnets.length === 0) continue;
+    for (let index = 0; index < group.count; index++) {
+      const id = group.subnets[index % group.subnets.length] ?? "";
+      nodeCounts.set(id, (nodeCounts.get(id) ?? 0) + 1);
+    }
+  }
+  for (const subnet of cluster.subnets) {
+    const nodeCount = nodeCounts.get(subnet.id) ?? 0;
+    const size = cidrSize(subnet.cidr.prefixLength);
+    const held = subnet.otherAddresses + subnet.otherPrefixes * 16;
+    if (held > size - AWS_ADDRESS_COUNT) {
+      source.error(
+        places.get(subnet),
+        `${subnet.id} (${formatCidr(subnet.cidr)}) cannot hold ${held} other addresses: it has ${size - AWS_ADDRESS_COUNT}`,
+      );
+    } else if (nodeCount > size - AWS_ADDRESS_COUNT - held) {
+      source.error(
+        places.get(subnet),
+        `${subnet.id} (${formatCidr(subnet.cidr)}) is too small: ${nodeCount} nodes need an address each, ` +
+          `${size - AWS_ADDRESS_COUNT - held} are free`,
+        "Use a larger subnet, or fewer nodes.",
+      );
+    } else if (
+      isPrefixMode &&
+      !isCustomNetworking &&
+      nodeCount > 0 &&
+      subnet.cidr.prefixLength >= SHORTEST_WITHOUT_PREFIX
+    ) {
+      source.error(
+        places.get(subnet),
+        `${subnet.id} (${formatCidr(subnet.cidr)}) is too small for prefixes: its first and last /28 hold addresses of AWS`,
+        "Use a /26 or larger for nodes with prefix delegation.",
+      );
+    }
+  }
+}

@@ -1,0 +1,140 @@
+// Which node a pod goes to: kube-scheduler's filters for max-pods, requests and nodeSelector, then its LeastAllocated score.
+// Deterministic: ties are broken by the seed.
+
+import type { Prng } from "../base/prng.ts";
+import type { Allocatable } from "./capacity.ts";
+import { MEBIBYTE } from "./capacity.ts";
+import { matchesSelector } from "./plan-pods.ts";
+
+export interface SchedulableNode extends Allocatable {
+  readonly name: string;
+  readonly maxPods: number;
+  readonly labels: ReadonlyMap<string, string>;
+  /** Pods on the host network that are there from the start. */
+  readonly systemPodCount: number;
+}
+
+export interface PodRequest {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly nodeSelector: ReadonlyMap<string, string>;
+  readonly nodeName: string | undefined;
+}
+
+export type Placement =
+  | { readonly kind: "placed"; readonly nodeName: string }
+  /** `why` reads as the scheduler's event: `0/3 nodes are available: 3 Too many pods.` */
+  | { readonly kind: "unschedulable"; readonly why: string };
+
+/** kube-scheduler scores a pod without requests as if it asked for this (pkg/scheduler/util/pod_resources.go, v1.32). */
+const SCORED_CPU_MILLIS = 100;
+const SCORED_MEMORY_BYTES = 200 * MEBIBYTE;
+
+interface NodeLoad {
+  readonly node: SchedulableNode;
+  podCount: number;
+  cpuMillis: number;
+  memoryBytes: number;
+  scoredCpuMillis: number;
+  scoredMemoryBytes: number;
+}
+
+type Complaint =
+  | "Too many pods"
+  | "Insufficient cpu"
+  | "Insufficient memory"
+  | "node(s) didn't match Pod's node selector";
+
+export class Scheduler {
+  readonly #loads: readonly NodeLoad[];
+  readonly #prng: Prng;
+
+  constructor(nodes: readonly SchedulableNode[], prng: Prng) {
+    this.#prng = prng;
+    this.#loads = nodes.map((node) => ({
+      node,
+      podCount: node.systemPodCount,
+      cpuMillis: 0,
+      memoryBytes: 0,
+      scoredCpuMillis: 0,
+      scoredMemoryBytes: 0,
+    }));
+  }
+
+  /** Places a pod and counts it, or says why no node takes it. */
+  place(pod: PodRequest): Placement {
+    const complaints = new Map<Complaint, number>();
+    let best: NodeLoad[] = [];
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const load of this.#loads) {
+      if (pod.nodeName !== undefined && load.node.name !== pod.nodeName) continue;
+      const complaint = complaintOf(load, pod);
+      if (complaint !== undefined) {
+        complaints.set(complaint, (complaints.get(complaint) ?? 0) + 1);
+        continue;
+      }
+      const score = leastAllocatedScore(load, pod);
+      if (score > bestScore) best = [];
+      if (score >= bestScore) best.push(load);
+      bestScore = Math.max(bestScore, score);
+    }
+    const chosen = best.length > 1 ? best[this.#prng.below(best.length)] : best[0];
+    if (chosen === undefined) return { kind: "unschedulable", why: this.#explain(pod, complaints) };
+    count(chosen, pod, 1);
+    return { kind: "placed", nodeName: chosen.node.name };
+  }
+
+  /** A placed pod is gone. */
+  remove(nodeName: string, pod: PodRequest): void {
+    const load = this.#loads.find((one) => one.node.name === nodeName);
+    if (load !== undefined) count(load, pod, -1);
+  }
+
+  /** Pods on a node, those of the system included. */
+  podCount(nodeName: string): number {
+    return this.#loads.find((one) => one.node.name === nodeName)?.podCount ?? 0;
+  }
+
+  #explain(pod: PodRequest, complaints: ReadonlyMap<Complaint, number>): string {
+    if (pod.nodeName !== undefined && complaints.size === 0) return `there is no node "${pod.nodeName}"`;
+    const parts = [...complaints].map(([complaint, nodeCount]) => `${nodeCount} ${complaint}`);
+    return `0/${this.#loads.length} nodes are available: ${parts.join(", ")}.`;
+  }
+}
+
+function complaintOf(load: NodeLoad, pod: PodRequest): Complaint | undefined {
+  if (!matchesSelector(load.node.labels, pod.nodeSelector)) return "node(s) didn't match Pod's node selector";
+  if (load.podCount + 1 > load.node.maxPods) return "Too many pods";
+  const { cpuMillis, memoryBytes } = load.node;
+  if (cpuMillis !== undefined && pod.cpuMillis > 0 && load.cpuMillis + pod.cpuMillis > cpuMillis) {
+    return "Insufficient cpu";
+  }
+  if (memoryBytes !== undefined && pod.memoryBytes > 0 && load.memoryBytes + pod.memoryBytes > memoryBytes) {
+    return "Insufficient memory";
+  }
+  return undefined;
+}
+
+/** 0 to 100, whole numbers as in the scheduler: the mean of the free shares of processor and memory after this pod. */
+function leastAllocatedScore(load: NodeLoad, pod: PodRequest): number {
+  const cpu = load.scoredCpuMillis + (pod.cpuMillis || SCORED_CPU_MILLIS);
+  const memory = load.scoredMemoryBytes + (pod.memoryBytes || SCORED_MEMORY_BYTES);
+  const shares = [freeShare(cpu, load.node.cpuMillis), freeShare(memory, load.node.memoryBytes)];
+  const known = shares.filter((share) => share !== undefined);
+  if (known.length === 0) return freeShare(load.podCount + 1, load.node.maxPods) ?? 0;
+  return Math.floor(known.reduce((sum, share) => sum + share, 0) / known.length);
+}
+
+function freeShare(used: number, capacity: number | undefined): number | undefined {
+  if (capacity === undefined) return undefined;
+  // Past its capacity a node still differs from a fuller one: pods without requests may go beyond any number.
+  return used > capacity ? capacity - used : Math.floor(((capacity - used) * 100) / capacity);
+}
+
+function count(load: NodeLoad, pod: PodRequest, sign: 1 | -1): void {
+  load.podCount += sign;
+  load.cpuMillis += sign * pod.cpuMillis;
+  load.memoryBytes += sign * pod.memoryBytes;
+  load.scoredCpuMillis += sign * (pod.cpuMillis || SCORED_CPU_MILLIS);
+  load.scoredMemoryBytes += sign * (pod.memoryBytes || SCORED_MEMORY_BYTES);
+}

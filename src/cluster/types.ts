@@ -1,0 +1,90 @@
+// What a cluster file says, checked and with its defaults filled in. The file format is the contract of docs/cluster-file.md.
+
+import type { Cidr } from "../base/ipv4.ts";
+import type { Ms } from "../base/units.ts";
+import type { Knobs } from "../catalog/emulator-knobs.ts";
+import type { InstanceTypeLimits } from "../catalog/instance-types.ts";
+
+export interface Cluster {
+  readonly fileName: string;
+  readonly region: string;
+  readonly vpc: ClusterVpc;
+  readonly subnets: readonly ClusterSubnet[];
+  readonly nodeGroups: readonly NodeGroup[];
+  readonly cni: ClusterCni;
+  readonly workloads: readonly Workload[];
+  readonly knobs: Knobs;
+  readonly kubelet: KubeletSettings;
+  readonly run: RunSettings;
+}
+
+export type ClusterVpc =
+  | { readonly kind: "cidrs"; readonly cidrs: readonly Cidr[] }
+  /** A folder of AWS CLI JSON, as written in the file: relative to the file's folder. */
+  | { readonly kind: "dump"; readonly path: string; readonly line: number; readonly column: number };
+
+export interface ClusterSubnet {
+  readonly id: string;
+  readonly az: string;
+  readonly cidr: Cidr;
+  /** Addresses and /28s that other tenants hold. */
+  readonly otherAddresses: number;
+  readonly otherPrefixes: number;
+  readonly reservations: readonly { readonly cidr: Cidr; readonly type: "prefix" | "explicit" }[];
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+export interface NodeGroup {
+  readonly name: string;
+  readonly instanceType: string;
+  readonly limits: InstanceTypeLimits;
+  readonly count: number;
+  readonly maxPods: number;
+  /** Ids; the nodes are spread over them in turn. Empty when the subnets come from a dump and none is named. */
+  readonly subnets: readonly string[];
+  readonly labels: ReadonlyMap<string, string>;
+}
+
+export interface ClusterCni {
+  /** Which policies exist is the agent's to say. */
+  readonly policy: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly eniConfigs: readonly ClusterEniConfig[];
+}
+
+export interface ClusterEniConfig {
+  readonly name: string;
+  readonly subnet: string;
+  readonly securityGroups: readonly string[];
+}
+
+export type Workload =
+  | {
+      readonly kind: "pods";
+      readonly name: string;
+      readonly namespace: string;
+      readonly podCount: number;
+      readonly atMs: Ms;
+      /** undefined: once. */
+      readonly everyMs: Ms | undefined;
+      /** undefined: until the run ends. */
+      readonly lifetimeMs: Ms | undefined;
+      readonly cpuMillis: number;
+      readonly memoryBytes: number;
+    }
+  | { readonly kind: "manifest" | "trace"; readonly path: string; readonly line: number; readonly column: number };
+
+export interface KubeletSettings {
+  /** A failed ADD is tried again after `retryMs` to `retryMs * (1 + jitter)`. */
+  readonly retryMs: Ms;
+  readonly jitter: number;
+  /** How long the runtime waits for one ADD. */
+  readonly sandboxTimeoutMs: Ms;
+}
+
+export interface RunSettings {
+  readonly durationMs: Ms;
+  readonly seed: number;
+  /** Virtual seconds per real one. */
+  readonly speed: number;
+}
