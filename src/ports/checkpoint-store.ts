@@ -5,6 +5,6 @@ export interface CheckpointStore {
   read(): Promise<string | undefined>;
   /** Writes aside, syncs, renames. When it rejects, the old file is untouched. */
   write(text: string): Promise<void>;
-  /** Moves a file that cannot be understood aside, never over another one; returns where it is now. */
-  setAside(): Promise<string>;
+  /** Copies a file that cannot be understood, never over another one; returns the copy's path. The file itself stays. */
+  keepCopy(): Promise<string>;
 }

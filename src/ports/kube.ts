@@ -5,8 +5,8 @@ import type { EniConfig, NodeState } from "../ipam/types.ts";
 export interface Kube {
   /** The node as it is now: capacity, taint, ENIConfig resolution. Rejects when the facts cannot be read. */
   node(): Promise<KubeNode>;
-  /** Calls back with each later change. Returns a stop function. */
-  watchNode(onChange: (node: KubeNode) => void): () => void;
+  /** Calls back with each later change, and with what went wrong while looking. Returns a stop function. */
+  watchNode(onChange: (node: KubeNode) => void, onError: (message: string) => void): () => void;
   /** The pod's limits and annotations that ADD needs; undefined when there is no such pod. */
   pod(namespace: string, name: string): Promise<KubePod | undefined>;
   /** Puts a feature on this node's CNINode object. */
@@ -25,6 +25,8 @@ export interface KubeNode extends NodeState {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly eniConfigs: readonly EniConfig[];
+  /** The name that the labels and annotations ask for, whether such an ENIConfig exists or not. */
+  readonly eniConfigName: string;
 }
 
 export interface KubePod {

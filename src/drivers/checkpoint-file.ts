@@ -1,0 +1,64 @@
+// The checkpoint on disk: written aside, synced, renamed. One file, no journal.
+
+import { closeSync, constants, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { open, readFile, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { CheckpointStore } from "../ports/checkpoint-store.ts";
+
+const MODE = 0o600;
+
+export function checkpointFile(path: string): CheckpointStore {
+  let writeCount = 0;
+  return {
+    async read() {
+      try {
+        return await readFile(path, "utf8");
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+        throw error;
+      }
+    },
+
+    async write(text) {
+      writeCount++;
+      const aside = `${path}.tmp${process.pid}-${writeCount}`;
+      mkdirSync(dirname(path), { recursive: true });
+      const file = await open(aside, "w", MODE);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } catch (error) {
+        await file.close();
+        await unlink(aside).catch(() => undefined);
+        throw error;
+      }
+      await file.close();
+      await rename(aside, path);
+    },
+
+    async keepCopy() {
+      for (let n = 1; ; n++) {
+        const copy = `${path}.unreadable-${n}`;
+        if (existsSync(copy)) continue;
+        copyFileSync(path, copy, constants.COPYFILE_EXCL);
+        return copy;
+      }
+    },
+  };
+}
+
+/** Whether a file can be made beside `path`; the reason when not. */
+export function checkWritable(path: string): string | undefined {
+  const probe = `${path}.tmp${process.pid}-probe`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const file = openSync(probe, "w", MODE);
+    writeSync(file, "x");
+    fsyncSync(file);
+    closeSync(file);
+    void unlink(probe).catch(() => undefined);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
