@@ -12,6 +12,14 @@ import type { Operation } from "./operation.ts";
 const SDK_ATTEMPTS = 3;
 const SDK_DELAY_MAX_MS = 20 * SECOND_MS;
 const DELAY_MAX_MS = 60 * SECOND_MS;
+/** Retryable for a caller that waits for a state, but not for the SDK: it knows these codes as ordinary client errors. */
+const NOT_RETRIED_BY_SDK: readonly string[] = [
+  "IncorrectState",
+  "InvalidNetworkInterface.InUse",
+  "InvalidParameterValue",
+  "DependencyViolation",
+  "ConcurrentTagAccess",
+];
 
 export type CallResult =
   | { readonly ok: true; readonly answer: Ec2Answer }
@@ -39,13 +47,17 @@ export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallRes
     if (outcome.result.kind === "done") return { ok: true, answer: outcome.result.answer };
     const { errorClass, awsCode, message } = outcome.result;
     node.count(`slash28_ec2_refusals`, awsCode);
-    const isRetried = errorClass === "throttled" || errorClass === "retryable" || errorClass === "lost";
+    const isRetried =
+      errorClass === "throttled" ||
+      errorClass === "lost" ||
+      (errorClass === "retryable" && !NOT_RETRIED_BY_SDK.includes(awsCode));
     if (isRetried && attempt < SDK_ATTEMPTS) {
       yield* sleep(node, node.random.retry.fraction() * Math.min(2 ** attempt * SECOND_MS, SDK_DELAY_MAX_MS));
       continue;
     }
     node.count("awscni_ec2api_error_count", api);
-    if (errorClass === "denied" && intention.action !== "DetachNetworkInterface") {
+    // Other refused credentials tell nobody, and the reference looks at the wrong variable after a detach.
+    if (awsCode === "UnauthorizedOperation" && intention.action !== "DetachNetworkInterface") {
       node.emit({
         kind: "event",
         reason: "MissingIAMPermissions",
