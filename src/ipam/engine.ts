@@ -29,13 +29,22 @@ interface Task {
 }
 
 /** A change of the pool that is not on disk yet. */
-interface Unsaved {
+interface UnsavedChange {
+  readonly kind: "allocate" | "release";
   readonly saveId: number;
   readonly requestId: number;
-  readonly kind: "allocate" | "release";
   readonly attachment: Attachment;
   readonly at: PoolAddress;
 }
+
+/** A reply that changes nothing itself and waits for changes before it. */
+interface WaitingReply {
+  readonly kind: "reply";
+  readonly saveId: number;
+  readonly requestId: number;
+}
+
+type Unsaved = UnsavedChange | WaitingReply;
 
 export function createEngine(options: EngineOptions): Engine {
   return new IpamEngine(options);
@@ -184,7 +193,7 @@ class IpamEngine implements Engine {
     node.effects.push({
       kind: "reply",
       requestId,
-      after: this.#unsaved.length > 0 ? node.lastSaveId : 0,
+      after: this.#waitForUnsaved(node, requestId),
       result: {
         kind: "allocated",
         attachment,
@@ -194,6 +203,15 @@ class IpamEngine implements Engine {
         isRepeat,
       },
     });
+  }
+
+  /** The save that a reply without a change of its own has to wait for: what it says may hang on changes not written yet. */
+  #waitForUnsaved(node: Node, requestId: number): number {
+    const last = this.#unsaved.at(-1);
+    if (last === undefined) return 0;
+    // Written down, so that it is answered again when that save fails.
+    if (last.requestId !== requestId) this.#unsaved.push({ saveId: node.lastSaveId, requestId, kind: "reply" });
+    return node.lastSaveId;
   }
 
   #refuse(node: Node, requestId: number, attachment: Attachment, reason: Reason, retryAfterMs: Ms | undefined): void {
@@ -206,7 +224,7 @@ class IpamEngine implements Engine {
     const at = node.pool.release(attachment, node.nowMs);
     if (at === undefined) {
       node.log("releaseUnknown", attachment);
-      const after = this.#unsaved.length > 0 ? node.lastSaveId : 0;
+      const after = this.#waitForUnsaved(node, requestId);
       node.effects.push({ kind: "reply", requestId, after, result: { kind: "unknownAttachment", attachment } });
       return;
     }
@@ -250,7 +268,7 @@ class IpamEngine implements Engine {
       this.#afterRelease(node, at.cidr);
     }
     node.log("collected", stale.length);
-    const after = this.#unsaved.length > 0 ? node.lastSaveId : 0;
+    const after = this.#waitForUnsaved(node, requestId);
     node.effects.push({ kind: "reply", requestId, after, result: { kind: "collected", releasedCount: stale.length } });
   }
 
@@ -262,7 +280,7 @@ class IpamEngine implements Engine {
     const answered = new Set<number>();
     for (const change of lost.reverse()) {
       if (change.kind === "allocate") node.pool.undoAllocate(change.attachment);
-      else this.#undoRelease(node, change);
+      else if (change.kind === "release") this.#undoRelease(node, change);
       if (answered.has(change.requestId)) continue;
       answered.add(change.requestId);
       this.#refusals.set("checkpoint-unwritable", (this.#refusals.get("checkpoint-unwritable") ?? 0) + 1);
@@ -270,7 +288,7 @@ class IpamEngine implements Engine {
     }
   }
 
-  #undoRelease(node: Node, { attachment, at }: Unsaved): void {
+  #undoRelease(node: Node, { attachment, at }: UnsavedChange): void {
     const { cidr, offset } = at;
     // Without a cooldown somebody else may have it by now, and a reconcile may have dropped its CIDR: then it stays released.
     if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] !== RELEASED) return;

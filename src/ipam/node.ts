@@ -48,8 +48,10 @@ export class Node {
   /** When a full subnet last paused growth. */
   exhaustedAtMs: Ms = NEVER;
   lastDecreaseMs: Ms = NEVER;
-  lastPoolActionMs: Ms;
-  /** CIDRs given back to EC2, by `cidrKey`, and when: metadata may show them a while longer. */
+  lastPoolActionMs: Ms = NEVER;
+  /** When a checkpoint was restored: the cooldowns of its addresses are not known. */
+  restoredAtMs: Ms = NEVER;
+  /** CIDRs given back to EC2, by `cidrKey`, and when: metadata may show them a while longer. Only a reconcile forgets them. */
   readonly returnedAtMs = new Map<string, Ms>();
   /** Why growth did not bring what was asked, last time it was tried; undefined after a success. */
   lastGrowthProblem: Reason | undefined;
@@ -87,7 +89,6 @@ export class Node {
     this.pool = new Pool(options.seed.split("pool"));
     this.usesPrefixes = options.settings.prefixDelegation && options.facts.limits.supportsPrefixes;
     this.nowMs = options.nowMs;
-    this.lastPoolActionMs = options.nowMs;
     this.wallOffsetMs = options.wallOffsetMs;
     this.#logFrom = options.logLevel === undefined ? Number.POSITIVE_INFINITY : LEVELS[options.logLevel];
     this.#spawn = options.spawn;
@@ -192,6 +193,6 @@ export class Node {
   }
 }
 
-export function cidrKey(eniId: EniId, base: number, isPrefix: boolean): string {
-  return `${eniId}/${base}/${isPrefix ? 28 : 32}`;
+export function cidrKey(base: number, isPrefix: boolean): string {
+  return `${base}/${isPrefix ? 28 : 32}`;
 }

@@ -19,7 +19,7 @@ export function* announceFeatures(node: Node): Operation {
 
 /** Asks the resource controller for a trunk ENI, once a slot is there for it. Nothing to do when one is attached. */
 export function* announceTrunk(node: Node): Operation {
-  if (!node.wantsTrunk || node.trunkEniId !== undefined || node.hasAnnouncedTrunk) return;
+  if (!node.settings.podEni || node.trunkEniId !== undefined || node.hasAnnouncedTrunk) return;
   if (node.pool.eniCount >= node.eniCountMax - node.unmanagedEniIds.size) {
     node.log("noSlotForTrunk");
     return;

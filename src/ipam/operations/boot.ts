@@ -128,6 +128,7 @@ function restore(node: Node, checkpoint: readonly Allocation[] | undefined): str
     node.pool.allocate({ cidr, offset }, attachment, allocatedWallMs, allocatedNsRest);
     node.log("recovered", attachment, cidr.eni.eniId, address);
   }
+  node.restoredAtMs = node.nowMs;
   node.save();
   node.log("recoveryDone");
   return undefined;

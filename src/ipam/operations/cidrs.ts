@@ -12,7 +12,6 @@ export function addCidr(node: Node, eni: PoolEni, base: Ipv4, isPrefix: boolean)
     node.log("alreadyInStore");
     return;
   }
-  node.returnedAtMs.delete(cidrKey(eni.eniId, base, isPrefix));
   node.log(isPrefix ? "addedPrefix" : "addedAddress", eni.eniId, base);
 }
 
@@ -27,8 +26,7 @@ export function* returnCidrs(
   for (const cidr of returned) {
     if (cidr.coolingCount(node.nowMs, node.settings.cooldownMs) > 0) node.quirk("10.1#10", "I3");
     node.pool.removeCidr(cidr, { force: false });
-    if (options.entersReconcileCooldown)
-      node.returnedAtMs.set(cidrKey(eni.eniId, cidr.base, cidr.isPrefix), node.nowMs);
+    if (options.entersReconcileCooldown) node.returnedAtMs.set(cidrKey(cidr.base, cidr.isPrefix), node.nowMs);
     node.log(cidr.isPrefix ? "deletedPrefix" : "deletedAddress", eni.eniId, cidr.base);
   }
   const prefixes = returned.filter((cidr) => cidr.isPrefix).map((cidr) => cidr.base);

@@ -145,9 +145,13 @@ function* rereadEni(node: Node, eni: PoolEni): Operation<GrowthResult> {
     return { kind: "failed", message: described.message, isFatalAtBoot: true };
   }
   const found = described.answer.enis?.find((candidate) => candidate.eniId === eni.eniId);
+  const heldBefore = eni.cidrCount;
   for (const address of found?.addresses ?? []) addCidr(node, eni, address, false);
   for (const prefix of found?.prefixes ?? []) addCidr(node, eni, prefix, true);
-  return grown(node);
+  const result = grown(node);
+  // A success by the reference's count; yet nothing new was found, and the next pass meets the same answer.
+  if (eni.cidrCount === heldBefore) node.lastGrowthProblem = "slot-limit";
+  return result;
 }
 
 export function logPoolStats(node: Node): void {

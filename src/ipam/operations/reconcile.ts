@@ -24,6 +24,7 @@ export function* reconcile(node: Node, policy: Policy): Operation<boolean> {
     return false;
   }
   let managed = managedOf(node, seen);
+  const known = new Set([...node.pool.presentEnis()].map((eni) => eni.eniId));
   if (managed.some((eni) => node.pool.eni(eni.eniId) === undefined)) {
     node.log("newEniNotOurs");
     const inventory = yield* takeInventory(node, seen);
@@ -35,7 +36,7 @@ export function* reconcile(node: Node, policy: Policy): Operation<boolean> {
     for (const eni of managed) if (node.pool.eni(eni.eniId) === undefined) yield* adopt(node, eni, inventory.value);
   }
   for (const shown of managed) {
-    const eni = node.pool.eni(shown.eniId);
+    const eni = known.has(shown.eniId) ? node.pool.eni(shown.eniId) : undefined;
     if (eni === undefined) continue;
     yield* reconcileCidrs(node, policy, eni, shown, false);
     yield* reconcileCidrs(node, policy, eni, shown, true);
@@ -94,14 +95,15 @@ function* reconcileCidrs(node: Node, policy: Policy, eni: PoolEni, shown: ImdsEn
   if (node.pool.eni(eni.eniId) !== eni) return;
   const confirmed = new Set<number>();
   for (const base of listed) {
-    const key = cidrKey(eni.eniId, base, isPrefix);
+    const key = cidrKey(base, isPrefix);
     const returnedAtMs = node.returnedAtMs.get(key);
     if (returnedAtMs !== undefined && node.nowMs - returnedAtMs <= RECONCILE_COOLDOWN_MS) {
       node.log(isPrefix ? "reconcileSkippedPrefix" : "reconcileSkippedAddress", base, eni.eniId);
       continue;
     }
-    if (returnedAtMs !== undefined && described === undefined) {
-      described = yield* describeEni(node, eni);
+    if (returnedAtMs !== undefined) {
+      // Its rest is over, yet metadata may still lag: EC2 is asked, once an ENI. Without its answer all stays as it is.
+      described ??= yield* describeEni(node, eni);
       if (described === undefined) return;
       if (!(isPrefix ? described.prefixes : described.addresses).includes(base)) {
         node.log(isPrefix ? "reconcilePrefixGone" : "reconcileAddressGone", base, eni.eniId);

@@ -9,6 +9,8 @@ import * as decide from "./decide.ts";
 import { EXHAUSTION_PAUSE_MS, isPaused } from "./loop.ts";
 
 const PASS_MS = 5 * SECOND_MS;
+/** I10: a pod that fits has its address within so long. */
+const HEALING_MS = 60 * SECOND_MS;
 
 export function explainRefusal(node: Node): { readonly reason: Reason; readonly retryAfterMs: Ms | undefined } {
   const targets = node.targets();
@@ -16,8 +18,12 @@ export function explainRefusal(node: Node): { readonly reason: Reason; readonly 
   const coolsInMs = firstCooledInMs(node);
   if (!decide.isTooLow(stats, targets)) {
     // The pool will not grow: only an address that cools, or a pod that goes, can help.
-    if (coolsInMs !== undefined) return { reason: "cooling", retryAfterMs: coolsInMs };
+    if (coolsInMs !== undefined) {
+      if (coolsInMs > HEALING_MS) node.quirk("10.1#1", "I10");
+      return { reason: "cooling", retryAfterMs: coolsInMs };
+    }
     if (stats.total >= targets.maxPods) return { reason: "max-pods", retryAfterMs: undefined };
+    node.quirk("10.1#6", "I10");
     return { reason: "frozen-settings", retryAfterMs: undefined };
   }
   if (node.settings.provisioningDisabled) return { reason: "provisioning-off", retryAfterMs: undefined };

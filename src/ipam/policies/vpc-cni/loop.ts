@@ -17,6 +17,8 @@ const HALF_PERIOD_MS = 2.5 * SECOND_MS;
 const PERIOD_MS = 5 * SECOND_MS;
 const DECREASE_INTERVAL_MS = 30 * SECOND_MS;
 const RECONCILE_INTERVAL_MS = MINUTE_MS;
+/** What Go prints for the time since never: its longest duration. */
+const GO_DURATION_MAX_MS = 9_223_372_036_854;
 /** After an exhaustion answer nothing grows for so long: on all ENIs, whatever happens meanwhile (10.1 #13). */
 export const EXHAUSTION_PAUSE_MS = 2 * MINUTE_MS;
 
@@ -53,11 +55,12 @@ export function* poolLoop(node: Node, policy: Policy): Operation {
     targets.warmEniTarget,
     targets.minimumIpTarget,
   );
+  if (node.settings.provisioningDisabled) yield* reconcileLoop(node, policy);
   let periodStartMs = node.nowMs;
   for (;;) {
     yield* sleepUntil(periodStartMs + HALF_PERIOD_MS);
     const askCountBefore = node.askCount;
-    if (!node.settings.provisioningDisabled) yield* poolUpdate(node, policy);
+    yield* poolUpdate(node, policy);
     const reconcileAtMs = node.nowMs + HALF_PERIOD_MS;
     if (node.askCount === askCountBefore && !needsTrunk(node)) {
       // Nothing happened and nothing will until a timer runs out or something changes.
@@ -70,8 +73,19 @@ export function* poolLoop(node: Node, policy: Policy): Operation {
   }
 }
 
+/** Also on a type that can carry no trunk, where it never ends. */
 function needsTrunk(node: Node): boolean {
-  return node.wantsTrunk && node.trunkEniId === undefined;
+  return node.settings.podEni && node.trunkEniId === undefined;
+}
+
+/** Without provisioning the loop is half as long: 2.5 s, then the reconcile check. */
+function* reconcileLoop(node: Node, policy: Policy): Operation<never> {
+  for (;;) {
+    const nextMs = node.nowMs + HALF_PERIOD_MS;
+    const dueMs = needsTrunk(node) ? Number.NEGATIVE_INFINITY : node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
+    yield* sleepUntil(firstPassAfter(nextMs, dueMs, HALF_PERIOD_MS));
+    yield* reconcileCheck(node, policy);
+  }
 }
 
 function* sleepUntil(atMs: Ms): Operation {
@@ -98,16 +112,15 @@ function* idle(
   return { periodStartMs: currentStartMs, next: "reconcile-check" };
 }
 
-/** The first of `firstMs`, `firstMs` + 5 s ... that lies after `triggerMs`. */
-function firstPassAfter(firstMs: Ms, triggerMs: Ms): Ms {
-  if (triggerMs < firstMs) return firstMs + (firstMs > triggerMs ? 0 : PERIOD_MS);
+/** The first of `firstMs`, `firstMs` + `periodMs` ... that lies after `triggerMs`. */
+function firstPassAfter(firstMs: Ms, triggerMs: Ms, periodMs: Ms = PERIOD_MS): Ms {
+  if (triggerMs < firstMs) return firstMs;
   if (triggerMs === Number.POSITIVE_INFINITY) return triggerMs;
-  return firstMs + (Math.floor((triggerMs - firstMs) / PERIOD_MS) + 1) * PERIOD_MS;
+  return firstMs + (Math.floor((triggerMs - firstMs) / periodMs) + 1) * periodMs;
 }
 
 /** When time alone makes the next pool update do something, if nothing changes before. */
 function nextPoolTriggerMs(node: Node): Ms {
-  if (node.settings.provisioningDisabled) return Number.POSITIVE_INFINITY;
   const targets = node.targets();
   const stats = node.pool.stats(targets.usesPrefixes);
   let atMs = Number.POSITIVE_INFINITY;
@@ -199,7 +212,7 @@ function* shrink(node: Node, policy: Policy): Operation {
 function* reconcileCheck(node: Node, policy: Policy): Operation {
   const sinceMs = node.nowMs - node.lastPoolActionMs;
   if (sinceMs <= RECONCILE_INTERVAL_MS && !needsTrunk(node)) return;
-  node.log("reconcileStart", sinceMs, RECONCILE_INTERVAL_MS);
+  node.log("reconcileStart", Math.min(sinceMs, GO_DURATION_MAX_MS), RECONCILE_INTERVAL_MS);
   const completed = yield* during(node, "nodeIPPoolReconcile", reconcile(node, policy));
   if (!completed) return;
   node.lastPoolActionMs = node.nowMs;

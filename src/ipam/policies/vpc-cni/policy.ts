@@ -24,12 +24,16 @@ export const vpcCni: Policy = {
   id: "vpc-cni",
 
   chooseAddress(node: Node): PoolAddress | undefined {
-    return chooseAddress(node.pool, {
+    const { cooldownMs } = node.settings;
+    const at = chooseAddress(node.pool, {
       usesPrefixes: node.usesPrefixes,
-      cooldownMs: node.settings.cooldownMs,
+      cooldownMs,
       nowMs: node.nowMs,
       random: node.random.walk,
     });
+    // Cooldowns are not in the checkpoint: what was released just before the restart may be handed out at once (10.1 #21).
+    if (at !== undefined && node.nowMs - node.restoredAtMs <= cooldownMs) node.quirk("10.1#21", "I4");
+    return at;
   },
 
   explainRefusal,
@@ -42,15 +46,27 @@ export const vpcCni: Policy = {
 
   afterRefusal(node: Node, refusal: Refusal): NextStep {
     const isExhausted = isReferenceExhausted(refusal.awsCode);
-    if (refusal.step === "create") return isExhausted ? "pause" : "stop";
-    if (refusal.awsCode === "PrivateIpAddressLimitExceeded") return "reread-eni";
-    // Also when one was asked for already (10.1 #11).
-    if (refusal.step === "assign-all") return "retry-with-one";
-    if (!isExhausted) return "stop";
-    // With discovery another subnet may have room, so the pause is not armed here (10.1 #12).
-    if (!node.settings.subnetDiscovery) return "pause";
-    node.quirk("10.1#12", "I9");
-    return "next-candidate";
+    if (refusal.step !== "create") {
+      if (refusal.awsCode === "PrivateIpAddressLimitExceeded") return "reread-eni";
+      // Also when one was asked for already (10.1 #11).
+      if (refusal.step === "assign-all") {
+        if (refusal.errorClass === "exhausted") node.quirk("10.1#11", "I9");
+        return "retry-with-one";
+      }
+      // With discovery another subnet may have room, so the pause is not armed here (10.1 #12).
+      if (isExhausted && node.settings.subnetDiscovery) {
+        node.quirk("10.1#12", "I9");
+        return "next-candidate";
+      }
+    }
+    if (isExhausted) {
+      // Nothing lifts the pause, and it is longer than a healed cluster may take (10.1 #13).
+      node.quirk("10.1#13", "I10");
+      return "pause";
+    }
+    // EC2's third answer for a full subnet is not known as one: the next pass asks again.
+    if (refusal.errorClass === "exhausted") node.quirk("5.1", "I9");
+    return "stop";
   },
 
   cidrsToReturn(node: Node, eni: PoolEni, surplus: number): PoolCidr[] {
