@@ -1,2 +1,3 @@
-// Filled by the part that owns this folder.
-export {};
+// The EC2 Query protocol: forms in, XML out.
+export { type DecodedRequest, decodeRequest } from "./query.ts";
+export { type Answer, encodeReply, escapeXml, type WireReply } from "./xml.ts";
