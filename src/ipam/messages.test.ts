@@ -1,6 +1,8 @@
 // The texts are what other tools grep for: a sample is pinned letter by letter, the placeholders are checked one by one.
 
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseIpv4 } from "../base/ipv4.ts";
 import {
   argumentCount,
@@ -71,6 +73,15 @@ describe("formatMessage", () => {
       expect(argumentCount(id)).toBe(found.length);
     }
   });
+});
+
+test("a caller is a file of the engine, or the agent", () => {
+  for (const { caller } of Object.values(MESSAGES)) {
+    const candidates = ["", "policies/"].map((folder) => join(import.meta.dir, folder, caller.replace(/^ipam\//, "")));
+    expect(
+      caller.startsWith("agent/") || candidates.some((path) => existsSync(path)) ? caller : `${caller} is gone`,
+    ).toBe(caller);
+  }
 });
 
 describe("Go's way of printing", () => {

@@ -21,9 +21,18 @@ export interface MessageDefinition<Text extends string = string> {
 }
 
 const ENGINE = "ipam/engine.ts";
-const POOL = "ipam/pool.ts";
-const OPERATIONS = "ipam/operations.ts";
-const POLICY = "ipam/policies.ts";
+const POOL = "pool/pool.ts";
+const BOOT = "operations/boot.ts";
+const INVENTORY = "operations/inventory.ts";
+const SET_UP = "operations/set-up-eni.ts";
+const GROW = "operations/grow.ts";
+const NEW_ENI = "operations/new-eni.ts";
+const CIDRS = "operations/cidrs.ts";
+const FREE_ENI = "operations/free-eni.ts";
+const RECONCILE = "operations/reconcile.ts";
+const BACKGROUND = "operations/background.ts";
+const ANNOUNCE = "operations/announce.ts";
+const POLICY = "vpc-cni/loop.ts";
 const SETTINGS = "ipam/settings.ts";
 const CHECKPOINT = "ipam/checkpoint.ts";
 const AGENT = "agent/agent.ts";
@@ -45,16 +54,16 @@ function error<const T extends string>(caller: string, text: T): MessageDefiniti
 export const MESSAGES = {
   // Start (ipamd.md 1.2, 1.3, 6.1, 9.6)
   starting: info(AGENT, "Starting L-IPAMD {s}  ..."),
-  nodeInitStart: debug(ENGINE, "Start node init"),
-  nodeInitDone: debug(ENGINE, "node init completed successfully"),
+  nodeInitStart: debug(BOOT, "Start node init"),
+  nodeInitDone: debug(BOOT, "node init completed successfully"),
   initializationFailure: error(AGENT, "Initialization failure: {s}"),
-  prefixDelegationEnabled: info(ENGINE, "Prefix Delegation enabled {b}"),
+  prefixDelegationEnabled: info(BOOT, "Prefix Delegation enabled {b}"),
   prefixDelegationUnsupported: warn(
-    ENGINE,
+    BOOT,
     "Prefix delegation is not supported on non-nitro instance {s} hence falling back to default (secondary IP) mode",
   ),
   instanceLimitsUnknown: error(AGENT, "Failed to get ENI limits from file:vpc_ip_limits or EC2 for {s}"),
-  maxAddressesPerEni: debug(ENGINE, "Max ip per ENI {n} and max prefixes per ENI {n}"),
+  maxAddressesPerEni: debug(BOOT, "Max ip per ENI {n} and max prefixes per ENI {n}"),
   usingWarmIpTarget: debug(SETTINGS, "Using WARM_IP_TARGET {n}"),
   usingMinimumIpTarget: debug(SETTINGS, "Using MINIMUM_IP_TARGET {n}"),
   usingWarmPrefixTarget: debug(SETTINGS, "Using WARM_PREFIX_TARGET {n}"),
@@ -66,27 +75,27 @@ export const MESSAGES = {
   settingWarning: warn(SETTINGS, "{s}"),
   settingError: error(SETTINGS, "{s}"),
   maxPodsDefaulted: warn(AGENT, "Using default maxPods as {n} because reading from file failed: {s}"),
-  describeAllEnisSuccess: debug(ENGINE, "DescribeAllENIs success: ENIs: {n}, tagged: {n}"),
-  describeAllEnisFailed: error(ENGINE, "DescribeAllENIs: failed to read the attached ENIs: {s}"),
-  eniWithoutAddress: error(ENGINE, "DescribeAllENIs: No IPv4 and IPv6 addresses found"),
-  markingUnmanaged: debug(ENGINE, "Marking ENI {s} as being unmanaged"),
-  skippingUnmanaged: debug(ENGINE, "Skipping ENI {s}: since it is unmanaged"),
-  discoveredEni: debug(ENGINE, "Discovered ENI {s}, trying to set it up"),
-  eniSetUp: info(ENGINE, "ENI {s} set up."),
-  foundEniAddresses: info(OPERATIONS, "Found ENIs having {n} secondary IPs and {n} Prefixes"),
-  setUpEniFailed: warn(ENGINE, "Error trying to set up ENI {s}: {s}"),
+  describeAllEnisSuccess: debug(INVENTORY, "DescribeAllENIs success: ENIs: {n}, tagged: {n}"),
+  describeAllEnisFailed: error(INVENTORY, "DescribeAllENIs: failed to read the attached ENIs: {s}"),
+  eniWithoutAddress: error(INVENTORY, "DescribeAllENIs: No IPv4 and IPv6 addresses found"),
+  markingUnmanaged: debug(INVENTORY, "Marking ENI {s} as being unmanaged"),
+  skippingUnmanaged: debug(INVENTORY, "Skipping ENI {s}: since it is unmanaged"),
+  discoveredEni: debug(BOOT, "Discovered ENI {s}, trying to set it up"),
+  eniSetUp: info(BOOT, "ENI {s} set up."),
+  foundEniAddresses: info(SET_UP, "Found ENIs having {n} secondary IPs and {n} Prefixes"),
+  setUpEniFailed: warn(BOOT, "Error trying to set up ENI {s}: {s}"),
   setUpEniGaveUp: warn(
-    ENGINE,
+    BOOT,
     "Reached max retry: Unable to discover attached IPs for ENI from metadata service (attempted {n}/{n}): {s}",
   ),
   /** First argument: primary or secondary. */
-  markingExcluded: info(OPERATIONS, "Marking {s} ENI {s} as excluded from pod IP allocation (in excluded subnet {s})"),
-  exclusionCheckFailed: warn(OPERATIONS, "Could not tell whether subnet {s} of ENI {s} is excluded: {s}"),
-  subnetNotListed: warn(OPERATIONS, "Subnet {s} is not among the subnets of this VPC and zone: not excluded"),
-  primaryEniLacksDeleteOnTermination: warn(ENGINE, "Primary ENI {s} is not deleted when the instance terminates"),
-  tagEniFailed: error(ENGINE, "Failed to tag ENI {s}: {s}"),
-  preScalingFailed: error(ENGINE, "error while trying to increase datastore pool: {s}"),
-  customNetworkingNoEni: error(ENGINE, "Failed to attach any ENIs for custom networking"),
+  markingExcluded: info(SET_UP, "Marking {s} ENI {s} as excluded from pod IP allocation (in excluded subnet {s})"),
+  exclusionCheckFailed: warn(SET_UP, "Could not tell whether subnet {s} of ENI {s} is excluded: {s}"),
+  subnetNotListed: warn(SET_UP, "Subnet {s} is not among the subnets of this VPC and zone: not excluded"),
+  primaryEniLacksDeleteOnTermination: warn(INVENTORY, "Primary ENI {s} is not deleted when the instance terminates"),
+  tagEniFailed: error(SET_UP, "Failed to tag ENI {s}: {s}"),
+  preScalingFailed: error(BOOT, "error while trying to increase datastore pool: {s}"),
+  customNetworkingNoEni: error(BOOT, "Failed to attach any ENIs for custom networking"),
   poolManagerStart: info(
     POLICY,
     "IP pool manager - max pods: {n}, warm IP target: {n}, warm prefix target: {n}, warm ENI target: {n}, minimum IP target: {n}",
@@ -138,90 +147,90 @@ export const MESSAGES = {
 
   // Growth on an ENI that is there (ipamd.md 4.5, 5.2)
   foundEniWithRoom: debug(
-    OPERATIONS,
+    GROW,
     "Found ENI {s} that has less than the maximum number of IP/Prefixes addresses allocated: cur={n}, max={n}",
   ),
-  tryingToAllocate: info(OPERATIONS, "Trying to allocate {n} IP addresses on ENI {s}"),
-  allocatedPrefixes: info(OPERATIONS, "Allocated {n} private IP prefixes"),
-  allocatedAddresses: info(OPERATIONS, "Allocated {n} private IP addresses"),
-  assignFailed: error(OPERATIONS, "Failed to allocate a private IP/Prefix addresses on ENI {s}: {s}"),
-  assignAllPrefixesFailed: warn(OPERATIONS, "failed to allocate all available IPv4 Prefixes on ENI {s}, err: {s}"),
-  assignAllAddressesFailed: warn(OPERATIONS, "failed to allocate all available IP addresses on ENI {s}, err: {s}"),
-  assignOnePrefixFailed: error(OPERATIONS, "failed to allocate one IPv4 prefix on ENI {s}, err: {s}"),
-  assignOneAddressFailed: error(OPERATIONS, "failed to allocate one IP addresses on ENI {s}, err {s}"),
+  tryingToAllocate: info(GROW, "Trying to allocate {n} IP addresses on ENI {s}"),
+  allocatedPrefixes: info(GROW, "Allocated {n} private IP prefixes"),
+  allocatedAddresses: info(GROW, "Allocated {n} private IP addresses"),
+  assignFailed: error(GROW, "Failed to allocate a private IP/Prefix addresses on ENI {s}: {s}"),
+  assignAllPrefixesFailed: warn(GROW, "failed to allocate all available IPv4 Prefixes on ENI {s}, err: {s}"),
+  assignAllAddressesFailed: warn(GROW, "failed to allocate all available IP addresses on ENI {s}, err: {s}"),
+  assignOnePrefixFailed: error(GROW, "failed to allocate one IPv4 prefix on ENI {s}, err: {s}"),
+  assignOneAddressFailed: error(GROW, "failed to allocate one IP addresses on ENI {s}, err {s}"),
   subnetFull: error(
-    OPERATIONS,
+    GROW,
     "Unable to attach IPs/Prefixes for the ENI, subnet doesn't seem to have enough IPs/Prefixes. Consider using new subnet or carve a reserved range using create-subnet-cidr-reservation",
   ),
   eniFullVerifying: debug(
-    OPERATIONS,
+    GROW,
     "AssignPrivateIpAddresses returned PrivateIpAddressLimitExceeded. This can happen if the data store is out of sync.Returning without an error here since we will verify the actual state by calling EC2 to see what addresses have already assigned to this ENI.",
   ),
-  describeEniFailed: error(OPERATIONS, "Failed to describe ENI {s}: {s}"),
+  describeEniFailed: error(GROW, "Failed to describe ENI {s}: {s}"),
 
   // A new ENI (ipamd.md 1.5, 4.5, 5.3, 8.4)
   hasRoomForEni: debug(
-    OPERATIONS,
+    NEW_ENI,
     "hasRoomForEni: networkCard={n}, currentENIs={n}, currentUsableENIs={n}, maxENI={n}, unmanagedENI={n}, trunkEni={n}, excludedENI={n}, hasRoom={b}",
   ),
-  maxEniReached: debug(OPERATIONS, "Skipping ENI allocation as the max ENI limit is already reached"),
-  tryingNewEni: info(OPERATIONS, "Trying to allocate {n} IP addresses on new ENI"),
-  creatingEni: info(OPERATIONS, "Creating ENI with security groups: {list} in subnet: {s}"),
-  createdEni: info(OPERATIONS, "Created a new ENI: {s}"),
-  attachedEni: info(OPERATIONS, "Successfully created and attached a new ENI {s} to instance on network card {n}"),
-  createEniFailed: error(OPERATIONS, "Failed to CreateNetworkInterface {s} for subnet {s}"),
-  attachEniFailed: error(OPERATIONS, "Failed to attach ENI {s}: {s}"),
-  deleteOnTerminationFailed: error(OPERATIONS, "Failed to set delete-on-termination of ENI {s}: {s}"),
+  maxEniReached: debug(NEW_ENI, "Skipping ENI allocation as the max ENI limit is already reached"),
+  tryingNewEni: info(NEW_ENI, "Trying to allocate {n} IP addresses on new ENI"),
+  creatingEni: info(NEW_ENI, "Creating ENI with security groups: {list} in subnet: {s}"),
+  createdEni: info(NEW_ENI, "Created a new ENI: {s}"),
+  attachedEni: info(NEW_ENI, "Successfully created and attached a new ENI {s} to instance on network card {n}"),
+  createEniFailed: error(NEW_ENI, "Failed to CreateNetworkInterface {s} for subnet {s}"),
+  attachEniFailed: error(NEW_ENI, "Failed to attach ENI {s}: {s}"),
+  deleteOnTerminationFailed: error(NEW_ENI, "Failed to set delete-on-termination of ENI {s}: {s}"),
   noValidSubnets: error(
-    OPERATIONS,
+    NEW_ENI,
     "no valid subnets available for ENI creation - all subnets are either not tagged or tagged with kubernetes.io/role/cni=0",
   ),
   primarySubnetExcluded: error(
-    OPERATIONS,
+    NEW_ENI,
     "primary subnet is tagged with kubernetes.io/role/cni=0 - no valid subnets available for ENI creation",
   ),
   primarySubnetExcludedNoDiscovery: error(
-    OPERATIONS,
+    NEW_ENI,
     "primary subnet is tagged with kubernetes.io/role/cni=0 and subnet discovery is disabled - no valid subnets available for ENI creation",
   ),
   primarySubnetCheckFailed: error(
-    OPERATIONS,
+    NEW_ENI,
     "Failed to check if primary subnet is excluded: {s}. Quit ENI creation attempt.",
   ),
-  describeSubnetsFailed: warn(OPERATIONS, "Failed to list the subnets of this VPC and zone: {s}"),
-  eniConfigMissing: error(OPERATIONS, "eniconfig: eniconfig is not available"),
+  describeSubnetsFailed: warn(NEW_ENI, "Failed to list the subnets of this VPC and zone: {s}"),
+  eniConfigMissing: error(NEW_ENI, "eniconfig: eniconfig is not available"),
   eniConfigWithoutGroups: warn(
-    OPERATIONS,
+    NEW_ENI,
     "ENIConfig {s} names no security groups: new ENIs keep those of the primary ENI",
   ),
-  eniNotInMetadataYet: debug(OPERATIONS, "Not able to find the right ENI yet (attempt {n}/{n})"),
+  eniNotInMetadataYet: debug(NEW_ENI, "Not able to find the right ENI yet (attempt {n}/{n})"),
   metadataWaitGaveUp: error(
-    OPERATIONS,
+    NEW_ENI,
     "waitForENIAndIPsAttached: giving up trying to retrieve ENIs from metadata service",
   ),
-  allocateEniFailed: error(OPERATIONS, "Failed to increase pool size due to not able to allocate ENI {s}"),
+  allocateEniFailed: error(NEW_ENI, "Failed to increase pool size due to not able to allocate ENI {s}"),
   discoverEniFailed: error(
-    OPERATIONS,
+    NEW_ENI,
     "Failed to increase pool size for Network card {n}: Unable to discover attached ENI from metadata service {s}",
   ),
-  newEniSetUpFailed: error(OPERATIONS, "Failed to set up the new ENI {s}: {s}"),
+  newEniSetUpFailed: error(NEW_ENI, "Failed to set up the new ENI {s}: {s}"),
   allocateEniSwallowed: debug(POLICY, "Error trying to allocate ENI: {s}"),
 
   // The datastore (ipamd.md 2, 4.6)
-  addingPrefix: info(OPERATIONS, "Adding {prefix} to DS for {s}"),
-  addingAddress: info(OPERATIONS, "Adding {cidr32} to DS for {s}"),
+  addingPrefix: info(CIDRS, "Adding {prefix} to DS for {s}"),
+  addingAddress: info(CIDRS, "Adding {cidr32} to DS for {s}"),
   addedPrefix: info(POOL, "Added ENI({s})'s IP/Prefix {prefix} to datastore"),
   addedAddress: info(POOL, "Added ENI({s})'s IP/Prefix {cidr32} to datastore"),
-  alreadyInStore: info(OPERATIONS, "IP already in DS"),
+  alreadyInStore: info(CIDRS, "IP already in DS"),
   deletedPrefix: info(POOL, "Deleted ENI({s})'s IP/Prefix {prefix} from datastore"),
   deletedAddress: info(POOL, "Deleted ENI({s})'s IP/Prefix {cidr32} from datastore"),
 
   // Giving back (ipamd.md 4.6, 4.7, 8.6)
-  nothingFreeable: error(OPERATIONS, "Error finding unassigned IPs for ENI {s}"),
-  unassigningPrefixes: info(OPERATIONS, "Trying to unassign the following Prefixes {prefixes} from ENI {s}"),
-  unassigningAddresses: info(OPERATIONS, "Trying to unassign the following IPs {ips} from ENI {s}"),
-  unassignPrefixesFailed: warn(OPERATIONS, "Failed to free Prefixes {prefixes} from ENI {s}: {s}"),
-  unassignAddressesFailed: warn(OPERATIONS, "Failed to free IPs {ips} from ENI {s}: {s}"),
+  nothingFreeable: error(CIDRS, "Error finding unassigned IPs for ENI {s}"),
+  unassigningPrefixes: info(CIDRS, "Trying to unassign the following Prefixes {prefixes} from ENI {s}"),
+  unassigningAddresses: info(CIDRS, "Trying to unassign the following IPs {ips} from ENI {s}"),
+  unassignPrefixesFailed: warn(CIDRS, "Failed to free Prefixes {prefixes} from ENI {s}: {s}"),
+  unassignAddressesFailed: warn(CIDRS, "Failed to free IPs {ips} from ENI {s}: {s}"),
   eniKeptPrimary: debug(POOL, "ENI {s} cannot be deleted because it is primary"),
   eniKeptYoung: debug(POOL, "ENI {s} cannot be deleted because it is too young"),
   eniKeptCooling: debug(POOL, "ENI {s} cannot be deleted because has IPs in cooling"),
@@ -236,38 +245,35 @@ export const MESSAGES = {
     POOL,
     "RemoveUnusedENIFromStore {s}: IP/Prefix address pool stats: free {n} addresses, total: {n}, assigned: {n}, total prefixes: {n}",
   ),
-  freeingEni: info(OPERATIONS, "Trying to free ENI: {s}"),
-  detachedEni: info(OPERATIONS, "Successfully detached ENI: {s}"),
-  freedEni: info(OPERATIONS, "Successfully freed ENI: {s}"),
-  freeEniFailed: error(OPERATIONS, "Failed to free ENI {s}, err: {s}"),
-  tearDownEniFailed: error(OPERATIONS, "Failed to remove the host rules of ENI {s}: {s}"),
+  freeingEni: info(FREE_ENI, "Trying to free ENI: {s}"),
+  detachedEni: info(FREE_ENI, "Successfully detached ENI: {s}"),
+  freedEni: info(FREE_ENI, "Successfully freed ENI: {s}"),
+  freeEniFailed: error(FREE_ENI, "Failed to free ENI {s}, err: {s}"),
+  tearDownEniFailed: error(FREE_ENI, "Failed to remove the host rules of ENI {s}: {s}"),
 
   // Reconcile (ipamd.md 7)
   reconcileStart: debug(POLICY, "Reconciling ENI/IP pool info because time since last {d} > {d}"),
   reconcileDone: debug(POLICY, "Successfully Reconciled ENI/IP pool"),
-  reconcileFailed: error(OPERATIONS, "IP pool reconcile: Failed to get attached ENI info: {s}"),
+  reconcileFailed: error(RECONCILE, "IP pool reconcile: Failed to get attached ENI info: {s}"),
   prefixesMismatch: warn(
-    OPERATIONS,
+    RECONCILE,
     "Instance metadata does not match data store! ipPool: {prefixes}, metadata: {prefixes}",
   ),
-  addressesMismatch: warn(
-    OPERATIONS,
-    "Instance metadata does not match data store! ipPool: {cidr32s}, metadata: {ips}",
-  ),
-  newEniNotOurs: debug(OPERATIONS, "A new ENI added but not by ipamd, updating tags by calling EC2"),
-  reconcileAddEni: debug(OPERATIONS, "Reconcile and add a new ENI {s}"),
-  reconcileAddEniFailed: error(OPERATIONS, "Reconcile could not set up ENI {s}: {s}"),
-  reconcileDeleteEni: info(OPERATIONS, "Reconcile and delete detached ENI {s}"),
+  addressesMismatch: warn(RECONCILE, "Instance metadata does not match data store! ipPool: {cidr32s}, metadata: {ips}"),
+  newEniNotOurs: debug(RECONCILE, "A new ENI added but not by ipamd, updating tags by calling EC2"),
+  reconcileAddEni: debug(RECONCILE, "Reconcile and add a new ENI {s}"),
+  reconcileAddEniFailed: error(RECONCILE, "Reconcile could not set up ENI {s}: {s}"),
+  reconcileDeleteEni: info(RECONCILE, "Reconcile and delete detached ENI {s}"),
   reconcileSkippedPrefix: debug(
-    OPERATIONS,
+    RECONCILE,
     "Reconcile skipping IP {prefix} on ENI {s} because it was recently unassigned from the ENI.",
   ),
   reconcileSkippedAddress: debug(
-    OPERATIONS,
+    RECONCILE,
     "Reconcile skipping IP {ip} on ENI {s} because it was recently unassigned from the ENI.",
   ),
-  reconcilePrefixGone: warn(OPERATIONS, "Reconcile skipping {prefix} on ENI {s}: EC2 does not list it"),
-  reconcileAddressGone: warn(OPERATIONS, "Reconcile skipping {ip} on ENI {s}: EC2 does not list it"),
+  reconcilePrefixGone: warn(RECONCILE, "Reconcile skipping {prefix} on ENI {s}: EC2 does not list it"),
+  reconcileAddressGone: warn(RECONCILE, "Reconcile skipping {ip} on ENI {s}: EC2 does not list it"),
   forceRemovingEni: warn(POOL, "Force removing eni {s} with {n} assigned pods"),
 
   // ADD and DEL (ipamd.md 3, 9.6)
@@ -296,16 +302,16 @@ export const MESSAGES = {
   ),
 
   // Other jobs (ipamd.md 6.5, 6.6, 6.7, 7.4)
-  leakedCleanupWait: info(OPERATIONS, "Will attempt to clean up AWS CNI leaked ENIs after waiting {d}."),
-  leakedEniDeleteFailed: warn(OPERATIONS, "Failed to delete leaked ENI {s}: {s}"),
-  leakedListFailed: warn(OPERATIONS, "Failed to list leaked ENIs: {s}"),
+  leakedCleanupWait: info(BACKGROUND, "Will attempt to clean up AWS CNI leaked ENIs after waiting {d}."),
+  leakedEniDeleteFailed: warn(BACKGROUND, "Failed to delete leaked ENI {s}: {s}"),
+  leakedListFailed: warn(BACKGROUND, "Failed to list leaked ENIs: {s}"),
   /** First argument: new or removed. */
-  foundSecurityGroup: info(OPERATIONS, "Found {s} SG {s}, added to ipamd cache"),
-  updateSecurityGroups: debug(OPERATIONS, "Update ENI {s} with security groups {list}"),
-  updateSecurityGroupsFailed: warn(OPERATIONS, "Failed to update the security groups of ENI {s}: {s}"),
-  refreshSecurityGroupsFailed: warn(OPERATIONS, "Failed to read the security groups of the primary ENI: {s}"),
-  noSlotForTrunk: error(OPERATIONS, "No slot available for a trunk ENI to be attached."),
-  announceFailed: error(OPERATIONS, "Failed to put feature {s} on the CNINode: {s}"),
+  foundSecurityGroup: info(BACKGROUND, "Found {s} SG {s}, added to ipamd cache"),
+  updateSecurityGroups: debug(BACKGROUND, "Update ENI {s} with security groups {list}"),
+  updateSecurityGroupsFailed: warn(BACKGROUND, "Failed to update the security groups of ENI {s}: {s}"),
+  refreshSecurityGroupsFailed: warn(BACKGROUND, "Failed to read the security groups of the primary ENI: {s}"),
+  noSlotForTrunk: error(ANNOUNCE, "No slot available for a trunk ENI to be attached."),
+  announceFailed: error(ANNOUNCE, "Failed to put feature {s} on the CNINode: {s}"),
   shutdown: info(AGENT, "Received shutdown signal, setting 'terminating' to true"),
 
   // Ours: what the reference does not say
