@@ -366,6 +366,20 @@ export interface KnobError {
   readonly message: string;
 }
 
+/**
+ * The knobs with one of them changed; or what is wrong. Unlike in a file, `latency: none` leaves the delays as they are.
+ */
+export function changeKnob(
+  knobs: Knobs,
+  name: string,
+  value: unknown,
+): { readonly knobs: Knobs } | { readonly error: string } {
+  const { knobs: parsed, errors } = parseKnobs({ [name]: value });
+  const error = errors[0];
+  if (error !== undefined) return { error: error.message };
+  return { knobs: { ...knobs, [name]: parsed[name as KnobName] } };
+}
+
 export interface ParsedKnobs {
   readonly knobs: Knobs;
   /** When not empty, `knobs` holds the default for each wrong one. */

@@ -1,2 +1,5 @@
 // The emulated VPC as a pure model: what other folders may import.
+
+export { WorldError } from "./build.ts";
 export type * from "./types.ts";
+export { type InstanceSummary, Vpc, type VpcOptions } from "./vpc.ts";

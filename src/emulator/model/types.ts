@@ -43,6 +43,8 @@ export interface SubnetDescription {
   /** The VPC whose block holds the CIDR when left out. */
   readonly vpcId?: string | undefined;
   readonly az: string;
+  /** Zone id such as usw2-az1; made from the zone's letter when left out. */
+  readonly azId?: string | undefined;
   readonly cidr: Cidr;
   /** Addresses of other tenants (load balancers, functions, endpoints), placed by the policy for single addresses. */
   readonly otherAddresses?: number | undefined;
