@@ -67,6 +67,12 @@ export interface TestNodeOptions {
   readonly imdsLagMs?: Ms;
   readonly startMs?: Ms;
   readonly isUnschedulable?: boolean;
+  /** Puts something between this body and its engine: spurious wakes, completions delivered twice. */
+  readonly wrapEngine?: (engine: Engine) => Engine;
+  /** What completes at the same moment is delivered last first. */
+  readonly reversesTies?: boolean;
+  /** kill -9 right after this many effects were carried out, logs not counted; then a new process. Once. */
+  readonly crashAfterEffect?: number;
 }
 
 export interface RecordedCall {
@@ -117,6 +123,11 @@ export class TestNode {
   isReady = false;
   exit: Extract<Effect, { kind: "exit" }> | undefined;
   announced: string[] = [];
+  /** What metadata shows, made from what is there: lag, outage, faults. */
+  metadataView: (enis: ImdsEni[]) => ImdsEni[] = (enis) => enis;
+  /** Effects carried out so far, logs not counted. */
+  effectCount = 0;
+  #nodeState: Partial<NodeState> = {};
   readonly #rules: Rule[] = [];
   #pending: Pending[] = [];
   #order = 0;
@@ -140,7 +151,7 @@ export class TestNode {
       });
     }
     const primarySubnetId = options.primary?.subnetId ?? [...this.subnets.keys()][0]!;
-    this.#put({
+    this.put({
       eniId: "eni-1",
       subnetId: primarySubnetId,
       deviceNumber: 0,
@@ -149,7 +160,7 @@ export class TestNode {
       ...options.primary,
     });
     for (const eni of options.extraEnis ?? [])
-      this.#put({ deviceNumber: this.enis.size, attachmentId: `eni-attach-${this.enis.size + 1}`, ...eni });
+      this.put({ deviceNumber: this.enis.size, attachmentId: `eni-attach-${this.enis.size + 1}`, ...eni });
     this.facts = {
       nodeName: "node-1",
       instanceId: INSTANCE_ID,
@@ -174,12 +185,13 @@ export class TestNode {
 
   #newEngine(): Engine {
     const { settings } = parseSettings({ ENABLE_IPv4: "true", ...this.options.env });
-    return createEngine({
+    const engine = createEngine({
       settings,
       policy: "vpc-cni",
       seed: this.options.seed ?? 1,
       logLevel: this.options.logLevel ?? "debug",
     });
+    return this.options.wrapEngine?.(engine) ?? engine;
   }
 
   // -------------------------------------------------------------- driving
@@ -193,7 +205,7 @@ export class TestNode {
     this.input({
       kind: "started",
       wallOffsetMs: WALL_START_MS,
-      facts: this.facts,
+      facts: { ...this.facts, ...this.#nodeState },
       enis: this.metadata(),
       checkpoint,
       bootId: `boot${this.#boot}`,
@@ -213,8 +225,21 @@ export class TestNode {
   input(input: TimelessInput): readonly Effect[] {
     const effects = this.engine.step({ ...input, nowMs: this.nowMs } as Input);
     const copy = [...effects];
-    for (const effect of copy) this.#carryOut(effect);
+    for (const effect of copy) {
+      this.#carryOut(effect);
+      if (effect.kind !== "log" && ++this.effectCount === this.options.crashAfterEffect) {
+        this.restart();
+        break;
+      }
+    }
     return copy;
+  }
+
+  /** The Kubernetes Node changed; a later start sees it so. */
+  changeNode(change: Partial<NodeState>): void {
+    this.#nodeState = { ...this.#nodeState, ...change };
+    const { maxPods, isUnschedulable, eniConfig } = this.facts;
+    this.input({ kind: "nodeChanged", state: { maxPods, isUnschedulable, eniConfig, ...this.#nodeState } });
   }
 
   /** Runs virtual time forward. */
@@ -230,7 +255,8 @@ export class TestNode {
     const requestId = this.#nextRequestId++;
     this.input({ kind: "allocate", requestId, attachment, deadlineMs: this.nowMs + 30_000 });
     this.#settleNow();
-    return this.replies.get(requestId)!;
+    // A process that died before its reply is asked again, as the runtime does.
+    return this.replies.get(requestId) ?? this.add(attachment);
   }
 
   /** DEL. */
@@ -238,7 +264,7 @@ export class TestNode {
     const requestId = this.#nextRequestId++;
     this.input({ kind: "release", requestId, attachment });
     this.#settleNow();
-    return this.replies.get(requestId)!;
+    return this.replies.get(requestId) ?? this.del(attachment);
   }
 
   /** ADDs `count` attachments from `first` on; the replies. */
@@ -291,7 +317,7 @@ export class TestNode {
 
   /** The ENIs as metadata shows them now. */
   metadata(): ImdsEni[] {
-    return [...this.enis.values()]
+    const shown = [...this.enis.values()]
       .filter((eni) => eni.attachmentId !== undefined && eni.visibleFromMs <= this.nowMs)
       .map((eni) => {
         const subnet = this.subnets.get(eni.subnetId)!;
@@ -307,9 +333,11 @@ export class TestNode {
           prefixes: [...eni.prefixes],
         };
       });
+    return this.metadataView(shown);
   }
 
-  #put(eni: Partial<TestEni>): TestEni {
+  /** Puts an ENI into the VPC, as somebody else would. */
+  put(eni: Partial<TestEni>): TestEni {
     const subnetId = eni.subnetId ?? [...this.subnets.keys()][0]!;
     const whole: TestEni = {
       eniId: eni.eniId ?? `eni-${this.#nextEni++}`,
@@ -354,7 +382,8 @@ export class TestNode {
 
   #later(delayMs: Ms, input: TimelessInput): void {
     this.#pending.push({ atMs: this.nowMs + delayMs, order: this.#order++, input });
-    this.#pending.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
+    const sign = this.options.reversesTies === true ? -1 : 1;
+    this.#pending.sort((a, b) => a.atMs - b.atMs || sign * (a.order - b.order));
   }
 
   #carryOut(effect: Effect): void {
@@ -460,7 +489,7 @@ export class TestNode {
       }
       case "CreateNetworkInterface": {
         if (this.#freeAddresses(intention.subnetId, 1) === undefined) return fullSubnet();
-        const eni = this.#put({
+        const eni = this.put({
           subnetId: intention.subnetId,
           description: intention.description,
           tags: [...intention.tags],
