@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { CHART_DEFAULTS, type Environment, parseIntLiteral, parseSettings } from "./settings.ts";
+import { CHART_DEFAULTS, type Environment, envText, parseIntLiteral, parseSettings } from "./settings.ts";
 
 const parse = (env: Environment) => parseSettings({ ENABLE_IPv4: "true", ...env });
 const refused = (env: Environment) => parse(env).refusals.map((refusal) => refusal.variable);
@@ -56,6 +56,18 @@ describe("parsers", () => {
     for (const [text, want] of cases) expect(parseIntLiteral(text)).toBe(want);
     fc.assert(fc.property(fc.maxSafeInteger(), (value) => parseIntLiteral(String(value)) === value));
   });
+});
+
+test("[ipamd 1.1 I2, 1.1 S] the cooldown's caller sees the bad value; an empty text is unset", () => {
+  expect(parse({ IP_COOLDOWN_PERIOD: "1.5" }).refusals[0]).toEqual({
+    variable: "IP_COOLDOWN_PERIOD",
+    message: 'IP_COOLDOWN_PERIOD is "1.5", not a whole number of seconds from 0 up.',
+    next: "Leave it unset to use 30.",
+  });
+  expect(envText({ A: "" }, "A", "b")).toBe("b");
+  expect(envText({}, "A", "b")).toBe("b");
+  expect(envText({ A: " " }, "A", "b")).toBe(" ");
+  expect(parse({ CLUSTER_NAME: "prod" }).settings.clusterName).toBe("prod");
 });
 
 describe("pool variables", () => {
