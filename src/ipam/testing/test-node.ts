@@ -238,8 +238,12 @@ export class TestNode {
   /** The Kubernetes Node changed; a later start sees it so. */
   changeNode(change: Partial<NodeState>): void {
     this.#nodeState = { ...this.#nodeState, ...change };
+    this.input({ kind: "nodeChanged", state: this.nodeState });
+  }
+
+  get nodeState(): NodeState {
     const { maxPods, isUnschedulable, eniConfig } = this.facts;
-    this.input({ kind: "nodeChanged", state: { maxPods, isUnschedulable, eniConfig, ...this.#nodeState } });
+    return { maxPods, isUnschedulable, eniConfig, ...this.#nodeState };
   }
 
   /** Runs virtual time forward. */
