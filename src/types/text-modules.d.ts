@@ -3,3 +3,11 @@ declare module "*.tsv" {
   const text: string;
   export default text;
 }
+declare module "*.proto" {
+  const text: string;
+  export default text;
+}
+declare module "*.yaml" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,196 @@
+// gRPC service definitions and message shapes, for the agent that serves them and for callers that play the plugin.
+// The .proto texts are embedded, so that a single-file executable carries them.
+
+import {
+  type ChannelCredentials,
+  Client,
+  credentials,
+  Metadata,
+  type ServiceDefinition,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import protobuf from "protobufjs";
+import healthProto from "./health.proto" with { type: "text" };
+import rpcProto from "./rpc.proto" with { type: "text" };
+
+export interface AddNetworkRequest {
+  readonly K8S_POD_NAME: string;
+  readonly K8S_POD_NAMESPACE: string;
+  readonly K8S_POD_INFRA_CONTAINER_ID: string;
+  readonly Netns: string;
+  readonly IfName: string;
+  readonly NetworkName: string;
+  readonly ContainerID: string;
+  readonly ClientVersion: string;
+  readonly RequiresMultiNICAttachment: boolean;
+}
+
+export interface IpAllocation {
+  readonly IPv4Addr: string;
+  readonly IPv6Addr?: string;
+  readonly DeviceNumber: number;
+  readonly RouteTableId: number;
+}
+
+export interface AddNetworkReply {
+  readonly Success: boolean;
+  readonly IPAllocationMetadata: readonly IpAllocation[];
+  readonly UseExternalSNAT: boolean;
+  readonly VPCv4CIDRs: readonly string[];
+  readonly PodVlanId: number;
+  readonly PodENIMAC: string;
+  readonly PodENISubnetGW: string;
+  readonly ParentIfIndex: number;
+  readonly VPCv6CIDRs: readonly string[];
+  readonly NetworkPolicyMode: string;
+}
+
+export interface DelNetworkRequest {
+  readonly K8S_POD_NAME: string;
+  readonly K8S_POD_NAMESPACE: string;
+  readonly K8S_POD_INFRA_CONTAINER_ID: string;
+  readonly Reason: string;
+  readonly IfName: string;
+  readonly NetworkName: string;
+  readonly ContainerID: string;
+  readonly ClientVersion: string;
+  readonly K8S_POD_UID: string;
+}
+
+export interface DelNetworkReply {
+  readonly Success: boolean;
+  readonly IPAllocationMetadata: readonly IpAllocation[];
+  readonly PodVlanId: number;
+  readonly NetworkPolicyMode: string;
+}
+
+export interface NetworkPolicyConfigReply {
+  readonly NetworkPolicyMode: string;
+  readonly MultiNICEnabled: boolean;
+  readonly NodeIPv4: string;
+  readonly NodeIPv6: string;
+  readonly InstanceID: string;
+  readonly Region: string;
+}
+
+/** Trailing metadata of a refused ADD: the typed reason, the message, what to do next. */
+export const REASON_KEY = "slash28-reason";
+export const MESSAGE_KEY = "slash28-message";
+
+export const SERVING = 1;
+export const SERVICE_UNKNOWN = 3;
+
+function definitionOf(proto: string, serviceName: string): ServiceDefinition {
+  const root = protobuf.parse(proto, { keepCase: true }).root;
+  root.resolveAll();
+  const service = root.lookupService(serviceName);
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  for (const method of service.methodsArray) {
+    const requestType = root.lookupType(method.resolvedRequestType?.fullName ?? method.requestType);
+    const replyType = root.lookupType(method.resolvedResponseType?.fullName ?? method.responseType);
+    const encode = (type: protobuf.Type) => (value: object) =>
+      Buffer.from(type.encode(type.fromObject(value)).finish());
+    const decode = (type: protobuf.Type) => (bytes: Buffer) =>
+      type.toObject(type.decode(bytes), { defaults: true, arrays: true });
+    definition[method.name] = {
+      path: `/${service.fullName.slice(1)}/${method.name}`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: encode(requestType),
+      requestDeserialize: decode(requestType),
+      responseSerialize: encode(replyType),
+      responseDeserialize: decode(replyType),
+    };
+  }
+  return definition;
+}
+
+export const cniBackend = definitionOf(rpcProto, "rpc.CNIBackend");
+export const configServerBackend = definitionOf(rpcProto, "rpc.ConfigServerBackend");
+export const health = definitionOf(healthProto, "grpc.health.v1.Health");
+
+export interface AddOutcome {
+  readonly reply: AddNetworkReply;
+  /** The typed reason of a refusal; undefined from an agent that gives none. */
+  readonly reason: string | undefined;
+  readonly message: string | undefined;
+}
+
+/** A caller of the agent's socket: what the CNI plugin does, for `up`, tests and benchmarks. */
+export class CniClient {
+  readonly #client: Client;
+
+  /** `address` such as `unix:/var/run/aws-node/ipamd.sock`. */
+  constructor(address: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Client(address, channelCredentials, { "grpc.enable_http_proxy": 0 });
+  }
+
+  /** Rejects with a `ServiceError` when the call itself fails. */
+  add(request: AddNetworkRequest, timeoutMs: number): Promise<AddOutcome> {
+    return this.#call<AddNetworkRequest, AddNetworkReply>(cniBackend["AddNetwork"]!, request, timeoutMs).then(
+      ({ reply, trailer }) => ({ reply, reason: textOf(trailer, REASON_KEY), message: textOf(trailer, MESSAGE_KEY) }),
+    );
+  }
+
+  async del(request: DelNetworkRequest, timeoutMs: number): Promise<DelNetworkReply> {
+    const { reply } = await this.#call<DelNetworkRequest, DelNetworkReply>(
+      cniBackend["DelNetwork"]!,
+      request,
+      timeoutMs,
+    );
+    return reply;
+  }
+
+  async networkPolicyConfigs(timeoutMs: number): Promise<NetworkPolicyConfigReply> {
+    const method = configServerBackend["GetNetworkPolicyConfigs"]!;
+    return (await this.#call<object, NetworkPolicyConfigReply>(method, {}, timeoutMs)).reply;
+  }
+
+  /** True when the agent answers SERVING. Rejects when nothing listens. */
+  async isServing(timeoutMs: number, service = ""): Promise<boolean> {
+    const { reply } = await this.#call<object, { status: number }>(health["Check"]!, { service }, timeoutMs);
+    return reply.status === SERVING;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #call<Request extends object, Reply>(
+    method: ServiceDefinition[string],
+    request: Request,
+    timeoutMs: number,
+  ): Promise<{ reply: Reply; trailer: Metadata }> {
+    return new Promise((resolve, reject) => {
+      let trailer = new Metadata();
+      let result: { error: ServiceError | null; reply: Reply | undefined } | undefined;
+      let hasStatus = false;
+      const finish = () => {
+        if (result === undefined || !hasStatus) return;
+        if (result.error !== null) reject(result.error);
+        else resolve({ reply: result.reply as Reply, trailer });
+      };
+      const call = this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize as (value: Request) => Buffer,
+        method.responseDeserialize as (bytes: Buffer) => Reply,
+        request,
+        { deadline: Date.now() + timeoutMs },
+        (error, reply) => {
+          result = { error, reply };
+          finish();
+        },
+      );
+      call.on("status", (status) => {
+        trailer = status.metadata;
+        hasStatus = true;
+        finish();
+      });
+    });
+  }
+}
+
+function textOf(metadata: Metadata, key: string): string | undefined {
+  const value = metadata.get(key)[0];
+  return value === undefined ? undefined : decodeURIComponent(String(value));
+}
