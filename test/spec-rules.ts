@@ -212,7 +212,15 @@ export const SPEC_SECTIONS: readonly SpecSection[] = [
   { section: "8.3", title: "Inventory", rules: [["", "metadata and one describe; types"]] },
   { section: "8.4", title: "Wait for metadata", rules: [["", "wanted units, partial results"]] },
   { section: "8.5", title: "Description and tags", rules: [["", "their texts and order"]] },
-  { section: "8.6", title: "Call sequences", rules: [["", "boot, scale-up, scale-down, counted"]] },
+  {
+    section: "8.6",
+    title: "Call sequences, counted",
+    rules: [
+      ["a", "boot"],
+      ["b", "scale-up"],
+      ["c", "scale-down"],
+    ],
+  },
   { section: "9.1", title: "gRPC", rules: [["", "services, fields, replies and errors"]] },
   { section: "9.2", title: "Introspection", rules: [["", "paths and bodies"]] },
   { section: "9.3", title: "Health and metrics", rules: [["", "names, labels, meaning"]] },

@@ -34,7 +34,9 @@ export function daysOf(date: CivilDate): number {
   const era = Math.floor(year / 400);
   const yearOfEra = year - era * 400;
   const dayOfYear = Math.floor((153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5) + date.day - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  );
 }
 
 /** Wall milliseconds as RFC 3339 in UTC with whole seconds: `2026-01-01T00:00:00Z`. */
@@ -57,7 +59,8 @@ export function parseRfc3339(text: string): number | undefined {
   const minute = Number(match[5]);
   const second = Number(match[6]);
   if (hour > 23 || minute > 59 || second > 60) return undefined;
-  const offsetMinutes = match[9] === undefined ? 0 : (Number(match[10]) * 60 + Number(match[11])) * (match[9] === "-" ? -1 : 1);
+  const offsetMinutes =
+    match[9] === undefined ? 0 : (Number(match[10]) * 60 + Number(match[11])) * (match[9] === "-" ? -1 : 1);
   const fractionMs = match[7] === undefined ? 0 : Number(match[7]) * 1000;
   return daysOf(date) * DAY_MS + (hour * 3600 + (minute - offsetMinutes) * 60 + second) * 1000 + fractionMs;
 }

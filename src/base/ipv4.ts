@@ -29,7 +29,7 @@ export function parseIpv4(text: string): Ipv4 | undefined {
       dotCount++;
     } else if (code >= 48 && code <= 57) {
       if (octet === 0 || digitCount === 3) return undefined;
-      octet = (octet < 0 ? 0 : octet) * 10 + (code - 48);
+      octet = Math.max(octet, 0) * 10 + (code - 48);
       digitCount++;
       if (octet > 255) return undefined;
     } else return undefined;
