@@ -8,6 +8,9 @@ interface Field {
   readonly type: "string" | "number" | "value";
   readonly isRequired: boolean;
   readonly doc: string;
+  /** Bounds of a number; 0 and none when left out. */
+  readonly min?: number;
+  readonly max?: number;
 }
 
 export interface OperationDefinition {
@@ -38,7 +41,7 @@ export const CONTROL_OPERATIONS: readonly OperationDefinition[] = [
     name: "fragment",
     op: "fragment",
     doc: "Puts one address of another tenant into each of a share of the free /28s.",
-    fields: [subnetId, { name: "share", type: "number", isRequired: false, doc: "0 to 1; 1 when left out." }],
+    fields: [subnetId, { name: "share", type: "number", isRequired: false, doc: "0 to 1; 1 when left out.", max: 1 }],
   },
   {
     name: "exhaust",
@@ -69,7 +72,14 @@ export const CONTROL_OPERATIONS: readonly OperationDefinition[] = [
       action,
       { name: "code", type: "string", isRequired: true, doc: "The EC2 error code." },
       { name: "message", type: "string", isRequired: false, doc: "The text of the error." },
-      { name: "httpStatus", type: "number", isRequired: false, doc: "The HTTP status; as EC2 has it when left out." },
+      {
+        name: "httpStatus",
+        type: "number",
+        isRequired: false,
+        doc: "The HTTP status, 400 to 599; as EC2 has it when left out.",
+        min: 400,
+        max: 599,
+      },
       times,
       after,
     ],
@@ -143,8 +153,15 @@ export function parseOperation(
     if (field.type !== "value" && typeof value !== field.type) {
       return { error: `${field.name} must be a ${field.type}, not ${JSON.stringify(value)}: ${field.doc}` };
     }
-    if (typeof value === "number" && !(value >= 0 && Number.isFinite(value))) {
-      return { error: `${field.name} must be 0 or more, not ${value}` };
+    if (typeof value === "number") {
+      const { min = 0, max } = field;
+      const range = max === undefined ? `${min} or more` : `from ${min} to ${max}`;
+      if (!(value >= min && value <= (max ?? Number.MAX_SAFE_INTEGER))) {
+        return { error: `${field.name} must be ${range}, not ${value}` };
+      }
+      if (field.name !== "share" && !Number.isInteger(value)) {
+        return { error: `${field.name} must be a whole number, not ${value}` };
+      }
     }
     operation[field.name] = value;
   }

@@ -6,9 +6,9 @@ import { ImdsTokens, parseTtlSeconds } from "./imds-tokens.ts";
 const world: ImdsWorld = {
   hasInstance: (id) => id === "i-a" || id === "i-b",
   imds: (instanceId, path, nowMs) =>
-    path === "meta-data/instance-id"
+    path === "/latest/meta-data/instance-id"
       ? { status: 200, body: instanceId, replyAtMs: nowMs + 7 }
-      : { status: path === "meta-data/busy" ? 503 : 404, body: "", replyAtMs: nowMs },
+      : { status: path === "/latest/meta-data/busy" ? 503 : 404, body: "", replyAtMs: nowMs },
 };
 const tokens = new ImdsTokens("key");
 const TTL = "X-aws-ec2-metadata-token-ttl-seconds";
@@ -83,6 +83,8 @@ test("only GET and HEAD read, only PUT makes tokens", () => {
 test("slashes that a client doubles are collapsed", () => {
   const token = newToken("i-a");
   expect(get("//imds/i-a//latest//meta-data/instance-id", token).body).toBe("i-a");
+  expect(get("/imds/i-a/latest/meta%2Ddata/instance-id", token).body).toBe("i-a");
+  expect(get("/imds/i-a/latest/meta-data/%zz", token).status).toBe(404);
   expect(call("PUT", "/imds/i-a//latest/api/token", { [TTL]: "60" }).status).toBe(200);
 });
 

@@ -15,7 +15,7 @@ const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 /** What the service needs of the world. */
 export interface ImdsWorld {
   hasInstance(instanceId: string): boolean;
-  /** `path` begins after `/latest/`, has no leading and no double slash: `meta-data/mac`, `dynamic/instance-identity/document`. */
+  /** `path` from the root: `/latest/meta-data/mac`, `/latest/dynamic/instance-identity/document`. */
   imds(instanceId: string, path: string, nowMs: Ms): ImdsAnswer;
 }
 
@@ -44,13 +44,15 @@ export function answerImds(world: ImdsWorld, tokens: ImdsTokens, call: ImdsCall)
     headers: { ...TEXT, "content-type": "text/html", ...more },
     replyAtMs: nowMs,
   });
-  const [, instanceId = "", ...rest] = call.path.split("/").filter((part) => part !== "");
-  const path = rest.join("/") + (rest.length > 0 && call.path.endsWith("/") ? "/" : "");
+  // Slashes in a row count as one: the JavaScript SDK asks for `//latest/...` (ec2-vpc.md 5.3).
+  const parts = unescaped(call.path).split("/");
+  const [, instanceId = "", ...rest] = parts.filter((part) => part !== "");
+  const path = `/${rest.join("/")}`;
   if (!world.hasInstance(instanceId)) {
     return refuse(404, `Not Found: this emulator has no instance ${printable(instanceId)}`);
   }
 
-  if (path === "latest/api/token") {
+  if (path === "/latest/api/token") {
     if (method !== "PUT") return refuse(405, "Method Not Allowed", { allow: "OPTIONS, PUT" });
     if (headers.get("x-forwarded-for") !== null) return refuse(403, "Forbidden");
     const ttlSeconds = parseTtlSeconds(headers.get(TTL_HEADER));
@@ -66,9 +68,7 @@ export function answerImds(world: ImdsWorld, tokens: ImdsTokens, call: ImdsCall)
   const token = headers.get(TOKEN_HEADER);
   if (token === null || !tokens.accepts(token, instanceId, nowMs)) return refuse(401, "Unauthorized");
 
-  if (path === "latest" || path === "latest/") return plain(["dynamic", "meta-data"].join("\n"), nowMs);
-  if (!path.startsWith("latest/")) return refuse(404, "Not Found");
-  const answer = world.imds(instanceId, path.slice("latest/".length), nowMs);
+  const answer = world.imds(instanceId, path, nowMs);
   if (answer.status === 200) return plain(answer.body, answer.replyAtMs);
   const title = answer.status === 503 ? "Service Unavailable" : "Not Found";
   return { ...refuse(answer.status, title), replyAtMs: answer.replyAtMs };
@@ -86,6 +86,15 @@ function errorPage(status: number, title: string): string {
 <body><h1>${status} - ${title}</h1></body>
 </html>
 `;
+}
+
+/** MACs may come with escaped colons; a path with a broken escape stays as it is, and matches nothing. */
+function unescaped(path: string): string {
+  try {
+    return path.includes("%") ? decodeURIComponent(path) : path;
+  } catch {
+    return path;
+  }
 }
 
 /** Ids that are not ids could hold anything: only harmless characters come back, and not many. */

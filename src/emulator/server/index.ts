@@ -1,2 +1,5 @@
-// Filled by the part that owns this folder.
-export {};
+// The emulated VPC over HTTP: what other folders may import.
+export { CONTROL_OPERATIONS, type OperationDefinition } from "./control-operations.ts";
+export { type DumpFile, type DumpFolder, type DumpFolderProblem, placeInFiles, readDumpFolder } from "./dump-folder.ts";
+export { type EmulatorOptions, type RunningEmulator, startEmulator } from "./emulator.ts";
+export { type ListenAddress, ListenError, parseListen } from "./loopback-listen.ts";
