@@ -17,8 +17,8 @@ const HALF_PERIOD_MS = 2.5 * SECOND_MS;
 const PERIOD_MS = 5 * SECOND_MS;
 const DECREASE_INTERVAL_MS = 30 * SECOND_MS;
 const RECONCILE_INTERVAL_MS = MINUTE_MS;
-/** What Go prints for the time since never: its longest duration. */
-const GO_DURATION_MAX_MS = 9_223_372_036_854;
+/** The time since never: Go's longest duration, in whole seconds. */
+const GO_DURATION_MAX_MS = 9_223_372_036_000;
 /** After an exhaustion answer nothing grows for so long: on all ENIs, whatever happens meanwhile (10.1 #13). */
 export const EXHAUSTION_PAUSE_MS = 2 * MINUTE_MS;
 
