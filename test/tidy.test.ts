@@ -56,7 +56,7 @@ describe("the repository", () => {
     expect(overSources(bannedNames)).toEqual([]);
   });
 
-  test("the clock is read in one file", () => {
+  test("the clock is read where the table says, and nowhere else", () => {
     expect(overSources(clockReads)).toEqual([]);
   });
 
