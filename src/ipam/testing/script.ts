@@ -1,7 +1,8 @@
 // Runs golden scripts: each command drives one test node through its inputs, and prints what is worth reading. The state of a
 // script is reached as a node reaches it: attached ENIs in metadata, a checkpoint, pods that come and go. Commands:
 //
-//   node [type=m5.large] [limits=ENIS/IPV4] [mode=prefix|secondary] [max-pods=110] [W= M= WP= WE=] [VARIABLE=text] [imds-lag=2s]
+//   node [type=m5.large] [limits=ENIS/IPV4] [mode=prefix|secondary] [max-pods=110] [W= M= WP= WE=] [VARIABLE=text]
+//        [imds-lag=2s] [seed=1]
 //   subnet NAME CIDR [tag=key:value]         foreign SUBNET PREFIX...   (somebody else's, there before the node starts)
 //   eni NAME [prefixes=LIST] [addresses=TOTAL[:USED[+COOLING]]] [type=trunk] [subnet=] [device=] [tag=key:value]
 //     LIST: `none`, or items [N*][BASE/28:]USED[+COOLING] such as 2*16,6+10; pods are numbered from 1, cooling ones from 1001
@@ -103,7 +104,7 @@ class Runner {
         return this.#start(command.words[0] ?? "");
       case "restart":
         this.#started.restart();
-        return this.#calls();
+        return [...this.#calls(), ...this.#exit()];
       case "cordon":
       case "uncordon":
         this.#started.changeNode({ isUnschedulable: command.name === "cordon" });
@@ -187,7 +188,7 @@ class Runner {
     }
     for (const [name, value] of given) {
       if (/^[A-Z]\w{2,}$/.test(name)) env[name] = value;
-      else if (!(name in short) && !["type", "limits", "mode", "max-pods", "imds-lag"].includes(name))
+      else if (!(name in short) && !["type", "limits", "mode", "max-pods", "imds-lag", "seed"].includes(name))
         this.#fail(`a node has no option "${name}"`);
     }
     this.#options = {
@@ -196,6 +197,7 @@ class Runner {
       supportsPrefixes: supportsPrefixes(limits),
       maxPods: this.#number(given.get("max-pods") ?? "110"),
       imdsLagMs: this.#durationMs(given.get("imds-lag") ?? "0s"),
+      seed: this.#number(given.get("seed") ?? "1"),
     };
     return [];
   }
@@ -270,9 +272,13 @@ class Runner {
     if (how === "settled") node.changeNode({ isUnschedulable: false });
     const lines = how === "" ? this.#calls() : [];
     this.#callsSeen = node.calls.length;
-    if (node.exit !== undefined) return [...lines, `exit ${node.exit.reason}: ${node.exit.message}`];
     node.run(OFFSET_MS);
-    return lines;
+    return [...lines, ...this.#exit()];
+  }
+
+  #exit(): string[] {
+    const exit = this.#started.exit;
+    return exit === undefined ? [] : [`exit ${exit.reason}: ${exit.message}`];
   }
 
   // -------------------------------------------------------------- after it
@@ -285,15 +291,7 @@ class Runner {
       const line = decisionLine(node);
       const passAtMs = node.nowMs + OFFSET_MS;
       node.run(PERIOD_MS - PASS_AT_MS + 2 * OFFSET_MS);
-      // Calls and pauses of the pass put off the second half of the period.
-      for (let endMs = node.nowMs; ; ) {
-        const lastCallMs = Math.max(passAtMs, ...node.calls.slice(this.#callsSeen).map(({ atMs }) => atMs));
-        const growing = node.engine.view(node.nowMs).inProgress.length > 0;
-        const untilMs = growing ? endMs + PERIOD_MS : lastCallMs + PERIOD_MS - PASS_AT_MS + OFFSET_MS;
-        if (untilMs <= endMs || lastCallMs >= endMs - 2 * OFFSET_MS) break;
-        node.run(untilMs - endMs);
-        endMs = untilMs;
-      }
+      this.#finishPeriod(passAtMs);
       const text = [line, ...this.#callsOr("no call")].join("\n");
       const last = groups.at(-1);
       if (last?.text === text) last.count++;
@@ -303,6 +301,20 @@ class Runner {
       ...group.text.split("\n"),
       ...(group.count > 1 ? [`(${group.count} passes alike)`] : []),
     ]);
+  }
+
+  /** Calls and pauses of a pass put off the second half of its period. */
+  #finishPeriod(passAtMs: number): void {
+    const node = this.#started;
+    for (let endMs = node.nowMs; ; endMs = node.nowMs) {
+      const isBusy = node.engine.view(endMs).inProgress.length > 0;
+      const lastCallMs = Math.max(passAtMs, ...node.calls.slice(this.#callsSeen).map(({ atMs }) => atMs));
+      const untilMs = isBusy ? endMs + PERIOD_MS : lastCallMs + PERIOD_MS - PASS_AT_MS + OFFSET_MS;
+      // A call at the very end is one of the reconcile: nothing follows it.
+      if (!isBusy && (untilMs <= endMs || lastCallMs >= endMs - 2 * OFFSET_MS)) return;
+      if (endMs - passAtMs > 600_000) this.#fail("the pass does not end");
+      node.run(untilMs - endMs);
+    }
   }
 
   #runFor(durationMs: number): string[] {
@@ -337,8 +349,10 @@ class Runner {
       for (const pod of waiting) if (node.add(pod).kind === "allocated") waiting.delete(pod);
       if (waiting.size === 0 || node.nowMs - startMs >= 120_000) break;
       node.run(500);
+      const after = `+${seconds(node.nowMs - startMs)}`;
+      lines.push(...this.#calls().map((call) => `${after} ${call}`));
       const now = total();
-      if (now !== before) lines.push(`+${seconds(node.nowMs - startMs)} ${now}`);
+      if (now !== before) lines.push(`${after} ${now}`);
       before = now;
     }
     lines.push(
