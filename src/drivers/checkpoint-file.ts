@@ -23,17 +23,19 @@ export function checkpointFile(path: string): CheckpointStore {
       writeCount++;
       const aside = `${path}.tmp${process.pid}-${writeCount}`;
       mkdirSync(dirname(path), { recursive: true });
-      const file = await open(aside, "w", MODE);
       try {
-        await file.writeFile(text);
-        await file.sync();
+        const file = await open(aside, "w", MODE);
+        try {
+          await file.writeFile(text);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(aside, path);
       } catch (error) {
-        await file.close();
         await unlink(aside).catch(() => undefined);
         throw error;
       }
-      await file.close();
-      await rename(aside, path);
     },
 
     async keepCopy() {

@@ -24,7 +24,8 @@ export function scaledClock(scale: ClockScale): Clock {
   const { epoch, real, rate } = scale;
   const isReal = rate === 1 && epoch === real;
   const wallMs = isReal
-    ? () => performance.timeOrigin + performance.now()
+    ? // Follows the system clock when somebody sets it; the fraction orders events within a millisecond.
+      () => Date.now() + (performance.now() % 1)
     : () => epoch + (performance.timeOrigin + performance.now() - real) * rate;
   const nowMs = () => performance.now() * rate;
   return {
