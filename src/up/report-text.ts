@@ -1,0 +1,182 @@
+// The report for people: what became of the pods, what EC2 said, what the subnets still hold, and the cause in one paragraph.
+
+import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
+import { formatDurationMs } from "../cluster/index.ts";
+import { countStates } from "../subnet/index.ts";
+import { prefixesWanted } from "./demand.ts";
+import { type Findings, findings, quantile, type Sightings } from "./report.ts";
+
+export function reportText(seen: Sightings): string {
+  const found = findings(seen);
+  const lines: string[] = [];
+  const waits = seen.pods.flatMap((pod) => (pod.waitMs === undefined ? [] : [pod.waitMs])).sort((a, b) => a - b);
+  const { counts } = found;
+  const ran = counts.gone > 0 ? `, ${counts.gone} have ended` : "";
+  lines.push(
+    `After ${formatDurationMs(seen.elapsedMs)}: ${counts.running} of ${counts.total} pods run${ran}, ` +
+      `${counts.waiting + counts.pending} have no address, ${counts.unschedulable} fit on no node.`,
+  );
+  if (waits.length > 0) {
+    const p50 = formatDurationMs(quantile(waits, 0.5) ?? 0);
+    lines.push(
+      `Wait for an address: half of them up to ${p50}, 99 % up to ${formatDurationMs(quantile(waits, 0.99) ?? 0)}.`,
+    );
+  }
+  lines.push("", ...nodeLines(seen), "", ...subnetLines(seen));
+  if (found.refusals.size > 0) lines.push("", ...refusalLines(found));
+  lines.push("", ...ec2Lines(seen));
+  const cause = causeText(seen, found);
+  if (cause !== undefined) lines.push("", ...wrap(cause, 100));
+  return `${lines.join("\n")}\n`;
+}
+
+function refusalLines(found: Findings): string[] {
+  const rows = [...found.refusals]
+    .sort((a, b) => b[1].podCount - a[1].podCount)
+    .map(([reason, one]) => [String(one.podCount), reason, one.message]);
+  const lines = ["Pods without an address, by reason:", ...table(["pods", "reason", "last message"], rows, [true])];
+  if (found.pluginErrors.size > 0) {
+    lines.push("", "What kubelet's events would say:");
+    for (const [text, count] of found.pluginErrors) lines.push(`  ${count} x ${text}`);
+  }
+  return lines;
+}
+
+function nodeLines(seen: Sightings): string[] {
+  const rows = seen.nodes.map((one) => {
+    const prefixCount = one.enis.reduce((sum, eni) => sum + eni.prefixCount, 0);
+    const addressCount = one.enis.reduce((sum, eni) => sum + eni.prefixCount * 16 + eni.addressCount, 0);
+    const pods = seen.pods.filter((pod) => pod.nodeName === one.node.name);
+    const trunkCount = one.enis.filter((eni) => eni.isTrunk).length;
+    return [
+      one.node.name,
+      one.node.instanceType,
+      `${one.enis.length}/${one.node.limits.eniCountMax}${trunkCount > 0 ? " (1 trunk)" : ""}`,
+      String(prefixCount),
+      String(addressCount),
+      String(pods.filter((pod) => pod.outcome === "running").length),
+      String(pods.filter((pod) => pod.outcome === "waiting").length),
+    ];
+  });
+  const numeric = [false, false, false, true, true, true, true];
+  return table(["node", "type", "ENIs", "/28s", "addresses", "running", "waiting"], rows, numeric);
+}
+
+function subnetLines(seen: Sightings): string[] {
+  const rows = seen.subnets.map((subnet) => {
+    const states = countStates(subnet.map);
+    return [
+      subnet.name,
+      subnet.cidr,
+      String(subnet.map.availableIpAddressCount),
+      String(subnet.map.freePrefixCount),
+      String(states.get("delegated") ?? 0),
+      String((states.get("broken") ?? 0) + (states.get("full") ?? 0)),
+      String(states.get("edge") ?? 0),
+    ];
+  });
+  const numeric = [false, false, true, true, true, true, true];
+  return table(["subnet", "block", "available addresses", "free /28s", "delegated", "broken", "edge"], rows, numeric);
+}
+
+function ec2Lines(seen: Sightings): string[] {
+  const calls = seen.ec2.reduce((sum, one) => sum + one.count, 0);
+  const failed = seen.ec2.reduce((sum, one) => sum + (one.code === null ? 0 : one.count), 0);
+  const lines = [`EC2 answered ${calls} calls, ${failed} of them with an error${failed === 0 ? "." : ":"}`];
+  for (const text of seen.errorTexts) {
+    lines.push(`  ${text.count} x ${text.code}: ${text.message}`, `      on ${text.actions.join(", ")}`);
+  }
+  return lines;
+}
+
+/** One paragraph; undefined when every pod runs. */
+export function causeText(seen: Sightings, found: Findings): string | undefined {
+  const { counts } = found;
+  const withoutCount = counts.waiting + counts.pending;
+  if (withoutCount + counts.unschedulable === 0) return undefined;
+  const sentences: string[] = [];
+  if (withoutCount === 0) {
+    return `Cause: no node has room for ${counts.unschedulable} pods: max-pods or requests are used up. Add nodes.`;
+  }
+  if (found.carriedPodCount === undefined || found.shortPrefixCount === undefined) {
+    return `Cause: ${withoutCount} pods have no address in secondary-IP mode: see the reasons above.`;
+  }
+  const asked = counts.running + withoutCount;
+  const { settings } = seen;
+  const spare = describeTargets(settings);
+  const idle = Math.max(0, found.heldPrefixCount - found.neededPrefixCount);
+  const isOutOfPrefixes = found.shortPrefixCount > 0;
+  if (!isOutOfPrefixes) {
+    sentences.push(
+      `Cause: not the subnets, which have /28s enough (${found.freePrefixCount} free): see the reasons above.`,
+    );
+  } else if (found.carriedPodCount >= asked) {
+    const perNode = seen.nodes[0];
+    const idleNode = prefixesWanted({ ...settings, podCount: 0, maxPods: perNode?.node.maxPods ?? 110 });
+    sentences.push(
+      `Cause: the warm pool, not the number of pods. ${spare} makes a node without any pod take ${idleNode} /28s ` +
+        `and keep them as spare stock; the nodes hold ${found.heldPrefixCount} /28s, ${found.freePrefixCount} are free, and ` +
+        `the pods alone need ${found.neededPrefixCount}.`,
+    );
+  } else {
+    sentences.push(
+      `Cause: the subnets have too few whole /28s: ${found.heldPrefixCount} are held, ${found.freePrefixCount} are free, ` +
+        `and the pods alone need ${found.neededPrefixCount}${idle > 0 ? `; ${idle} of those held are spare stock (${spare})` : ""}.`,
+    );
+  }
+  const broken = seen.subnets.reduce((sum, subnet) => sum + (countStates(subnet.map).get("broken") ?? 0), 0);
+  if (found.freePrefixCount === 0 && found.availableIpAddressCount >= ADDRESSES_PER_PREFIX) {
+    sentences.push(
+      `${found.availableIpAddressCount} addresses still count as available, yet no /28 is whole: single addresses ` +
+        `(nodes, load balancers, other ENIs) break ${broken} of them. A subnet CIDR reservation of type prefix keeps them out.`,
+    );
+  }
+  const carried = Math.min(found.carriedPodCount, asked);
+  sentences.push(
+    `At WARM_PREFIX_TARGET=1 alone these subnets would carry ${found.carriedPodCount} pods` +
+      `${found.carriedPodCount >= asked ? `, all ${carried} of these` : ` of these ${asked}`}. ` +
+      `With the present settings ${found.shortPrefixCount} /28s are short.`,
+  );
+  const unpaused = seen.errorTexts.find((text) => text.message.startsWith("There aren't sufficient free Ipv4"));
+  if (unpaused !== undefined) {
+    sentences.push(
+      `amazon-vpc-cni-k8s does not take "${unpaused.code}: ${unpaused.message}" for exhaustion: ` +
+        `it does not pause, and each starved node asks again about every 5 s (${unpaused.count} times here).`,
+    );
+  }
+  return sentences.join(" ");
+}
+
+function describeTargets(settings: Sightings["settings"]): string {
+  const parts: string[] = [];
+  if (settings.warmIpTarget > 0) parts.push(`WARM_IP_TARGET=${settings.warmIpTarget}`);
+  if (settings.minimumIpTarget > 0) parts.push(`MINIMUM_IP_TARGET=${settings.minimumIpTarget}`);
+  return parts.length > 0 ? parts.join(" with ") : `WARM_PREFIX_TARGET=${settings.warmPrefixTarget}`;
+}
+
+/** Columns as wide as their widest cell; `isRight` aligns numbers. */
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  isRight: readonly boolean[] = [],
+): string[] {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `  ${cells
+      .map((cell, column) => (isRight[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join("  ")}`.trimEnd();
+  return [line(header), ...rows.map(line)];
+}
+
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  if (line !== "") lines.push(line);
+  return lines;
+}

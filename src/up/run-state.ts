@@ -1,0 +1,45 @@
+// What a run knows about its pods; the report and the view read it, the conductor alone writes it.
+
+import type { Ms } from "../base/units.ts";
+import type { PlannedPod, PodSandbox } from "../cluster/index.ts";
+import type { Reason } from "../ipam/reasons.ts";
+
+export type PodOutcome = "pending" | "waiting" | "running" | "unschedulable" | "gone";
+
+export interface RunPod {
+  readonly plan: PlannedPod;
+  readonly sandbox: PodSandbox | undefined;
+  readonly nodeName: string | undefined;
+  readonly outcome: PodOutcome;
+  readonly address: string | undefined;
+  /** From its coming until it ran; undefined until then. */
+  readonly waitMs: Ms | undefined;
+  /** Of the last refusal, or why no node takes it. */
+  readonly reason: Reason | "unschedulable" | undefined;
+  readonly message: string | undefined;
+  readonly pluginError: string | undefined;
+  readonly refusedCount: number;
+}
+
+/** Same fields, writable. */
+export type MutablePod = { -readonly [Key in keyof RunPod]: RunPod[Key] };
+
+export interface PodCounts {
+  readonly total: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly pending: number;
+  readonly unschedulable: number;
+  readonly gone: number;
+  /** Waiting with at least one refusal. */
+  readonly refused: number;
+}
+
+export function countPods(pods: readonly RunPod[]): PodCounts {
+  const counts = { total: pods.length, running: 0, waiting: 0, pending: 0, unschedulable: 0, gone: 0, refused: 0 };
+  for (const pod of pods) {
+    counts[pod.outcome]++;
+    if (pod.outcome === "waiting" && pod.refusedCount > 0) counts.refused++;
+  }
+  return counts;
+}
