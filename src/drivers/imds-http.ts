@@ -16,6 +16,7 @@ export interface ImdsHttpOptions {
 const TOKEN_TTL_SECONDS = 21_600;
 const TOKEN_RENEW_MS = (TOKEN_TTL_SECONDS / 2) * 1000;
 const TRIES = 3;
+const CONCURRENT_READS_MAX = 16;
 
 export class ImdsError extends Error {
   override readonly name = "ImdsError";
@@ -24,6 +25,9 @@ export class ImdsError extends Error {
 export function imdsHttp(options: ImdsHttpOptions): Imds {
   const base = options.endpoint.replace(/\/+$/, "");
   let token: { readonly text: string; readonly fetchedMs: Ms } | undefined;
+  let fetching: Promise<string> | undefined;
+  let readingCount = 0;
+  const queue: (() => void)[] = [];
 
   async function request(path: string, init: RequestInit): Promise<Response> {
     try {
@@ -39,8 +43,7 @@ export function imdsHttp(options: ImdsHttpOptions): Imds {
     }
   }
 
-  async function freshToken(): Promise<string> {
-    if (token !== undefined && options.nowMs() - token.fetchedMs < TOKEN_RENEW_MS) return token.text;
+  async function fetchToken(): Promise<string> {
     const answer = await request("/latest/api/token", {
       method: "PUT",
       headers: { "X-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_TTL_SECONDS) },
@@ -51,14 +54,37 @@ export function imdsHttp(options: ImdsHttpOptions): Imds {
     return text;
   }
 
-  /** The body; undefined for 404. Throttling and server errors are tried again. */
+  /** Reads that need one at the same time share one fetch. */
+  async function freshToken(): Promise<string> {
+    if (token !== undefined && options.nowMs() - token.fetchedMs < TOKEN_RENEW_MS) return token.text;
+    fetching ??= fetchToken().finally(() => {
+      fetching = undefined;
+    });
+    return fetching;
+  }
+
+  /** The body; undefined for 404. A node of many ENIs must not spend the service's packet allowance at once. */
   async function read(path: string): Promise<string | undefined> {
+    if (readingCount >= CONCURRENT_READS_MAX) await new Promise<void>((resolve) => queue.push(resolve));
+    else readingCount++;
+    try {
+      return await readNow(path);
+    } finally {
+      const next = queue.shift();
+      if (next === undefined) readingCount--;
+      else next();
+    }
+  }
+
+  /** The body; undefined for 404. Throttling and server errors are tried again. */
+  async function readNow(path: string): Promise<string | undefined> {
     for (let attempt = 1; ; attempt++) {
-      const answer = await request(path, { headers: { "X-aws-ec2-metadata-token": await freshToken() } });
+      const used = await freshToken();
+      const answer = await request(path, { headers: { "X-aws-ec2-metadata-token": used } });
       const body = await answer.text();
       if (answer.ok) return body;
       if (answer.status === 404) return undefined;
-      if (answer.status === 401) token = undefined;
+      if (answer.status === 401 && token?.text === used) token = undefined;
       if (attempt === TRIES) throw new ImdsError(`instance metadata answered ${path} with HTTP ${answer.status}`);
       if (answer.status !== 401) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt));
     }
