@@ -13,7 +13,7 @@ const DESCRIBE_PAUSE_MS = 10;
 const NO_MANAGE_TAG = "node.k8s.amazonaws.com/no_manage";
 
 export interface Inventory {
-  /** Managed ENIs of network card 0, in metadata's order. */
+  /** Managed ENIs of network card 0 that EC2 knows, in metadata's order. */
   readonly managed: readonly ImdsEni[];
   /** EC2's description by id; empty in IMDS-only mode. */
   readonly described: ReadonlyMap<EniId, Ec2Eni>;
@@ -62,7 +62,9 @@ export function* takeInventory(node: Node, seen: readonly ImdsEni[]): Operation<
     eni.isTrunk = known.interfaceType === "trunk";
     eni.isEfa = known.interfaceType === "efa";
   }
-  return { ok: true, value: { managed: managedOf(node, seen), described: described.value } };
+  // What EC2 does not know is not there, whatever metadata still shows (10.1 #19).
+  const managed = managedOf(node, seen).filter((eni) => described.value.has(eni.eniId));
+  return { ok: true, value: { managed, described: described.value } };
 }
 
 /** Without tags nothing is judged again: an ENI seen for the first time follows MANAGE_UNTAGGED_ENI. */
