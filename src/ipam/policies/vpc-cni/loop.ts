@@ -102,7 +102,14 @@ function* idle(
   // A trigger counts from the first pass after it: its comparisons are strict.
   const poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, poolAtMs);
   const reconcilePassMs = firstPassAfter(periodStartMs + PERIOD_MS, reconcileAtMs);
-  yield { kind: "sleep", atMs: Math.min(poolPassMs, reconcilePassMs), wakesOnChange: true };
+  const dueMs = Math.min(poolPassMs, reconcilePassMs);
+  yield { kind: "sleep", atMs: dueMs, wakesOnChange: true };
+  // Timers are late: what was due is done now, however late it is.
+  if (node.nowMs >= dueMs) {
+    return dueMs === poolPassMs
+      ? { periodStartMs: poolPassMs - HALF_PERIOD_MS, next: "pool-update" }
+      : { periodStartMs: reconcilePassMs - PERIOD_MS, next: "reconcile-check" };
+  }
   const skipped = Math.floor((node.nowMs - periodStartMs) / PERIOD_MS);
   const currentStartMs = periodStartMs + skipped * PERIOD_MS;
   if (node.nowMs === currentStartMs && skipped > 0)
