@@ -1,7 +1,6 @@
 // What scripts print: EC2 calls, the numbers of a pool pass and its decision, the CIDRs of an ENI. The numbers are counted
 // from the engine's view, not taken from its own sums.
 
-import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import * as decide from "../policies/vpc-cni/decide.ts";
 import type { PoolStats } from "../pool/pool.ts";
 import { parseSettings } from "../settings.ts";
@@ -83,7 +82,7 @@ function suffix(coolingCount: number): string {
   return coolingCount > 0 ? `+${coolingCount}c` : "";
 }
 
-/** One EC2 call and what came of it. */
+/** One EC2 call and what came of it. Which CIDRs are given back is drawn, so only their number is printed. */
 export function callText({ intention, outcome }: RecordedCall): string {
   const result =
     outcome.kind === "refused"
@@ -99,7 +98,7 @@ function requestText(intention: Ec2Intention): string {
     case "AssignPrivateIpAddresses":
       return `${intention.action} ${intention.eniId} ${units(intention.prefixCount, intention.addressCount)}`;
     case "UnassignPrivateIpAddresses":
-      return `${intention.action} ${intention.eniId} ${list(intention.prefixes, "/28")}${list(intention.addresses, "")}`;
+      return `${intention.action} ${intention.eniId} ${units(intention.prefixes.length, intention.addresses.length)}`;
     case "CreateNetworkInterface":
       return `${intention.action} ${intention.subnetId} ${units(intention.prefixCount, intention.addressCount)}`;
     case "AttachNetworkInterface":
@@ -121,11 +120,4 @@ function requestText(intention: Ec2Intention): string {
 
 function units(prefixCount: number, addressCount: number): string {
   return prefixCount > 0 ? `prefixes=${prefixCount}` : `addresses=${addressCount}`;
-}
-
-function list(bases: readonly Ipv4[], suffixText: string): string {
-  if (bases.length === 0) return "";
-  const kind = suffixText === "" ? "addresses" : "prefixes";
-  const texts = [...bases].sort((a, b) => a - b).map((base) => formatIpv4(base) + suffixText);
-  return `${kind}=${bases.length} ${texts.join(" ")}`;
 }

@@ -180,6 +180,7 @@ export class TestNode {
       isUnschedulable: options.isUnschedulable ?? false,
       eniConfig: options.eniConfig,
     };
+    this.saved = [...(options.checkpoint ?? [])];
     this.engine = this.#newEngine();
   }
 
