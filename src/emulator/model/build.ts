@@ -95,6 +95,7 @@ class Builder {
       this.#addPrimaryEni(instance, instances[i]);
     });
     this.#stopOnProblems();
+    this.#world.startingEniCount = this.#world.ownEniCount;
     return this.#world;
   }
 

@@ -90,6 +90,8 @@ export class World {
   readonly ghosts: { readonly eni: EniRecord; readonly deletedMs: Ms }[] = [];
   /** ENIs that no AWS service keeps: what the quota counts. */
   ownEniCount = 0;
+  /** `ownEniCount` of the world as described: a quota below it has been raised. */
+  startingEniCount = 0;
 
   readonly due = new DueQueue<DueChange>();
   #nowMs: Ms = 0;
