@@ -3,13 +3,21 @@
 
 import type { Prng } from "../../../base/prng.ts";
 import type { Ms } from "../../../base/units.ts";
-import { ALLOCATED, type Pool, type PoolAddress, type PoolCidr, RELEASED, UNTOUCHED } from "../../pool/pool.ts";
+import { type Pool, type PoolAddress, type PoolCidr, type PoolEni, RELEASED, UNTOUCHED } from "../../pool/pool.ts";
 
 export interface ChooseOptions {
   readonly usesPrefixes: boolean;
   readonly cooldownMs: Ms;
   readonly nowMs: Ms;
   readonly random: Prng;
+  /** Told what the walk meets, for the log; undefined where nobody reads it. */
+  readonly trace?: ChoiceTrace | undefined;
+}
+
+export interface ChoiceTrace {
+  cooled(cidr: PoolCidr, offset: number): void;
+  nothingIn(cidr: PoolCidr): void;
+  nothingOn(eni: PoolEni): void;
 }
 
 /** The address for the next pod; undefined when no CIDR of the current mode can serve one. Sweeps the CIDRs that it asks. */
@@ -22,12 +30,16 @@ export function chooseAddress(pool: Pool, options: ChooseOptions): PoolAddress |
     if (held === 0) return false;
     eni.order.first(options.random, (cidrIndex) => {
       const cidr = eni.cidrs[cidrIndex]!;
-      if (cidr.isPrefix !== options.usesPrefixes || cidr.allocatedCount === cidr.size) return false;
-      const offset = chooseOffset(pool, cidr, options);
-      if (offset < 0) return false;
+      if (cidr.isPrefix !== options.usesPrefixes) return false;
+      const offset = cidr.allocatedCount === cidr.size ? -1 : chooseOffset(pool, cidr, options);
+      if (offset < 0) {
+        options.trace?.nothingIn(cidr);
+        return false;
+      }
       found = { cidr, offset };
       return true;
     });
+    if (found === undefined) options.trace?.nothingOn(eni);
     return found !== undefined;
   });
   return found;
@@ -40,6 +52,7 @@ function chooseOffset(pool: Pool, cidr: PoolCidr, options: ChooseOptions): numbe
     for (const offset of cidr.entries.walk(options.random)) {
       if (cidr.states[offset] !== RELEASED) continue;
       if (cidr.isCooling(offset, options.nowMs, options.cooldownMs)) continue;
+      options.trace?.cooled(cidr, offset);
       pool.sweep(cidr, offset);
       if (chosen < 0) chosen = offset;
     }
@@ -57,7 +70,6 @@ export function possibleOffsets(cidr: PoolCidr, nowMs: Ms, cooldownMs: Ms): numb
     const state = cidr.states[offset];
     if (state === RELEASED && !cidr.isCooling(offset, nowMs, cooldownMs)) cooled.push(offset);
     if (state === UNTOUCHED && lowestUntouched < 0) lowestUntouched = offset;
-    if (state === ALLOCATED) continue;
   }
   if (cooled.length > 0) return cooled;
   return lowestUntouched < 0 ? [] : [lowestUntouched];

@@ -6,7 +6,7 @@ import type { Node } from "../../node.ts";
 import type { Operation } from "../../operations/operation.ts";
 import type { PoolAddress, PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { NextStep, Policy, Refusal } from "../policy.ts";
-import { chooseAddress } from "./choose-address.ts";
+import { type ChoiceTrace, chooseAddress } from "./choose-address.ts";
 import * as decide from "./decide.ts";
 import { explainRefusal } from "./explain-refusal.ts";
 import { mayGrow, poolLoop } from "./loop.ts";
@@ -30,6 +30,7 @@ export const vpcCni: Policy = {
       cooldownMs,
       nowMs: node.nowMs,
       random: node.random.walk,
+      trace: node.isLogged("noAddressInPrefix") ? traceOf(node) : undefined,
     });
     // Cooldowns are not in the checkpoint: what was released just before the restart may be handed out at once (10.1 #21).
     if (at !== undefined && node.nowMs - node.restoredAtMs <= cooldownMs) node.quirk("10.1#21", "I4");
@@ -95,3 +96,15 @@ export const vpcCni: Policy = {
     return agrees ? "metadata" : "ask-ec2";
   },
 };
+
+/** The lines that the reference writes while it looks for an address. */
+function traceOf(node: Node): ChoiceTrace {
+  return {
+    cooled(cidr, offset) {
+      const id = cidr.isPrefix ? "coolingEndedPrefix" : "coolingEndedAddress";
+      node.log(id, cidr.base + offset, node.nowMs - cidr.releasedMs[offset]!, cidr.base);
+    },
+    nothingIn: (cidr) => node.log(cidr.isPrefix ? "noAddressInPrefix" : "noAddressInCidr", cidr.base),
+    nothingOn: (eni) => node.log("eniWithoutFreeAddress", eni.eniId),
+  };
+}
