@@ -1,2 +1,8 @@
-// Filled by the part that owns this folder.
-export {};
+// The main job: cluster files loaded, worlds built, runs started, reported and shown.
+
+export * from "./load.ts";
+export { type Findings, findings, type Sightings, type UpDocument, upDocument } from "./report.ts";
+export { reportText } from "./report-text.ts";
+export { type LiveRun, type RunHandle, SettingsRefused, startUp, type UpInput } from "./run.ts";
+export { openScreen } from "./screen.ts";
+export { buildUpWorld, ec2SubnetId, type UpNode, type UpWorld, WorldMismatch } from "./world.ts";

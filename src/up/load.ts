@@ -1,0 +1,113 @@
+// Reads what a run is asked for: the cluster file, the manifests and traces it names, dumps. Every problem of every file comes
+// back at once, as text with places; nothing is half loaded.
+
+import { readFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import {
+  type CheckError,
+  type Cluster,
+  formatCheckError,
+  type ManifestWorkload,
+  parseCluster,
+  parseManifests,
+  parseTrace,
+  sortCheckErrors,
+  type TracePod,
+} from "../cluster/index.ts";
+
+/** The input cannot be used. `message` holds every problem, one a line. */
+export class LoadError extends Error {
+  override readonly name = "LoadError";
+  readonly next: string | undefined;
+  /** A file that is not there is another matter than one that is wrong. */
+  readonly isUnreadable: boolean;
+
+  constructor(message: string, options: { next?: string; isUnreadable?: boolean } = {}) {
+    super(message);
+    this.next = options.next;
+    this.isUnreadable = options.isUnreadable ?? false;
+  }
+}
+
+export interface LoadedCluster {
+  readonly cluster: Cluster;
+  /** The folder that paths in the file start from. */
+  readonly folder: string;
+}
+
+/** Reads and checks a cluster file. Throws `LoadError`. */
+export function loadCluster(path: string): LoadedCluster {
+  return { cluster: clusterFromText(readText(path), path), folder: dirname(path) };
+}
+
+/** The same for a text that is no file of its own: the embedded default. */
+export function clusterFromText(text: string, name: string): Cluster {
+  const parsed = parseCluster(text, name);
+  if (parsed.kind === "ok") return parsed.cluster;
+  throw checkFailure(parsed.errors);
+}
+
+export interface LoadedPods {
+  readonly manifests: readonly ManifestWorkload[];
+  readonly traces: readonly TracePod[];
+  readonly warnings: readonly CheckError[];
+}
+
+/** Manifests and traces that the cluster file's workloads name, and manifests named beside it. Throws `LoadError`. */
+export function loadPods(loaded: LoadedCluster, manifestPaths: readonly string[]): LoadedPods {
+  const manifests: ManifestWorkload[] = [];
+  const traces: TracePod[] = [];
+  const errors: CheckError[] = [];
+  const warnings: CheckError[] = [];
+  const readManifest = (path: string, text: string): void => {
+    const parsed = parseManifests(text, path);
+    manifests.push(...parsed.workloads);
+    errors.push(...parsed.errors);
+    warnings.push(...parsed.warnings);
+  };
+  for (const workload of loaded.cluster.workloads) {
+    if (workload.kind === "pods") continue;
+    const path = isAbsolute(workload.path) ? workload.path : join(loaded.folder, workload.path);
+    let text: string;
+    try {
+      text = readText(path);
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      const { line, column } = workload;
+      errors.push({ file: loaded.cluster.fileName, line, column, message: error.message, next: error.next });
+      continue;
+    }
+    if (workload.kind === "manifest") readManifest(path, text);
+    else {
+      const parsed = parseTrace(text, path);
+      traces.push(...parsed.pods);
+      errors.push(...parsed.errors);
+    }
+  }
+  for (const path of manifestPaths) readManifest(path, readText(path));
+  if (errors.length > 0) throw checkFailure(errors);
+  return { manifests, traces, warnings };
+}
+
+function checkFailure(errors: readonly CheckError[]): LoadError {
+  const sorted = sortCheckErrors(errors);
+  const file = sorted[0]?.file ?? "the file";
+  const what = sorted.length === 1 ? `${file} cannot be used` : `${file} cannot be used: ${sorted.length} problems`;
+  return new LoadError(`${what}\n${sorted.map(formatCheckError).join("\n")}`);
+}
+
+function readText(path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch (error) {
+    if (error instanceof TypeError) throw new LoadError(`${path} is not UTF-8 text`, { isUnreadable: true });
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const why =
+      code === "ENOENT"
+        ? "there is no such file"
+        : code === "EISDIR"
+          ? "it is a folder"
+          : `it cannot be read (${code})`;
+    throw new LoadError(`${path}: ${why}`, { next: "Check the path.", isUnreadable: true });
+  }
+}
