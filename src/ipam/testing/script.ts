@@ -3,8 +3,8 @@
 //
 //   node [type=m5.large] [limits=ENIS/IPV4] [mode=prefix|secondary] [max-pods=110] [W= M= WP= WE=] [VARIABLE=text]
 //        [imds-lag=2s] [seed=1]
-//   subnet NAME CIDR [tag=key:value]         foreign SUBNET PREFIX...   (somebody else's, there before the node starts)
-//   eni NAME [prefixes=LIST] [addresses=TOTAL[:USED[+COOLING]]] [type=trunk] [subnet=] [device=] [tag=key:value]
+//   subnet NAME CIDR [tag=key:value,...]         foreign SUBNET PREFIX...   (somebody else's, there before the node starts)
+//   eni NAME [prefixes=LIST] [addresses=TOTAL[:USED[+COOLING]]] [type=trunk] [subnet=] [device=] [tag=key:value,...]
 //     LIST: `none`, or items [N*][BASE/28:]USED[+COOLING] such as 2*16,6+10; pods are numbered from 1, cooling ones from 1001
 //   start            boots and prints its EC2 calls
 //   start settled    boots without the first growth step (cordoned until it is ready), so that the state stays as written
@@ -471,9 +471,11 @@ class Runner {
   }
 
   #tags(): Tag[] {
-    const text = this.#command?.options.get("tag");
-    const colon = text?.lastIndexOf(":") ?? -1;
-    return text === undefined ? [] : [{ key: text.slice(0, colon), value: text.slice(colon + 1) }];
+    const texts = this.#command?.options.get("tag")?.split(",") ?? [];
+    return texts.map((text) => {
+      const colon = text.lastIndexOf(":");
+      return { key: text.slice(0, colon), value: text.slice(colon + 1) };
+    });
   }
 
   #fail(message: string): never {

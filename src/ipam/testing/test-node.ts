@@ -399,7 +399,7 @@ export class TestNode {
         this.replies.set(effect.requestId, effect.result);
         return;
       case "ec2": {
-        const outcome = this.#ec2(effect.intention);
+        const outcome = this.ec2(effect.intention);
         this.calls.push({ atMs: this.nowMs, intention: effect.intention, outcome });
         this.#later(this.options.ec2LatencyMs ?? 0, {
           kind: "completed",
@@ -460,7 +460,8 @@ export class TestNode {
     }
   }
 
-  #ec2(intention: Ec2Intention): Ec2Outcome {
+  /** One call to this small EC2, as the engine makes it. */
+  ec2(intention: Ec2Intention): Ec2Outcome {
     const rule = this.#rules.find(
       (candidate) =>
         candidate.timesLeft > 0 &&
