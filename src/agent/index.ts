@@ -1,2 +1,0 @@
-// Filled by the part that owns this folder.
-export {};
