@@ -123,9 +123,13 @@ class Builder {
     const record: VpcRecord = {
       serial: world.nextSerial(),
       id,
-      cidrs: vpc.cidrs.map((cidr) => ({ associationId: world.ids.next("vpc-cidr-assoc"), cidr, state: "associated" })),
+      cidrs: vpc.cidrs.map((cidr, i) => ({
+        associationId: vpc.associationIds?.[i] ?? world.ids.next("vpc-cidr-assoc"),
+        cidr,
+        state: "associated",
+      })),
       isDefault: vpc.isDefault ?? false,
-      dhcpOptionsId: world.ids.next("dopt"),
+      dhcpOptionsId: vpc.dhcpOptionsId ?? world.ids.next("dopt"),
       state: "available",
       tags: tagsOf(vpc.tags),
     };
@@ -235,7 +239,7 @@ class Builder {
       availabilityZone: subnet.availabilityZone,
       imageId: instance.imageId ?? DEFAULT_IMAGE_ID,
       launchReservationId: instance.launchReservationId ?? world.ids.next("r"),
-      launchIndex: 0,
+      launchIndex: instance.launchIndex ?? 0,
       launchWallMs: instance.launchWallMs ?? world.startWallMs,
       state: instance.state ?? "running",
       terminatedMs: undefined,
@@ -352,6 +356,7 @@ class Builder {
       ownerId: eni.ownerId,
       requesterId: eni.requesterId,
       isRequesterManaged: eni.isRequesterManaged,
+      isForeign: eni.isRequesterManaged && instance === undefined,
       version: {
         status: eni.status,
         description: eni.description,
@@ -371,6 +376,7 @@ class Builder {
       },
     });
     if (attachment !== undefined) world.eniByAttachment.set(attachment.id, record);
+    if (eni.status === "pending") world.due.add(0, { kind: "eniAvailable", eni: record });
     if (instance === undefined) return;
     instance.enis.add(record);
     showAtOnce(instance, record);

@@ -34,6 +34,9 @@ export interface VpcDescription {
   readonly id?: string | undefined;
   /** The first one is the primary block. */
   readonly cidrs: readonly Cidr[];
+  /** One for each block. */
+  readonly associationIds?: readonly string[] | undefined;
+  readonly dhcpOptionsId?: string | undefined;
   readonly isDefault?: boolean | undefined;
   readonly tags?: readonly TagDescription[] | undefined;
 }
@@ -92,6 +95,7 @@ export interface InstanceDescription {
   readonly imageId?: string | undefined;
   /** The id of the reservation (of instances) that it was launched in. */
   readonly launchReservationId?: string | undefined;
+  readonly launchIndex?: number | undefined;
 }
 
 export type EniStatus = "pending" | "available" | "associated" | "attaching" | "in-use" | "detaching";
