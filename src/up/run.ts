@@ -27,7 +27,7 @@ import { seeNode, seeSubnets } from "./observe.ts";
 import type { Sightings } from "./report.ts";
 import { attachTrunk } from "./resource-controller.ts";
 import { TalliedVpc } from "./tallied-vpc.ts";
-import { buildUpWorld, type UpNode } from "./world.ts";
+import { buildUpWorld, type UpNode, WorldMismatch } from "./world.ts";
 
 export interface UpInput {
   readonly cluster: Cluster;
@@ -104,6 +104,10 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     prng: prng.split("world"),
     dump: input.dump,
   });
+  if (built.nodes.length === 0) {
+    const next = "Give nodeGroups in the cluster file, or a dump with running instances.";
+    throw new WorldMismatch("there is no node to run an agent on", next);
+  }
   const tally = new Ec2Tally();
   const vpc = new TalliedVpc(
     { world: built.world, knobs: cluster.knobs, prng: prng.split("emulator"), actions: ACTIONS },

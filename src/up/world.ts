@@ -92,12 +92,6 @@ export function buildUpWorld(given: {
     }
   }
   if (groups.length === 0 && dump !== undefined) nodes.push(...dumpNodes(cluster, dump));
-  if (nodes.length === 0) {
-    throw new WorldMismatch(
-      "there is no node to run",
-      "Give nodeGroups in the cluster file, or a dump with running instances.",
-    );
-  }
   const subnetNames = new Map([...subnetIds].map(([name, id]) => [id, name]));
   const world: WorldDescription =
     dump === undefined

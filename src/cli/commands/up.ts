@@ -1,0 +1,211 @@
+// slash28 up: the emulated VPC, one real agent a node, pods, and what becomes of them, live or as a report.
+
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import articleText from "../../../examples/article.yaml" with { type: "text" };
+import { formatCheckError } from "../../cluster/index.ts";
+import { type WorldDescription, WorldError } from "../../emulator/model/index.ts";
+import { ListenError, readDumpWorld } from "../../emulator/server/index.ts";
+import {
+  clusterFromText,
+  LoadError,
+  type LoadedCluster,
+  loadCluster,
+  loadPods,
+  openScreen,
+  type RunHandle,
+  reportText,
+  SettingsRefused,
+  type Sightings,
+  startUp,
+  type UpInput,
+  upDocument,
+  WorldMismatch,
+} from "../../up/index.ts";
+import { CommandError } from "../command-error.ts";
+
+const DEFAULT_NAME = "examples/article.yaml";
+
+interface Options {
+  readonly pods: readonly string[];
+  readonly ec2?: string;
+  readonly policy?: string;
+  readonly seed?: number;
+  readonly speed?: number;
+  readonly once?: true;
+  readonly output: "table" | "json";
+  readonly exitZero?: true;
+  readonly keep?: true;
+}
+
+export function upCommand(): Command {
+  return new Command("up")
+    .description("run the emulated VPC, real agents and pods, and watch")
+    .argument("[cluster]", `a cluster file; ${DEFAULT_NAME} when left out`)
+    .option("--pods <manifest...>", "Kubernetes manifests, instead of the cluster file's workloads", collect, [])
+    .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to clone, instead of the cluster file's")
+    .option("--policy <policy>", "instead of the cluster file's")
+    .option(
+      "--seed <number>",
+      "instead of the cluster file's; the same seed gives the same names and placements",
+      toSeed,
+    )
+    .option("--speed <factor>", "virtual seconds per real one, instead of the cluster file's", toSpeed)
+    .option("--once", "end when every pod runs or was refused 3 times and EC2 is quiet; the default without a terminal")
+    .addOption(
+      new Option("-o, --output <format>", "how to print the result").choices(["table", "json"]).default("table"),
+    )
+    .option("--exit-zero", "exit with 0 even when pods have no address")
+    .option("--keep", "leave the nodes' folders behind: logs, checkpoints, facts")
+    .action(async (file: string | undefined, options: Options) => {
+      process.exitCode = await up(file, options).catch(rethrow);
+    });
+}
+
+async function up(file: string | undefined, options: Options): Promise<number> {
+  const { loaded, input } = loadInput(file, options);
+  const hasScreen = process.stdout.isTTY === true && options.output === "table" && options.once !== true;
+  const isOnce = options.once === true || process.stdout.isTTY !== true;
+  const handle = await startUp({ ...input, isOnce });
+  const { seed, speed } = input;
+  const title = loaded.cluster.fileName;
+  const screen = hasScreen ? openScreen(handle.live, { title, seed, speed }) : undefined;
+  const stopProgress = hasScreen ? () => {} : tellProgress(handle, { title, seed, speed });
+  const forget = stopOnSignals(handle);
+  let seen: Sightings;
+  try {
+    seen = await handle.done;
+  } finally {
+    forget();
+    stopProgress();
+    screen?.close();
+  }
+  const document = upDocument(seen);
+  process.stdout.write(options.output === "json" ? `${JSON.stringify(document)}\n` : reportText(seen));
+  if (options.keep === true) process.stderr.write(`The nodes' folders are in ${handle.live.folder}\n`);
+  const isMissing = document.pods.some((pod) => pod.outcome !== "running");
+  return isMissing && options.exitZero !== true ? 1 : 0;
+}
+
+function loadInput(
+  file: string | undefined,
+  options: Options,
+): { loaded: LoadedCluster; input: Omit<UpInput, "isOnce"> } {
+  const loaded: LoadedCluster =
+    file === undefined ? { cluster: clusterFromText(articleText, DEFAULT_NAME), folder: "." } : loadCluster(file);
+  const hasOwnPods = options.pods.length > 0;
+  const cluster = {
+    ...loaded.cluster,
+    ...(hasOwnPods ? { workloads: [] } : {}),
+    cni: { ...loaded.cluster.cni, policy: options.policy ?? loaded.cluster.cni.policy },
+    // A dump brings its own subnets; the default file's node groups would name others.
+    ...(options.ec2 !== undefined && loaded.cluster.vpc.kind === "cidrs"
+      ? { subnets: [], nodeGroups: file === undefined ? [] : withoutSubnets(loaded.cluster.nodeGroups) }
+      : {}),
+  };
+  const pods = loadPods({ ...loaded, cluster }, options.pods);
+  for (const warning of pods.warnings) process.stderr.write(`warning: ${formatCheckError(warning)}\n`);
+  const dumpFolder =
+    options.ec2 ?? (cluster.vpc.kind === "dump" ? resolve(loaded.folder, cluster.vpc.path) : undefined);
+  const input = {
+    cluster,
+    manifests: pods.manifests,
+    traces: pods.traces,
+    dump: dumpFolder === undefined ? undefined : readDump(dumpFolder),
+    command: selfCommand(),
+    seed: options.seed ?? cluster.run.seed,
+    speed: options.speed ?? cluster.run.speed,
+    isKept: options.keep === true,
+  };
+  return { loaded, input };
+}
+
+function withoutSubnets<Group extends { readonly subnets: readonly string[] }>(groups: readonly Group[]): Group[] {
+  return groups.map((group) => ({ ...group, subnets: [] }));
+}
+
+function readDump(folder: string): WorldDescription {
+  const read = readDumpWorld(folder);
+  if ("world" in read) return read.world;
+  const lines = read.problems.map(({ where, what, next }) => `${where}: ${what}\n  ${next}`);
+  throw new CommandError(lines.join("\n"), { exitStatus: 3 });
+}
+
+/** How to start this program again: the compiled executable is one file, a checkout is Bun and the main module. */
+function selfCommand(): string[] {
+  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
+}
+
+/** Without a screen: a line on stderr every few seconds, so that nobody looks at nothing. */
+function tellProgress(handle: RunHandle, facts: { title: string; seed: number; speed: number }): () => void {
+  const { live } = handle;
+  process.stderr.write(
+    `${facts.title}: ${live.nodes.length} nodes, seed ${facts.seed}, ${facts.speed} times real time; ` +
+      `starting their agents\n`,
+  );
+  const timer = setInterval(() => {
+    if (live.phase() !== "running") return;
+    const { pods } = live.sightings();
+    const running = pods.filter((pod) => pod.outcome === "running").length;
+    const refused = pods.filter((pod) => pod.outcome === "waiting" && pod.refusedCount > 0).length;
+    const seconds = Math.round(live.elapsedMs() / 1000);
+    process.stderr.write(
+      `${String(seconds).padStart(5)} s  ${running} of ${pods.length} pods run, ${refused} refused, ` +
+        `${live.tally.callCount} EC2 calls, ${live.tally.throttledCount} throttled\n`,
+    );
+  }, 5_000);
+  return () => clearInterval(timer);
+}
+
+/** The first signal ends the run in order, the second kills. Returns how to stop listening. */
+function stopOnSignals(handle: RunHandle): () => void {
+  let count = 0;
+  const stop = (): void => {
+    count++;
+    if (count === 1) handle.stop();
+    else handle.kill();
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, stop);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+  };
+}
+
+/** What the user can act on becomes a message; anything else is an internal error. */
+function rethrow(error: unknown): never {
+  if (error instanceof LoadError) {
+    throw new CommandError(error.message, {
+      exitStatus: error.isUnreadable ? 3 : 2,
+      ...(error.next === undefined ? {} : { next: error.next }),
+    });
+  }
+  if (error instanceof SettingsRefused || error instanceof WorldMismatch) {
+    throw new CommandError(error.message, { exitStatus: 2, next: error.next });
+  }
+  if (error instanceof WorldError) {
+    throw new CommandError(error.message, {
+      exitStatus: 2,
+      next: "Correct the places named, in the file or the dump.",
+    });
+  }
+  if (error instanceof ListenError) throw new CommandError(error.message, { exitStatus: 3 });
+  throw error;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function toSeed(text: string): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 4_294_967_295) {
+    throw new InvalidArgumentError("A seed is a whole number from 0 to 4294967295.");
+  }
+  return Number(text);
+}
+
+function toSpeed(text: string): number {
+  const speed = Number(text);
+  if (!(speed >= 0.1 && speed <= 1_000)) throw new InvalidArgumentError("The speed is a number from 0.1 to 1000.");
+  return speed;
+}
