@@ -248,6 +248,13 @@ class Builder {
       imds: new Map(),
     };
     world.instances.set(id, record);
+    // A dump may have been taken in the middle of a change: it is carried through.
+    const { runDelay, terminateDelay } = world.knobs;
+    if (record.state === "pending") {
+      world.due.add(world.drawDelay(runDelay, world.statesPrng), { kind: "running", instance: record });
+    } else if (record.state === "shutting-down") {
+      world.due.add(world.drawDelay(terminateDelay, world.statesPrng), { kind: "terminated", instance: record });
+    }
     return record;
   }
 
@@ -380,7 +387,6 @@ class Builder {
     if (instance === undefined) return;
     instance.enis.add(record);
     showAtOnce(instance, record);
-    // A dump may have been taken in the middle of a change: it is carried through.
     if (attachment?.status === "attaching") {
       world.schedule(world.knobs.attachDelay, { kind: "attached", eni: record, attachmentId: attachment.id });
     } else if (attachment?.status === "detaching") {
