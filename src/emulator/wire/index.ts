@@ -1,4 +1,3 @@
-// The EC2 Query protocol: form text in, XML out.
-
-export { type DecodedRequest, decodeRequest } from "./decode.ts";
-export { encodeReply, type WireReply } from "./encode.ts";
+// The EC2 Query protocol: forms in, XML out.
+export { type DecodedRequest, decodeRequest } from "./query.ts";
+export { type Answer, encodeReply, escapeXml, type WireReply } from "./xml.ts";
