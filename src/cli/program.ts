@@ -13,6 +13,11 @@ export interface CommandEntry {
 /** One row per command, in the order of the overview. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "emulate",
+    summary: "the EC2 and instance metadata emulator alone",
+    load: async () => (await import("./commands/emulate.ts")).emulateCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason of a refused pod means, why it happens and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),
