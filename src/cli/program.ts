@@ -13,6 +13,11 @@ export interface CommandEntry {
 /** One row per command, in the order of the overview. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "agent",
+    summary: "the node daemon: addresses for the pods of this instance (configured by environment)",
+    load: async () => (await import("./commands/agent.ts")).agentCommand(),
+  },
+  {
     name: "emulate",
     summary: "the EC2 and instance metadata emulator alone",
     load: async () => (await import("./commands/emulate.ts")).emulateCommand(),

@@ -1,0 +1,329 @@
+// The node agent: facts, checkpoint, engine, sockets, in the order of the reference's start (ipamd.md 6.1); and its end. Drivers
+// are handed in, so the same code runs on fakes.
+
+import { SECOND_MS } from "../base/units.ts";
+import { decodeCheckpoint, splitTimestampNs } from "../ipam/checkpoint.ts";
+import { createEngine } from "../ipam/engine.ts";
+import type { Allocation, Engine, EngineOptions, NodeFacts } from "../ipam/types.ts";
+import type { CheckpointStore } from "../ports/checkpoint-store.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ec2 } from "../ports/ec2.ts";
+import type { Imds } from "../ports/imds.ts";
+import type { Kube } from "../ports/kube.ts";
+import type { Log } from "../ports/log.ts";
+import { Attachments } from "./attachments.ts";
+import { CniService } from "./cni-service.ts";
+import type { AgentConfig } from "./config.ts";
+import { EngineHost, messageOf } from "./engine-host.ts";
+import { type GrpcServer, serveGrpc } from "./grpc.ts";
+import { type HttpServer, serveIntrospection, serveMetrics } from "./introspection.ts";
+import { type JsonSocketServer, serveJson } from "./json-socket.ts";
+import { AgentMetrics } from "./metrics.ts";
+import { readNodeFacts } from "./node-facts.ts";
+import { claimSocketPath } from "./unix-socket.ts";
+
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly imds: Imds;
+  readonly ec2: Ec2;
+  /** undefined: no Kubernetes facts. */
+  readonly kube: Kube | undefined;
+  readonly checkpoint: CheckpointStore;
+  /** What keeps the checkpoint's folder from being written; undefined when nothing does. */
+  readonly checkpointProblem: () => string | undefined;
+  readonly log: Log;
+  readonly seed: number;
+  /** Different at each start. */
+  readonly bootId: string;
+  readonly version: string;
+  readonly runtime: string;
+  /** For tests that need a body without a pool of its own; default: the engine. */
+  readonly createEngine?: (options: EngineOptions) => Engine;
+}
+
+export interface RunningAgent {
+  readonly metricsAddress: HttpServer["address"] | undefined;
+  readonly introspectionAddress: HttpServer["address"] | undefined;
+  /** Rejects when the agent cannot go on. */
+  readonly failed: Promise<never>;
+  /** Takes no new requests, answers those under way, finishes the checkpoint. False when ten seconds were not enough. */
+  stop(): Promise<boolean>;
+}
+
+/** The checkpoint cannot be used: nothing is handed out, because its addresses may be in use. */
+export class CheckpointError extends Error {
+  override readonly name = "CheckpointError";
+  readonly next: string;
+
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
+const DRAIN_MS = 10 * SECOND_MS;
+const CALLER = "agent/agent.ts";
+
+/** Resolves when health, ADD and DEL are answered. Rejects with an error whose `next`, if any, says what to do. */
+export async function startAgent(config: AgentConfig, ports: AgentPorts): Promise<RunningAgent> {
+  const { clock, log, kube, imds } = ports;
+  const startedMs = clock.nowMs();
+  const attachments = new Attachments();
+  const engine = (ports.createEngine ?? createEngine)({
+    settings: config.settings,
+    policy: config.policy,
+    seed: ports.seed,
+    logLevel: log.level,
+  });
+  const view = () => engine.view(clock.nowMs());
+  const metrics = new AgentMetrics(view, { version: ports.version, policy: config.policy, runtime: ports.runtime });
+  const host = new EngineHost({
+    engine,
+    attachments,
+    clock,
+    ec2: ports.ec2,
+    imds,
+    kube,
+    checkpoint: ports.checkpoint,
+    log,
+    ec2TimeoutMs: config.httpTimeoutMs,
+    observer: metrics,
+  });
+  host.say("starting", ports.version);
+  log.write({ level: "info", caller: CALLER, message: `Policy ${config.policy}, seed ${ports.seed}` });
+  saySettings(host, config);
+
+  const closers: (() => void)[] = [];
+  let stopWatching = () => {};
+  let state: "starting" | "serving" | "stopping" = "starting";
+  try {
+    // Before anything is touched: a second agent on this node must not get as far as EC2.
+    await claimSocketPath(config.grpcSocketPath, "SLASH28_GRPC_SOCKET");
+    await claimSocketPath(config.socketPath, "SLASH28_SOCKET");
+    const warn = (message: string) => log.write({ level: "warn", caller: CALLER, message });
+    const { facts, instance } = await readNodeFacts({
+      imds,
+      ec2: ports.ec2,
+      kube,
+      nodeName: config.nodeName,
+      warn,
+    });
+    const problem = ports.checkpointProblem();
+    if (problem !== undefined) {
+      throw new CheckpointError(
+        `The checkpoint ${config.checkpointPath} cannot be written: ${problem}`,
+        "Make room or correct the folder's owner, or move the file with AWS_VPC_K8S_CNI_BACKING_STORE.",
+      );
+    }
+    const checkpoint = await readCheckpoint(ports.checkpoint, config, attachments, host);
+    stopWatching = watchNode(kube, host, warn);
+
+    const service = new CniService({
+      engine,
+      host,
+      attachments,
+      clock,
+      imds,
+      kube,
+      metrics,
+      podEni: config.settings.podEni,
+      externalSnat: config.externalSnat,
+      excludedSnatCidrs: config.excludedSnatCidrs,
+      networkPolicyMode: config.networkPolicyMode,
+    });
+    // From here on an ADD through our own socket hears `starting` instead of a closed door.
+    const json = await serveJson({
+      path: config.socketPath,
+      service,
+      host,
+      engine,
+      attachments,
+      notServing: () => (state === "serving" ? undefined : state),
+    });
+    closers.push(
+      () => json.stopAccepting(),
+      () => json.close(),
+    );
+
+    start(host, { facts, checkpoint, bootId: ports.bootId, enis: await readEnis(imds) });
+    await host.ready;
+    host.sweep();
+    const initializedMs = clock.nowMs();
+    metrics.observe(
+      "awscni_ipamd_node_initialization_duration_seconds",
+      { success: "true" },
+      (initializedMs - startedMs) / clock.rate / SECOND_MS,
+    );
+
+    const metricsServer = config.metricsAddress && (await serveMetrics(config.metricsAddress, metrics));
+    if (metricsServer) closers.push(() => metricsServer.close());
+    const introspection =
+      config.introspectionAddress &&
+      (await serveIntrospection(config.introspectionAddress, {
+        view,
+        textOf: (attachment) => attachments.textOf(attachment),
+        eniConfigName: () => eniConfigName(kube),
+        ipamdEnv: config.ipamdEnv,
+        networkEnv: config.networkEnv,
+      }));
+    if (introspection) closers.push(() => introspection.close());
+    const grpc = await serveGrpc({
+      service,
+      instance,
+      networkPolicyMode: config.networkPolicyMode,
+      socketPath: config.grpcSocketPath,
+      tcp: config.grpcTcp,
+    });
+    state = "serving";
+    metrics.observe(
+      "awscni_ipamd_startup_duration_seconds",
+      { success: "true", with_api_server: String(kube !== undefined), failure_reason: "" },
+      (clock.nowMs() - startedMs) / clock.rate / SECOND_MS,
+    );
+    const isDone = stopper({ clock, host, json, grpc, closers, stopWatching, log });
+    return {
+      metricsAddress: metricsServer?.address,
+      introspectionAddress: introspection?.address,
+      failed: host.failed,
+      async stop() {
+        state = "stopping";
+        return isDone();
+      },
+    };
+  } catch (error) {
+    host.say("initializationFailure", messageOf(error));
+    stopWatching();
+    host.stop();
+    for (const close of closers) close();
+    await log.flush();
+    throw error;
+  }
+}
+
+function saySettings(host: EngineHost, config: AgentConfig): void {
+  for (const { message, args } of config.accepted) host.say(message, ...(args as never));
+  host.say("customNetworkingEnabled", config.settings.customNetworking);
+  host.say("subnetDiscoveryEnabled", config.settings.subnetDiscovery);
+  for (const { level, text, stream } of config.warnings) {
+    if (stream === "log") host.say(level === "error" ? "settingError" : "settingWarning", text);
+  }
+}
+
+async function readEnis(imds: Imds) {
+  return imds.enis();
+}
+
+function start(
+  host: EngineHost,
+  what: {
+    readonly facts: NodeFacts;
+    readonly checkpoint: readonly Allocation[] | undefined;
+    readonly bootId: string;
+    readonly enis: Awaited<ReturnType<Imds["enis"]>>;
+  },
+): void {
+  host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, ...what });
+}
+
+/** The allocations of the last run; undefined when there is no file. What cannot be understood is kept aside, and fatal. */
+async function readCheckpoint(
+  store: CheckpointStore,
+  config: AgentConfig,
+  attachments: Attachments,
+  host: EngineHost,
+): Promise<Allocation[] | undefined> {
+  let text: string | undefined;
+  try {
+    text = await store.read();
+  } catch (error) {
+    throw new CheckpointError(
+      `The checkpoint ${config.checkpointPath} cannot be read: ${messageOf(error)}`,
+      "Correct its owner and mode, or move it with AWS_VPC_K8S_CNI_BACKING_STORE.",
+    );
+  }
+  if (text === undefined) return undefined;
+  const decoded = decodeCheckpoint(text);
+  let problem = "error" in decoded ? decoded.error : undefined;
+  const allocations: Allocation[] = [];
+  const seen = new Set<number>();
+  for (const entry of "entries" in decoded ? decoded.entries : []) {
+    const { networkName, containerId, ifName, namespace, podName, interfacesCount } = entry;
+    const attachment = attachments.intern(
+      { networkName, containerId, ifName },
+      {
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(podName === undefined ? {} : { podName }),
+        ...(interfacesCount === undefined ? {} : { interfacesCount }),
+      },
+    );
+    if (seen.has(attachment)) problem ??= `${networkName}/${containerId}/${ifName} stands in it twice`;
+    seen.add(attachment);
+    const { wallMs, nsRest } = splitTimestampNs(entry.timestampNs);
+    allocations.push({ attachment, address: entry.ipv4, allocatedWallMs: wallMs, allocatedNsRest: nsRest });
+  }
+  if (problem === undefined) return allocations;
+  const copy = await store.keepCopy().catch((error: unknown) => `nowhere (${messageOf(error)})`);
+  host.say("checkpointSetAside", problem, copy);
+  throw new CheckpointError(
+    `The checkpoint ${config.checkpointPath} cannot be understood: ${problem}. A copy is kept as ${copy}.`,
+    "Its addresses may be in use by pods, so nothing is handed out. Restore the file, or drain the node, delete the file and start again.",
+  );
+}
+
+function watchNode(kube: Kube | undefined, host: EngineHost, warn: (message: string) => void): () => void {
+  let lastError = "";
+  return (
+    kube?.watchNode(
+      ({ maxPods, isUnschedulable, eniConfig }) => {
+        lastError = "";
+        host.feed({ kind: "nodeChanged", state: { maxPods, isUnschedulable, eniConfig } });
+      },
+      (message) => {
+        if (message !== lastError) warn(`The node's facts cannot be read; the last ones stay in force: ${message}`);
+        lastError = message;
+      },
+    ) ?? (() => {})
+  );
+}
+
+async function eniConfigName(kube: Kube | undefined): Promise<string> {
+  if (kube === undefined) throw new Error("no Kubernetes facts: SLASH28_FACTS is not set");
+  return (await kube.node()).eniConfigName;
+}
+
+interface StopParts {
+  readonly clock: Clock;
+  readonly host: EngineHost;
+  readonly json: JsonSocketServer;
+  readonly grpc: GrpcServer;
+  readonly closers: readonly (() => void)[];
+  readonly stopWatching: () => void;
+  readonly log: Log;
+}
+
+function stopper(parts: StopParts): () => Promise<boolean> {
+  let stopped: Promise<boolean> | undefined;
+  const stop = async (): Promise<boolean> => {
+    const { clock, host, grpc, json, log } = parts;
+    parts.stopWatching();
+    host.feed({ kind: "stopping" });
+    json.stopAccepting();
+    const closed = grpc.close();
+    const isDrained = await host.drain(DRAIN_MS);
+    await Promise.race([
+      closed,
+      new Promise<void>((resolve) => {
+        clock.at(clock.nowMs() + SECOND_MS * clock.rate, resolve);
+      }),
+    ]);
+    grpc.abort();
+    for (const close of parts.closers) close();
+    host.stop();
+    await log.flush();
+    return isDrained;
+  };
+  return () => {
+    stopped ??= stop();
+    return stopped;
+  };
+}

@@ -1,0 +1,139 @@
+// slash28 agent: the node daemon. Builds the real drivers from the environment and runs until SIGTERM.
+
+import { Command } from "commander";
+import packageFile from "../../../package.json" with { type: "json" };
+import { type RunningAgent, startAgent } from "../../agent/agent.ts";
+import { type AgentConfig, parseAgentConfig } from "../../agent/config.ts";
+import { checkpointFile, checkWritable } from "../../drivers/checkpoint-file.ts";
+import { parseClockScale, scaledClock, systemClock } from "../../drivers/clock-system.ts";
+import { ec2Sdk } from "../../drivers/ec2-sdk.ts";
+import { imdsHttp } from "../../drivers/imds-http.ts";
+import { kubeFile } from "../../drivers/kube-file.ts";
+import { openLog } from "../../drivers/log-file.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import { CommandError } from "../command-error.ts";
+
+/** As the reference's process: it cannot start, or cannot go on, and is to be restarted. */
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERNAL = 4;
+
+export function agentCommand(): Command {
+  return new Command("agent")
+    .description("the node daemon: addresses for the pods of this instance (configured by environment)")
+    .addHelpText("after", "\nThe environment variables are those of amazon-vpc-cni-k8s, and ours: see docs/agent.md.")
+    .action(async () => {
+      const config = configOf(process.env);
+      for (const { text, stream } of config.warnings) if (stream === "stderr") process.stderr.write(`${text}\n`);
+      const clock = clockOf(config);
+      const log = logOf(config, clock);
+      await runAgent(config, clock, log);
+    });
+}
+
+function configOf(env: NodeJS.ProcessEnv): AgentConfig {
+  const parsed = parseAgentConfig(env);
+  if ("config" in parsed) return parsed.config;
+  const [first, ...more] = parsed.refusals;
+  for (const { message, next } of more) process.stderr.write(`slash28: ${message}\n  next: ${next}\n`);
+  throw new CommandError(first?.message ?? "the environment cannot be used", {
+    exitStatus: EXIT_USAGE,
+    ...(first === undefined ? {} : { next: first.next }),
+  });
+}
+
+function clockOf(config: AgentConfig): Clock {
+  if (config.clockText === undefined) return systemClock();
+  const scale = parseClockScale(config.clockText);
+  if (scale !== undefined) return scaledClock(scale);
+  throw new CommandError(`SLASH28_CLOCK is "${config.clockText}", not <epoch>:<real>:<rate>.`, {
+    exitStatus: EXIT_USAGE,
+    next: "Three numbers: virtual and real Unix milliseconds, and a rate above 0. Unset it for real time.",
+  });
+}
+
+function logOf(config: AgentConfig, clock: Clock): Log {
+  try {
+    return openLog({ target: config.logTarget, level: config.logLevel, clock });
+  } catch (error) {
+    throw new CommandError(`The log ${config.logTarget} cannot be opened: ${textOf(error)}`, {
+      exitStatus: EXIT_FAILED,
+      next: "Correct the folder's owner, or choose a file, stdout or stderr with AWS_VPC_K8S_CNI_LOG_FILE.",
+    });
+  }
+}
+
+async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<void> {
+  const imds = imdsHttp({
+    endpoint: config.imdsEndpoint,
+    timeoutMs: config.httpTimeoutMs,
+    nowMs: () => clock.nowMs() / clock.rate,
+  });
+  let stopAsked: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    stopAsked = resolve;
+  });
+  process.on("SIGTERM", stopAsked);
+  process.on("SIGINT", stopAsked);
+
+  let agent: RunningAgent;
+  try {
+    const region = process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"] || (await imds.instance()).region;
+    const started = startAgent(config, {
+      clock,
+      imds,
+      ec2: ec2Sdk({ region, endpoint: config.ec2Endpoint, version: packageFile.version }),
+      kube:
+        config.factsPath === undefined
+          ? undefined
+          : kubeFile({
+              path: config.factsPath,
+              annotationKey: config.eniConfigAnnotationKey,
+              labelKey: config.eniConfigLabelKey,
+            }),
+      checkpoint: checkpointFile(config.checkpointPath),
+      checkpointProblem: () => checkWritable(config.checkpointPath),
+      log,
+      seed: config.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+      bootId: crypto.randomUUID().slice(0, 8),
+      version: packageFile.version,
+      runtime: `Bun ${Bun.version}`,
+    });
+    const first = await Promise.race([started, asked]);
+    if (first === undefined) {
+      // Asked to stop before the first pool: nothing was handed out, and the checkpoint is what it was.
+      started.catch(() => {});
+      await log.flush();
+      process.exit(0);
+    }
+    agent = first;
+  } catch (error) {
+    await log.flush();
+    throw new CommandError(textOf(error), { exitStatus: EXIT_FAILED, ...nextOf(error) });
+  }
+  try {
+    await Promise.race([asked, agent.failed]);
+  } catch (error) {
+    log.write({ level: "error", caller: "cli/agent.ts", message: textOf(error) });
+    await log.flush();
+    // A bug: nothing more is answered from a state that may be wrong. The checkpoint holds what was acknowledged.
+    process.stderr.write(
+      `slash28: internal error: ${textOf(error)}\n  next: the restarted agent goes on from the checkpoint.\n`,
+    );
+    process.exit(EXIT_INTERNAL);
+  }
+  const isDrained = await agent.stop();
+  if (!isDrained) process.stderr.write("slash28: some requests were still unanswered after 10 s\n");
+  // Idle keep-alive connections to EC2 would hold the process for seconds.
+  process.exit(isDrained ? 0 : EXIT_FAILED);
+}
+
+function nextOf(error: unknown): { readonly next?: string } {
+  const next = error instanceof Error && "next" in error ? error.next : undefined;
+  return typeof next === "string" ? { next } : {};
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
