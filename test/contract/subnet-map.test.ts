@@ -74,7 +74,8 @@ test("free /28s and available addresses agree with the emulator on random worlds
           ["SubnetId", "subnet-0aaaaaaaaaaaaaaaa"],
           [kind, String(assign.count)],
         ]);
-        vpc.act({ action: "CreateNetworkInterface", params }, (nowMs += 1000));
+        nowMs += 1000;
+        vpc.act({ action: "CreateNetworkInterface", params }, nowMs);
       }
       const [own] = vpc.stats(nowMs).subnets;
       const [seen] = seeSubnets(vpc.world, nowMs, new Map());

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "bun:test";
+import { decodeHealth, decodeReply, encodeAdd } from "./cni-wire.ts";
+import { podsCarried, prefixesShort, prefixesWanted } from "./demand.ts";
+import { quantile } from "./report.ts";
+import { table, wrap } from "./report-text.ts";
+import { ec2SubnetId } from "./world.ts";
+
+const ARTICLE = { warmIpTarget: 20, minimumIpTarget: 20, warmPrefixTarget: 1 };
+const ONE_PREFIX = { warmIpTarget: 0, minimumIpTarget: 0, warmPrefixTarget: 1 };
+
+describe("sums beside the run", () => {
+  test("the article's settings: 2 /28s on an idle node, 3 from the 13th pod on", () => {
+    const wanted = (podCount: number): number => prefixesWanted({ ...ARTICLE, podCount, maxPods: 70 });
+    expect([0, 12, 13, 28, 29].map(wanted)).toEqual([2, 2, 3, 3, 4]);
+    expect(wanted(68)).toBe(5);
+    expect(prefixesWanted({ ...ONE_PREFIX, podCount: 17, maxPods: 110 })).toBe(3);
+  });
+
+  test("seven idle nodes fill a /24 of 14 usable /28s", () => {
+    const node = { podCount: 0, maxPods: 70, slotCount: 18 };
+    const subnet = (nodeCount: number) => [{ prefixCount: 14, nodes: Array(nodeCount).fill(node) }];
+    expect(prefixesShort(subnet(7), ARTICLE)).toBe(0);
+    expect(prefixesShort(subnet(8), ARTICLE)).toBe(2);
+    expect(prefixesShort(subnet(8), ONE_PREFIX)).toBe(0);
+  });
+
+  test("pods that a subnet carries: 16 a /28, bounded by max-pods and slots", () => {
+    const nodes = [
+      { podCount: 0, maxPods: 70, slotCount: 18 },
+      { podCount: 0, maxPods: 70, slotCount: 18 },
+    ];
+    expect(podsCarried([{ prefixCount: 5, nodes }])).toBe(80);
+    expect(podsCarried([{ prefixCount: 9, nodes }])).toBe(132);
+    expect(podsCarried([{ prefixCount: 100, nodes }])).toBe(136);
+    expect(podsCarried([{ prefixCount: 100, nodes: [{ podCount: 0, maxPods: 70, slotCount: 1 }] }])).toBe(16);
+    expect(podsCarried([{ prefixCount: 0, nodes }])).toBe(0);
+  });
+
+  test("quantiles by nearest rank", () => {
+    const values = Array.from({ length: 100 }, (_, index) => index + 1);
+    expect([quantile(values, 0.5), quantile(values, 0.99), quantile([7], 0.5), quantile([], 0.5)]).toEqual([
+      50,
+      99,
+      7,
+      null,
+    ]);
+  });
+
+  test("tables and paragraphs", () => {
+    expect(
+      table(
+        ["a", "n"],
+        [
+          ["long", "1"],
+          ["b", "22"],
+        ],
+        [false, true],
+      ),
+    ).toEqual(["  a      n", "  long   1", "  b     22"]);
+    expect(wrap("one two three four", 9)).toEqual(["one two", "three", "four"]);
+  });
+
+  test("subnet ids: EC2's own stay, names become ids that depend on the name alone", () => {
+    expect(ec2SubnetId("subnet-0123456789abcdef0")).toBe("subnet-0123456789abcdef0");
+    expect(ec2SubnetId("subnet-a")).toMatch(/^subnet-0[0-9a-f]{16}$/);
+    expect(ec2SubnetId("subnet-a")).toBe(ec2SubnetId("subnet-a"));
+    expect(ec2SubnetId("subnet-a")).not.toBe(ec2SubnetId("subnet-b"));
+  });
+});
+
+describe("the agent's messages as bytes", () => {
+  test("a request carries its texts under the reference's field numbers", () => {
+    const bytes = encodeAdd({
+      podName: "p",
+      podNamespace: "n",
+      podUid: "u",
+      sandboxId: "s",
+      netns: "",
+      ifName: "eth0",
+      networkName: "aws-cni",
+      clientVersion: "v",
+    });
+    expect(bytes.toString("hex")).toBe(
+      "0a0170" + "12016e" + "1a0173" + "2a0465746830" + "32076177732d636e69" + "3a0173" + "420176",
+    );
+  });
+
+  test("a reply: success and the first address; unknown fields are passed over", () => {
+    const address = Buffer.from("10.0.0.16");
+    const metadata = Buffer.concat([Buffer.from([10, address.length]), address, Buffer.from([24, 1, 32, 254, 1])]);
+    const reply = Buffer.concat([
+      Buffer.from([8, 1, 18, metadata.length]),
+      metadata,
+      Buffer.from([40, 1, 50, 2, 97, 98, 93, 0, 0, 0, 0]),
+    ]);
+    expect(decodeReply(reply)).toEqual({ isSuccess: true, address: "10.0.0.16" });
+    expect(decodeReply(Buffer.alloc(0))).toEqual({ isSuccess: false, address: "" });
+    expect([decodeHealth(Buffer.from([8, 1])), decodeHealth(Buffer.from([8, 2]))]).toEqual([true, false]);
+  });
+
+  test("junk ends the reading", () => {
+    for (const junk of [[255], [18, 200, 1], [15, 1], [8]]) expect(decodeReply(Buffer.from(junk)).address).toBe("");
+  });
+});
