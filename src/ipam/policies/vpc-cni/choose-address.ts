@@ -1,6 +1,7 @@
 // Which address the next pod gets under the policy `vpc-cni`: ipamd.md 3.1. No packing, no preference among ENIs; what was
 // used before and has cooled down comes before what was never used; a cooling address is never given out.
 
+import { ADDRESSES_PER_PREFIX } from "../../../base/ipv4.ts";
 import type { Prng } from "../../../base/prng.ts";
 import type { Ms } from "../../../base/units.ts";
 import { type Pool, type PoolAddress, type PoolCidr, type PoolEni, RELEASED, UNTOUCHED } from "../../pool/pool.ts";
@@ -26,8 +27,13 @@ export function chooseAddress(pool: Pool, options: ChooseOptions): PoolAddress |
   pool.order.first(options.random, (eniIndex) => {
     const eni = pool.enis[eniIndex]!;
     if (eni.isExcluded) return false;
-    const held = options.usesPrefixes ? eni.prefixCount : eni.singleCount;
-    if (held === 0) return false;
+    const total = options.usesPrefixes ? eni.prefixCount * ADDRESSES_PER_PREFIX : eni.singleCount;
+    if (total === 0) return false;
+    if (total === (options.usesPrefixes ? eni.allocatedInPrefixes : eni.allocatedInSingles)) {
+      // Nothing to find here; on a full node that is so for nearly all ENIs.
+      eni.order.skip(options.random);
+      return false;
+    }
     eni.order.first(options.random, (cidrIndex) => {
       const cidr = eni.cidrs[cidrIndex]!;
       if (cidr.isPrefix !== options.usesPrefixes) return false;
