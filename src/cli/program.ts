@@ -13,6 +13,11 @@ export interface CommandEntry {
 /** One row per command, in the order of the overview. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "up",
+    summary: "run the emulated VPC, real agents and pods, and watch",
+    load: async () => (await import("./commands/up.ts")).upCommand(),
+  },
+  {
     name: "agent",
     summary: "the node daemon: addresses for the pods of this instance (configured by environment)",
     load: async () => (await import("./commands/agent.ts")).agentCommand(),
