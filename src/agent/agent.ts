@@ -201,9 +201,6 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
 }
 
 function saySettings(host: EngineHost, config: AgentConfig): void {
-  for (const { message, args } of config.accepted) host.say(message, ...(args as never));
-  host.say("customNetworkingEnabled", config.settings.customNetworking);
-  host.say("subnetDiscoveryEnabled", config.settings.subnetDiscovery);
   for (const { level, text, stream } of config.warnings) {
     if (stream === "log") host.say(level === "error" ? "settingError" : "settingWarning", text);
   }

@@ -9,7 +9,6 @@ import {
   envInt,
   envText,
   type LogLevel,
-  type ParsedSettings,
   parseIntLiteral,
   parseSettings,
   type SettingRefusal,
@@ -25,7 +24,6 @@ export type ListenAddress =
 export interface AgentConfig {
   readonly settings: Settings;
   readonly warnings: readonly SettingWarning[];
-  readonly accepted: ParsedSettings["accepted"];
   readonly policy: PolicyId;
   /** undefined: the body draws one and prints it. */
   readonly seed: number | undefined;
@@ -148,7 +146,6 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
     config: {
       settings: parsed.settings,
       warnings,
-      accepted: parsed.accepted,
       policy: "vpc-cni",
       seed,
       logLevel: logLevelOf(env["AWS_VPC_K8S_CNI_LOGLEVEL"]),

@@ -7,10 +7,12 @@ import type { AddressView, Attachment, CidrView, EngineView, EniView } from "../
 import { formatListenAddress, type ListenAddress } from "./config.ts";
 import { messageOf } from "./engine-host.ts";
 import type { AgentMetrics } from "./metrics.ts";
-import { claimSocketPath, ListenError, removeSocket } from "./unix-socket.ts";
+import { claimSocketPath, ListenError, removeSocket, restrictSocket } from "./unix-socket.ts";
 
 /** The reference's read and write timeouts. */
 const IDLE_SECONDS = 5;
+/** Root only: pods' names are in it. */
+const SOCKET_MODE = 0o600;
 const GO_ZERO_TIME = "0001-01-01T00:00:00Z";
 
 export interface IntrospectionSources {
@@ -65,6 +67,7 @@ async function serve(
   if (address.kind === "unix") {
     await claimSocketPath(address.path, variable);
     const server = listen(address, variable, () => Bun.serve({ unix: address.path, fetch, error }));
+    restrictSocket(address.path, SOCKET_MODE);
     return {
       address,
       close() {
