@@ -101,16 +101,17 @@ export class AddressBook {
   /** Free addresses where counted prefixes may come from, aligned or not. */
   prefixAddressCount(rules: PlacementRules): number {
     const reserved = this.#freeByKind[PREFIX_RESERVATION];
-    return this.#mayUseRest(rules) ? reserved + this.#freeByKind[NO_RESERVATION] : reserved;
+    return this.mayLeaveReservations(rules) ? reserved + this.#freeByKind[NO_RESERVATION] : reserved;
   }
 
   /** /28s that counted prefixes may get. */
   freePrefixCount(rules: PlacementRules): number {
     const reserved = this.#freeReservedBlocks.count;
-    return this.#mayUseRest(rules) ? reserved + this.#freeOtherBlocks.count : reserved;
+    return this.mayLeaveReservations(rules) ? reserved + this.#freeOtherBlocks.count : reserved;
   }
 
-  #mayUseRest(rules: PlacementRules): boolean {
+  /** Counted prefixes may come from outside prefix reservations. */
+  mayLeaveReservations(rules: PlacementRules): boolean {
     return rules.reservationFallback || this.#prefixReservationCount === 0;
   }
 
@@ -242,7 +243,7 @@ export class AddressBook {
 
   /** Base of a free /28 by policy, from prefix reservations first; undefined when there is none. It is not taken yet. */
   pickPrefix(rules: PlacementRules, prng: Prng): Ipv4 | undefined {
-    const rest = this.#mayUseRest(rules) ? this.#freeOtherBlocks : undefined;
+    const rest = this.mayLeaveReservations(rules) ? this.#freeOtherBlocks : undefined;
     const set = this.#freeReservedBlocks.count > 0 ? this.#freeReservedBlocks : rest;
     if (set === undefined) return undefined;
     const b = this.#pickBlock(set, rules.prefixPlacement, prng);
@@ -252,7 +253,7 @@ export class AddressBook {
   /** Bases of every free /28 that counted prefixes may get, lowest first. */
   freePrefixes(rules: PlacementRules): Ipv4[] {
     const blocks = this.#freeReservedBlocks.values();
-    if (this.#mayUseRest(rules)) blocks.push(...this.#freeOtherBlocks.values());
+    if (this.mayLeaveReservations(rules)) blocks.push(...this.#freeOtherBlocks.values());
     return blocks.sort((a, b) => a - b).map((b) => this.cidr.base + b * ADDRESSES_PER_PREFIX);
   }
 

@@ -47,7 +47,9 @@ export function allocate(
   const singleCount = (wish.primary === "automatic" ? 1 : 0) + wish.addressCount;
   if (singleCount > book.automaticAddressCount) refuseAddresses(by, subnet);
   if (wish.prefixCount > 0) {
-    const needed = wish.prefixCount * ADDRESSES_PER_PREFIX + (by === "assign" ? 0 : 1);
+    // A primary address comes from outside the reservations: it counts where prefixes may come from there, too.
+    const hasPrimary = by !== "assign" && book.mayLeaveReservations(knobs);
+    const needed = wish.prefixCount * ADDRESSES_PER_PREFIX + (hasPrimary ? 1 : 0);
     const isByCause = by === "assign" || knobs.createExhaustion === "by-cause";
     if (book.prefixAddressCount(knobs) < needed) refuseSpace();
     if (book.freePrefixCount(knobs) < wish.prefixCount) {
