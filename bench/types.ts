@@ -3,7 +3,7 @@
 export interface BenchRow {
   readonly name: string;
   /** The bound; left out when nothing was promised. */
-  readonly asked?: { readonly atMost: number } | { readonly atLeast: number };
+  readonly asked?: { readonly atMost: number } | { readonly atLeast: number } | undefined;
   readonly measured: number;
   readonly unit: string;
   /** How it was measured, where the name does not say. */

@@ -1,5 +1,8 @@
 // The EC2 Query protocol, outwards: a reply as an XML document without indentation. Lists are elements of `<item>`s, and an
 // empty list stays as an empty element: clients read an absent one as "not said".
+//
+// Written straight into bytes: a page of 1,000 ENIs can be nine million characters, and joining that many strings takes twice
+// the time and leaves their pieces to the collector.
 
 import type { ActReply, ReplyTree, ReplyValue } from "../model/types.ts";
 
@@ -8,7 +11,8 @@ const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>';
 
 export interface WireReply {
   readonly httpStatus: number;
-  readonly body: string;
+  /** UTF-8. */
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** What of an answer goes onto the wire. */
@@ -20,75 +24,149 @@ export interface Answer {
 
 export function encodeReply(answer: Answer): WireReply {
   const { action, requestId, reply } = answer;
+  const xml = new XmlBytes();
+  xml.ascii(DECLARATION);
   if (reply.kind === "error") {
-    const text = `<Code>${escapeXml(reply.code)}</Code><Message>${escapeXml(reply.message)}</Message>`;
-    return {
-      httpStatus: reply.httpStatus,
-      body: `${DECLARATION}\n<Response><Errors><Error>${text}</Error></Errors><RequestID>${requestId}</RequestID></Response>`,
-    };
+    xml.ascii("\n<Response><Errors><Error>");
+    xml.element("Code", reply.code);
+    xml.element("Message", reply.message);
+    xml.ascii("</Error></Errors>");
+    xml.element("RequestID", requestId);
+    xml.ascii("</Response>");
+    return { httpStatus: reply.httpStatus, body: xml.bytes() };
   }
-  const root = `${action}Response`;
-  const head = `${DECLARATION}\n<${root} xmlns="${NAMESPACE}"><requestId>${requestId}</requestId>`;
-  return { httpStatus: 200, body: `${head}${encodeFields(reply.tree)}</${root}>` };
+  xml.ascii(`\n<${action}Response xmlns="${NAMESPACE}">`);
+  xml.element("requestId", requestId);
+  xml.fields(reply.tree);
+  xml.ascii(`</${action}Response>`);
+  return { httpStatus: 200, body: xml.bytes() };
 }
 
-function encodeFields(tree: ReplyTree): string {
-  let xml = "";
-  for (const name in tree) xml += encodeElement(name, tree[name]);
-  return xml;
-}
+const LESS = 0x3c;
+const GREATER = 0x3e;
+const SLASH = 0x2f;
 
-function encodeElement(name: string, value: ReplyValue): string {
-  switch (typeof value) {
-    case "string":
-      return value === "" ? `<${name}/>` : `<${name}>${escapeXml(value)}</${name}>`;
-    case "number":
-    case "boolean":
-      return `<${name}>${value}</${name}>`;
-    case "undefined":
-      return "";
-    default:
-      if (!isList(value)) return `<${name}>${encodeFields(value)}</${name}>`;
-      if (value.length === 0) return `<${name}/>`;
-      return `<${name}>${encodeItems(value)}</${name}>`;
+class XmlBytes {
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
   }
-}
 
-function encodeItems(items: readonly ReplyValue[]): string {
-  let xml = "";
-  for (const item of items) xml += encodeElement("item", item);
-  return xml;
+  fields(tree: ReplyTree): void {
+    for (const name in tree) this.element(name, tree[name]);
+  }
+
+  element(name: string, value: ReplyValue): void {
+    if (value === undefined) return;
+    if (value === "" || (typeof value === "object" && isList(value) && value.length === 0)) {
+      this.ascii(`<${name}/>`);
+      return;
+    }
+    this.#tag(name, false);
+    if (typeof value === "string") this.#text(value);
+    else if (typeof value !== "object") this.ascii(String(value));
+    else if (!isList(value)) this.fields(value);
+    else for (const item of value) this.element("item", item);
+    this.#tag(name, true);
+  }
+
+  /** Text of our own making: ASCII with nothing to escape. */
+  ascii(text: string): void {
+    this.#makeRoom(text.length);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.#length = at;
+  }
+
+  #tag(name: string, isEnd: boolean): void {
+    this.#makeRoom(name.length + 3);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at++] = LESS;
+    if (isEnd) bytes[at++] = SLASH;
+    for (let i = 0; i < name.length; i++) bytes[at++] = name.charCodeAt(i);
+    bytes[at++] = GREATER;
+    this.#length = at;
+  }
+
+  /** Text of any kind. Characters that XML 1.0 cannot carry become U+FFFD. */
+  #text(text: string): void {
+    // No character takes more than six bytes: "&quot;".
+    this.#makeRoom(text.length * 6);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x20 && code < 0x80 && !isMarkup(code)) {
+        bytes[at++] = code;
+        continue;
+      }
+      const point = text.codePointAt(i) ?? 0;
+      if (point > 0xffff) i++;
+      at = putPoint(bytes, at, point);
+    }
+    this.#length = at;
+  }
+
+  #makeRoom(byteCount: number): void {
+    const wanted = this.#length + byteCount;
+    if (wanted <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(wanted, this.#bytes.length * 2));
+    larger.set(this.bytes());
+    this.#bytes = larger;
+  }
 }
 
 function isList(value: ReplyTree | readonly ReplyValue[]): value is readonly ReplyValue[] {
   return Array.isArray(value);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 cannot carry these, not even escaped.
-const SPECIAL = /[&<>"'\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
-const SPECIALS = /[&<>"'\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
-
-/** Text as XML carries it; characters that XML 1.0 cannot carry become U+FFFD. */
-export function escapeXml(text: string): string {
-  return SPECIAL.test(text) ? text.replace(SPECIALS, escapeCharacter) : text;
+function isMarkup(code: number): boolean {
+  return code === 0x26 || code === LESS || code === GREATER || code === 0x22 || code === 0x27;
 }
 
-function escapeCharacter(character: string): string {
-  switch (character) {
-    case "&":
-      return "&amp;";
-    case "<":
-      return "&lt;";
-    case ">":
-      return "&gt;";
-    case '"':
-      return "&quot;";
-    case "'":
-      return "&apos;";
-    case "\r":
-      return "&#13;";
-    default:
-      return "\ufffd";
+/** Writes one code point, escaped where XML needs it, and returns where the next one goes. */
+function putPoint(bytes: Uint8Array, start: number, point: number): number {
+  let at = start;
+  const escaped = ESCAPES.get(point);
+  if (escaped !== undefined) {
+    for (let i = 0; i < escaped.length; i++) bytes[at++] = escaped.charCodeAt(i);
+    return at;
   }
+  const code = isXmlCharacter(point) ? point : 0xfffd;
+  if (code < 0x80) {
+    bytes[at++] = code;
+  } else if (code < 0x800) {
+    bytes[at++] = 0xc0 | (code >> 6);
+    bytes[at++] = 0x80 | (code & 0x3f);
+  } else if (code < 0x10000) {
+    bytes[at++] = 0xe0 | (code >> 12);
+    bytes[at++] = 0x80 | ((code >> 6) & 0x3f);
+    bytes[at++] = 0x80 | (code & 0x3f);
+  } else {
+    bytes[at++] = 0xf0 | (code >> 18);
+    bytes[at++] = 0x80 | ((code >> 12) & 0x3f);
+    bytes[at++] = 0x80 | ((code >> 6) & 0x3f);
+    bytes[at++] = 0x80 | (code & 0x3f);
+  }
+  return at;
+}
+
+/** A parser would turn a bare carriage return into a line feed. */
+const ESCAPES: ReadonlyMap<number, string> = new Map([
+  [0x26, "&amp;"],
+  [LESS, "&lt;"],
+  [GREATER, "&gt;"],
+  [0x22, "&quot;"],
+  [0x27, "&apos;"],
+  [0x0d, "&#13;"],
+]);
+
+/** "Char" of XML 1.0, fifth edition. A lone surrogate is none. */
+function isXmlCharacter(point: number): boolean {
+  if (point < 0x20) return point === 0x09 || point === 0x0a;
+  return (point < 0xd800 || point > 0xdfff) && point !== 0xfffe && point !== 0xffff;
 }
