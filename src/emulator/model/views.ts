@@ -34,7 +34,7 @@ export function groupSet(groups: readonly SecurityGroupRecord[]): ReplyTree[] {
 }
 
 function dnsName(address: Ipv4, domain: string): string {
-  return `ip-${formatIpv4(address).replaceAll(".", "-")}.${domain}`;
+  return `ip-${address >>> 24}-${(address >>> 16) & 255}-${(address >>> 8) & 255}-${address & 255}.${domain}`;
 }
 
 export function addressSet(world: World, eni: EniRecord, version: EniVersion): ReplyTree[] {
