@@ -90,8 +90,6 @@ export class CniClient {
         stopTimer();
         const reason = textOf(end.metadata, "slash28-reason");
         const answer = {
-          reply,
-          error,
           reason: REASONS.find((one) => one === reason),
           message: textOf(end.metadata, "slash28-message"),
         };
@@ -109,6 +107,12 @@ interface Answer<Reply> {
 }
 
 function textOf(metadata: Metadata, key: string): string | undefined {
-  const value = metadata.get(key)[0];
-  return value === undefined ? undefined : value.toString();
+  const value = metadata.get(key)[0]?.toString();
+  if (value === undefined) return undefined;
+  try {
+    // Percent-encoded: metadata is ASCII.
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
