@@ -37,15 +37,24 @@ export interface NodeDemand {
   readonly slotCount: number;
 }
 
-/** Pods that the subnets' /28s carry when no node keeps more than it uses: the best that WARM_PREFIX_TARGET=1 reaches. */
+/** Pods that the subnets' /28s carry when no node keeps more than it uses: the most that WARM_PREFIX_TARGET=1 reaches. */
 export function podsCarried(subnets: readonly SubnetDemand[]): number {
+  return carried(subnets, (node) => node.maxPods - HOST_NETWORK_POD_COUNT);
+}
+
+/** The same for the pods that there are, each on the node where it is. */
+export function podsCarriedAsPlaced(subnets: readonly SubnetDemand[]): number {
+  return carried(subnets, (node) => node.podCount);
+}
+
+function carried(subnets: readonly SubnetDemand[], mostOf: (node: NodeDemand) => number): number {
   let podCount = 0;
   for (const subnet of subnets) {
     // Whole prefixes first, on whichever node; then the last ones of nodes whose max-pods is no multiple of 16.
     const rests: number[] = [];
     let wholeCount = 0;
     for (const node of subnet.nodes) {
-      const most = Math.min(node.maxPods - HOST_NETWORK_POD_COUNT, node.slotCount * ADDRESSES_PER_PREFIX);
+      const most = Math.min(mostOf(node), node.slotCount * ADDRESSES_PER_PREFIX);
       wholeCount += Math.floor(Math.max(0, most) / ADDRESSES_PER_PREFIX);
       rests.push(Math.max(0, most) % ADDRESSES_PER_PREFIX);
     }
@@ -68,7 +77,7 @@ export function prefixesShort(subnets: readonly SubnetDemand[], targets: WarmTar
   return short;
 }
 
-/** /28s that hold no pod although other nodes go without: wanted as warm stock alone. */
+/** /28s that the pods need where they are, without any stock. */
 export function prefixesForPodsAlone(subnets: readonly SubnetDemand[]): number {
   let count = 0;
   for (const subnet of subnets) {

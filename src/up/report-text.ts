@@ -104,44 +104,45 @@ export function causeText(seen: Sightings, found: Findings): string | undefined 
   const asked = counts.running + withoutCount;
   const { settings } = seen;
   const spare = describeTargets(settings);
-  const idle = Math.max(0, found.heldPrefixCount - found.neededPrefixCount);
-  const isOutOfPrefixes = found.shortPrefixCount > 0;
-  if (!isOutOfPrefixes) {
+  const held = `the nodes hold ${found.heldPrefixCount} /28s, ${found.freePrefixCount} are free`;
+  if (found.shortPrefixCount === 0) {
     sentences.push(
       `Cause: not the subnets, which have /28s enough (${found.freePrefixCount} free): see the reasons above.`,
     );
-  } else if (found.carriedPodCount >= asked) {
-    const perNode = seen.nodes[0];
-    const idleNode = prefixesWanted({ ...settings, podCount: 0, maxPods: perNode?.node.maxPods ?? 110 });
+  } else if (found.carriedAsPlacedCount >= asked) {
+    const idleCount = prefixesWanted({ ...settings, podCount: 0, maxPods: seen.nodes[0]?.node.maxPods ?? 110 });
     sentences.push(
-      `Cause: the warm pool, not the number of pods. ${spare} makes a node without any pod take ${idleNode} /28s ` +
-        `and keep them as spare stock; the nodes hold ${found.heldPrefixCount} /28s, ${found.freePrefixCount} are free, and ` +
-        `the pods alone need ${found.neededPrefixCount}.`,
+      `Cause: the warm pool, not the number of pods. With ${spare} a node without any pod already takes ${idleCount} /28s and ` +
+        `keeps spare addresses while others find none: ${held}, and the pods need ${found.neededPrefixCount}.`,
     );
   } else {
+    const idle = Math.max(0, found.heldPrefixCount - found.neededPrefixCount);
+    const stock = idle > 0 ? `, and ${idle} of those held are stock (${spare})` : "";
     sentences.push(
-      `Cause: the subnets have too few whole /28s: ${found.heldPrefixCount} are held, ${found.freePrefixCount} are free, ` +
-        `and the pods alone need ${found.neededPrefixCount}${idle > 0 ? `; ${idle} of those held are spare stock (${spare})` : ""}.`,
+      `Cause: too few whole /28s in the subnets: ${held}, and the pods where they are need ${found.neededPrefixCount}${stock}.`,
     );
   }
   const broken = seen.subnets.reduce((sum, subnet) => sum + (countStates(subnet.map).get("broken") ?? 0), 0);
-  if (found.freePrefixCount === 0 && found.availableIpAddressCount >= ADDRESSES_PER_PREFIX) {
+  if (found.freePrefixCount === 0 && found.availableIpAddressCount >= ADDRESSES_PER_PREFIX && broken > 0) {
     sentences.push(
-      `${found.availableIpAddressCount} addresses still count as available, yet no /28 is whole: single addresses ` +
-        `(nodes, load balancers, other ENIs) break ${broken} of them. A subnet CIDR reservation of type prefix keeps them out.`,
+      `${found.availableIpAddressCount} addresses still count as available, yet no /28 is whole: single addresses of nodes, ` +
+        `trunk ENIs, load balancers and the like lie in ${broken} of them. A subnet CIDR reservation of type prefix keeps ` +
+        `them out of a range.`,
     );
   }
-  const carried = Math.min(found.carriedPodCount, asked);
+  const placed =
+    found.carriedAsPlacedCount >= asked
+      ? `all ${asked} of these where they are`
+      : `${found.carriedAsPlacedCount} of these ${asked} where they are`;
   sentences.push(
-    `At WARM_PREFIX_TARGET=1 alone these subnets would carry ${found.carriedPodCount} pods` +
-      `${found.carriedPodCount >= asked ? `, all ${carried} of these` : ` of these ${asked}`}. ` +
-      `With the present settings ${found.shortPrefixCount} /28s are short.`,
+    `At WARM_PREFIX_TARGET=1 the subnets as they are would carry up to ${found.carriedPodCount} pods, ${placed}; ` +
+      `for what the present settings ask, ${found.shortPrefixCount} /28s are short.`,
   );
   const unpaused = seen.errorTexts.find((text) => text.message.startsWith("There aren't sufficient free Ipv4"));
   if (unpaused !== undefined) {
     sentences.push(
-      `amazon-vpc-cni-k8s does not take "${unpaused.code}: ${unpaused.message}" for exhaustion: ` +
-        `it does not pause, and each starved node asks again about every 5 s (${unpaused.count} times here).`,
+      `amazon-vpc-cni-k8s does not take "${unpaused.code}: ${unpaused.message}" for exhaustion: it does not pause, and each ` +
+        `starved node asks again about every 5 s (${unpaused.count} times here).`,
     );
   }
   return sentences.join(" ");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { decodeHealth, decodeReply, encodeAdd } from "./cni-wire.ts";
-import { podsCarried, prefixesShort, prefixesWanted } from "./demand.ts";
+import { podsCarried, podsCarriedAsPlaced, prefixesShort, prefixesWanted } from "./demand.ts";
 import { quantile } from "./report.ts";
 import { table, wrap } from "./report-text.ts";
 import { ec2SubnetId } from "./world.ts";
@@ -34,6 +34,12 @@ describe("sums beside the run", () => {
     expect(podsCarried([{ prefixCount: 100, nodes }])).toBe(136);
     expect(podsCarried([{ prefixCount: 100, nodes: [{ podCount: 0, maxPods: 70, slotCount: 1 }] }])).toBe(16);
     expect(podsCarried([{ prefixCount: 0, nodes }])).toBe(0);
+    const busy = [
+      { podCount: 20, maxPods: 70, slotCount: 18 },
+      { podCount: 20, maxPods: 70, slotCount: 18 },
+    ];
+    expect(podsCarriedAsPlaced([{ prefixCount: 4, nodes: busy }])).toBe(40);
+    expect(podsCarriedAsPlaced([{ prefixCount: 3, nodes: busy }])).toBe(36);
   });
 
   test("quantiles by nearest rank", () => {

@@ -3,7 +3,7 @@
 import type { Ms } from "../base/units.ts";
 import { instanceTypeLimits } from "../catalog/instance-types.ts";
 import type { Settings } from "../ipam/settings.ts";
-import { podsCarried, prefixesForPodsAlone, prefixesShort, type SubnetDemand } from "./demand.ts";
+import { podsCarried, podsCarriedAsPlaced, prefixesForPodsAlone, prefixesShort, type SubnetDemand } from "./demand.ts";
 import type { Ec2Count, Ec2ErrorText } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
 import { countPods, type PodCounts, type RunPod } from "./run-state.ts";
@@ -119,6 +119,8 @@ export interface Findings {
   readonly pluginErrors: ReadonlyMap<string, number>;
   /** Pods that the subnets would carry at WARM_PREFIX_TARGET=1; undefined without prefix delegation. */
   readonly carriedPodCount: number | undefined;
+  /** Of the pods that there are, on the nodes where they are. */
+  readonly carriedAsPlacedCount: number;
   readonly shortPrefixCount: number | undefined;
   readonly heldPrefixCount: number;
   readonly neededPrefixCount: number;
@@ -145,6 +147,7 @@ export function findings(seen: Sightings): Findings {
     counts,
     refusals,
     pluginErrors,
+    carriedAsPlacedCount: podsCarriedAsPlaced(demands),
     carriedPodCount: isPrefixMode ? podsCarried(demands) : undefined,
     shortPrefixCount: isPrefixMode ? prefixesShort(demands, seen.settings) : undefined,
     heldPrefixCount: seen.nodes.reduce(
