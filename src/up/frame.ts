@@ -5,6 +5,7 @@ import type { BlockState } from "../subnet/index.ts";
 import type { AgentState } from "./agent-process.ts";
 import type { Ec2Count } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
+import { wrap } from "./report-text.ts";
 import { countPods, type RunPod } from "./run-state.ts";
 
 export interface FrameInput {
@@ -21,6 +22,8 @@ export interface FrameInput {
   readonly throttledCount: number;
   readonly errorTexts: readonly { readonly code: string; readonly message: string; readonly count: number }[];
   readonly texts: readonly string[];
+  /** Why pods have no address, in one paragraph; undefined while none was refused. */
+  readonly cause: string | undefined;
 }
 
 export interface FrameSize {
@@ -61,7 +64,7 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
   const ec2 = ec2Lines(input, width);
   const foot: Line[] = [
     [
-      ["Ctrl-C ends the run", DIM],
+      [" Ctrl-C ends the run", DIM],
       [input.texts.length > 0 ? `   ${input.texts.at(-1)}` : "", DIM],
     ],
   ];
@@ -81,6 +84,9 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
     ...nodeLines(input, width, nodeRoom),
     ...tail(reasons, ec2, tailRoom),
   ];
+  if (input.cause !== undefined) {
+    lines.push([], ...wrap(input.cause, width - 2).map((text): Line => [[` ${text}`, CYAN]]));
+  }
   const body = lines.slice(0, height - foot.length);
   return [...body, ...foot].map((line) => paint(line, width, size.hasColor));
 }
@@ -165,6 +171,7 @@ function nodeLines(input: FrameInput, width: number, room: number): Line[] {
     [
       [` NODES`.padEnd(nameWidth + 2), BOLD],
       [`${"type".padEnd(13)}${header}`, DIM],
+      [width >= 120 ? "  ENIs: P primary, S secondary, T trunk" : "", DIM],
     ],
   ];
   const byNode = new Map<string, { running: number; waiting: number; reason: string }>();

@@ -1,6 +1,8 @@
 // The terminal while a run is shown: the alternate screen, redrawn in place, and given back as it was.
 
 import { type FrameSize, renderFrame } from "./frame.ts";
+import { findings } from "./report.ts";
+import { causeText } from "./report-text.ts";
 import type { LiveRun } from "./run.ts";
 
 const REDRAW_REAL_MS = 200;
@@ -54,5 +56,8 @@ function frameInput(live: LiveRun, facts: { title: string; seed: number; speed: 
     throttledCount: live.tally.throttledCount,
     errorTexts: seen.errorTexts,
     texts: live.texts,
+    cause: seen.pods.some((pod) => pod.outcome === "waiting" && pod.refusedCount > 0)
+      ? causeText(seen, findings(seen))
+      : undefined,
   };
 }

@@ -1,0 +1,191 @@
+// slash28 up as a user runs it: the real command, real agents, the document it prints, and nothing left behind.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+const ROOT = join(import.meta.dir, "../..");
+const folder = mkdtempSync(join(tmpdir(), "s28-up-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const documentSchema = z.fromJSONSchema(JSON.parse(readFileSync(join(ROOT, "docs/schemas/up.v1.json"), "utf8")));
+
+interface Document {
+  summary: { pods: number; running: number; refused: number; waitMsP50: number | null };
+  pods: {
+    namespace: string;
+    name: string;
+    node: string | null;
+    address: string | null;
+    outcome: string;
+    reason: string | null;
+  }[];
+  nodes: { name: string; enis: number; prefixes: number; addresses: number }[];
+  subnets: { id: string; cidr: string; availableIpAddressCount: number; freePrefixCount: number }[];
+  ec2: { action: string; code: string | null; count: number }[];
+}
+
+interface Ran {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** TMPDIR is a folder of the test's own, so that what a run leaves behind is seen. */
+async function up(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  const child = Bun.spawn([join(ROOT, "bin/slash28"), "up", ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { status: await child.exited, stdout, stderr };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function parse(ran: Ran): Document {
+  const value: unknown = JSON.parse(ran.stdout);
+  const checked = documentSchema.safeParse(value);
+  expect(checked.success ? [] : checked.error.issues).toEqual([]);
+  return value as Document;
+}
+
+function cluster(options: { others: number; nodes?: number; pods: number; env?: string }): string {
+  return `apiVersion: slash28/v1
+kind: Cluster
+subnets:
+  - { id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: ${options.others} }
+nodeGroups:
+  - { name: n, instanceType: m5.large, count: ${options.nodes ?? 1}, maxPods: 30 }
+cni:
+  env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1"${options.env ?? ""} }
+workloads:
+  - { name: web, pods: ${options.pods} }
+run: { duration: 3m, seed: 5, speed: 20 }
+`;
+}
+
+function leftovers(): string[] {
+  return readdirSync(folder).filter((name) => name.startsWith("s28-"));
+}
+
+describe("slash28 up --once -o json", () => {
+  test("every pod gets an address of its own in its node's prefixes; exit 0; nothing is left", async () => {
+    const ran = await up([file("good.yaml", cluster({ others: 0, nodes: 2, pods: 12 })), "--once", "-o", "json"]);
+    expect(ran.status).toBe(0);
+    const document = parse(ran);
+    expect(document.summary).toMatchObject({ pods: 12, running: 12, refused: 0 });
+    const addresses = document.pods.map((pod) => pod.address);
+    expect(new Set(addresses).size).toBe(12);
+    expect(addresses.every((address) => address?.startsWith("10.0.0."))).toBe(true);
+    expect(document.pods.every((pod) => pod.reason === null && /^n-[12]$/.test(pod.node ?? ""))).toBe(true);
+    for (const node of document.nodes) expect(node.addresses).toBe(node.prefixes * 16);
+    const prefixes = document.nodes.reduce((sum, node) => sum + node.prefixes, 0);
+    const [subnet] = document.subnets;
+    expect(subnet).toMatchObject({ id: "subnet-a", cidr: "10.0.0.0/24" });
+    expect(subnet?.availableIpAddressCount).toBe(251 - 2 - 16 * prefixes);
+    expect(document.ec2).toContainEqual({ action: "AssignPrivateIpAddresses", code: null, count: prefixes });
+    expect(leftovers()).toEqual([]);
+  }, 30_000);
+
+  test("no free /28: refused pods with their reason, exit 1, or 0 with --exit-zero", async () => {
+    const path = file("full.yaml", `${cluster({ others: 124, pods: 3 })}ec2: { createExhaustion: by-cause }\n`);
+    const ran = await up([path, "--once", "-o", "json"]);
+    expect(ran.status).toBe(1);
+    const document = parse(ran);
+    expect(document.summary).toMatchObject({ pods: 3, running: 0, refused: 3, waitMsP50: null });
+    expect(document.pods.map((pod) => [pod.outcome, pod.address])).toEqual(Array(3).fill(["refused", null]));
+    expect(document.pods[0]?.reason).toBe("subnet-fragmented");
+    expect(document.ec2.some((one) => one.code === "InsufficientCidrBlocks")).toBe(true);
+    expect(document.subnets[0]?.freePrefixCount).toBe(0);
+    expect(document.subnets[0]?.availableIpAddressCount).toBeGreaterThan(100);
+    const again = await up([path, "--once", "--exit-zero"]);
+    expect(again.status).toBe(0);
+    expect(again.stdout).toContain("9 x add cmd: failed to assign an IP address to container");
+    expect(again.stdout).toContain("Cause: too few whole /28s in the subnets");
+  }, 60_000);
+
+  test("pods from manifests as kubectl prints them, instead of the file's workloads", async () => {
+    const manifest = join(ROOT, "test/fixtures/manifests/list.yaml");
+    const path = file("manifests.yaml", cluster({ others: 0, pods: 1 }));
+    const ran = await up([path, "--once", "-o", "json", "--pods", manifest]);
+    const document = parse(ran);
+    const names = document.pods.map((pod) => `${pod.namespace}/${pod.name}`);
+    expect(names).toContain("default/db-0");
+    expect(names.some((name) => name.startsWith("default/web"))).toBe(false);
+    const onHost = document.pods.find((pod) => pod.name.startsWith("node-exporter-"));
+    expect(onHost).toMatchObject({ outcome: "running", address: null });
+    expect(ran.stderr).toContain("ConfigMap makes no pods and is left out");
+    expect(ran.status).toBe(0);
+  }, 30_000);
+
+  test("more pods than max-pods: unschedulable", async () => {
+    const ran = await up([file("many.yaml", cluster({ others: 0, pods: 31 })), "--once", "-o", "json"]);
+    const document = parse(ran);
+    expect(document.pods.filter((pod) => pod.outcome === "unschedulable")).toHaveLength(3);
+    expect(document.summary.running).toBe(28);
+    expect(ran.status).toBe(1);
+  }, 30_000);
+
+  test("Ctrl-C ends a run in order: the report, no process, no folder", async () => {
+    const child = Bun.spawn([join(ROOT, "bin/slash28"), "up", file("stop.yaml", cluster({ others: 124, pods: 2 }))], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    let run = "";
+    while (run === "" || !existsSync(join(folder, run, "n1", "ipamd.sock"))) {
+      await Bun.sleep(20);
+      run = leftovers()[0] ?? "";
+    }
+    child.kill("SIGINT");
+    const text = await new Response(child.stdout).text();
+    expect(text).toMatch(/0 of [02] pods run/);
+    // 0 when it ended before any pod came.
+    expect(await child.exited).toBe(text.includes("0 of 0") ? 0 : 1);
+    expect(leftovers()).toEqual([]);
+  }, 30_000);
+});
+
+describe("input that cannot be used", () => {
+  test("a cluster file with errors: each with its place, exit 2, no stack", async () => {
+    const ran = await up([file("bad.yaml", cluster({ others: 0, pods: 1 }).replace("m5.large", "m5.lrage")), "--once"]);
+    expect(ran.status).toBe(2);
+    expect(ran.stdout).toBe("");
+    expect(ran.stderr).toContain('bad.yaml:6:30: unknown instance type "m5.lrage"');
+    expect(ran.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test("a file that is not there: exit 3", async () => {
+    const ran = await up(["nowhere.yaml"]);
+    expect(ran.status).toBe(3);
+    expect(ran.stderr).toContain("nowhere.yaml: there is no such file");
+  });
+
+  test("an environment that contradicts itself, and a policy that this release lacks", async () => {
+    const v6 = await up([file("v6.yaml", cluster({ others: 0, pods: 1, env: ', ENABLE_IPv6: "true"' })), "--once"]);
+    expect(v6.status).toBe(2);
+    expect(v6.stderr).toContain("ENABLE_IPv6");
+    const policy = await up([file("policy.yaml", cluster({ others: 0, pods: 1 })), "--once", "--policy", "slash28"]);
+    expect(policy.status).toBe(2);
+    expect(policy.stderr).toContain("slash28");
+    expect(leftovers()).toEqual([]);
+  }, 30_000);
+
+  test("a dump folder without files: exit 3 and what to save there", async () => {
+    const ran = await up(["--ec2", folder, "--once"]);
+    expect(ran.status).toBe(3);
+    expect(ran.stderr).toContain("describe-vpcs");
+  });
+});
