@@ -7,7 +7,7 @@ import { primaryEniOf } from "../model/build.ts";
 import type { InstanceRecord } from "../model/records.ts";
 import { attachedAt, instanceView, stateView } from "../model/views.ts";
 import type { World } from "../model/world.ts";
-import { dnsDomain } from "../model/zones.ts";
+import { privateDnsName } from "../model/zones.ts";
 import { type FilterTable, type FilterValue, readFilters } from "./filters.ts";
 import { instancesOf } from "./lookup.ts";
 import { pageOf, readPage } from "./pages.ts";
@@ -61,8 +61,8 @@ function primaryAddress(instance: InstanceRecord): string | undefined {
 }
 
 function dnsNameOf(world: World, instance: InstanceRecord): string | undefined {
-  const address = primaryAddress(instance);
-  return address === undefined ? undefined : `ip-${address.replaceAll(".", "-")}.${dnsDomain(world.region)}`;
+  const eni = primaryEniOf(instance);
+  return eni === undefined ? undefined : privateDnsName(eni.primaryAddress, world.region);
 }
 
 /** Instances launched by one call. */

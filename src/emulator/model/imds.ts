@@ -6,7 +6,7 @@ import { primaryEniOf } from "./build.ts";
 import type { EniRecord, EniVersion, InstanceRecord } from "./records.ts";
 import { wireTime } from "./time-text.ts";
 import type { World } from "./world.ts";
-import { dnsDomain, zoneIdOf } from "./zones.ts";
+import { privateDnsName, zoneIdOf } from "./zones.ts";
 
 const ROLE = "slash28-node";
 const CREDENTIALS_LIFETIME_MS = 6 * 3_600_000;
@@ -43,7 +43,7 @@ function rootOf(world: World, instance: InstanceRecord): Directory {
 function metaData(world: World, instance: InstanceRecord): Directory {
   const primary = primaryEniOf(instance);
   const address = primary === undefined ? undefined : formatIpv4(primary.primaryAddress);
-  const hostname = address === undefined ? undefined : `ip-${address.replaceAll(".", "-")}.${dnsDomain(world.region)}`;
+  const hostname = primary === undefined ? undefined : privateDnsName(primary.primaryAddress, world.region);
   return directory({
     "ami-id": () => instance.imageId,
     hostname: () => hostname,
@@ -99,10 +99,7 @@ function macDirectory(
     "device-number": () => String(attachment?.deviceIndex ?? 0),
     ...early,
     "ipv4-prefix": () => lines(version.prefixes.map((prefix) => `${formatIpv4(prefix)}/28`)),
-    "local-hostname": () =>
-      addresses[0] === undefined
-        ? undefined
-        : `ip-${formatIpv4(addresses[0]).replaceAll(".", "-")}.${dnsDomain(world.region)}`,
+    "local-hostname": () => (addresses[0] === undefined ? undefined : privateDnsName(addresses[0], world.region)),
     "local-ipv4s": () => lines(addresses.map(formatIpv4)),
     // Single-card instances have no such field.
     "network-card": () =>

@@ -6,6 +6,7 @@
 
 import type { Cidr, Ipv4 } from "../../base/ipv4.ts";
 import type { Ms } from "../../base/units.ts";
+import type { AddressItem } from "./address-item.ts";
 
 // ---------------------------------------------------------------- the world at moment 0
 
@@ -151,7 +152,7 @@ export interface ActRequest {
 }
 
 /** A value of a reply: text, number, boolean, a structure, or a list whose members become `<item>`. */
-export type ReplyValue = string | number | boolean | undefined | ReplyTree | readonly ReplyValue[];
+export type ReplyValue = string | number | boolean | undefined | ReplyTree | AddressItem | readonly ReplyValue[];
 
 /** Element names as on the wire. A field that is undefined is left out; an empty list stays as an empty element. */
 export interface ReplyTree {

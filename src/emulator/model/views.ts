@@ -21,7 +21,7 @@ import type {
 import { wireTime } from "./time-text.ts";
 import type { InstanceState, ReplyTree } from "./types.ts";
 import type { World } from "./world.ts";
-import { dnsDomain, zoneIdOf } from "./zones.ts";
+import { privateDnsName, zoneIdOf } from "./zones.ts";
 
 export function tagSet(tags: Tags): ReplyTree[] {
   const items: ReplyTree[] = [];
@@ -33,15 +33,10 @@ export function groupSet(groups: readonly SecurityGroupRecord[]): ReplyTree[] {
   return groups.map((group) => ({ groupId: group.id, groupName: group.name }));
 }
 
-function dnsName(address: Ipv4, domain: string): string {
-  return `ip-${address >>> 24}-${(address >>> 16) & 255}-${(address >>> 8) & 255}-${address & 255}.${domain}`;
-}
-
 export function addressSet(world: World, eni: EniRecord, version: EniVersion): ReplyTree[] {
-  const domain = dnsDomain(world.region);
   const item = (address: Ipv4, primary: boolean): ReplyTree => ({
     privateIpAddress: formatIpv4(address),
-    privateDnsName: dnsName(address, domain),
+    privateDnsName: privateDnsName(address, world.region),
     primary,
   });
   const items = eni.primaryAddress === 0 ? [] : [item(eni.primaryAddress, true)];
@@ -83,7 +78,7 @@ export function eniView(world: World, eni: EniRecord, version: EniVersion): Repl
     status: version.status,
     macAddress: eni.mac,
     privateIpAddress: hasAddress ? formatIpv4(eni.primaryAddress) : undefined,
-    privateDnsName: hasAddress ? dnsName(eni.primaryAddress, dnsDomain(world.region)) : undefined,
+    privateDnsName: hasAddress ? privateDnsName(eni.primaryAddress, world.region) : undefined,
     sourceDestCheck: version.isSourceDestCheck,
     interfaceType: eni.interfaceType,
     groupSet: groupSet(version.groups),
@@ -167,7 +162,7 @@ export function instanceView(world: World, instance: InstanceRecord, atMs: Ms): 
     instanceId: instance.id,
     imageId: instance.imageId,
     instanceState: stateView(instance.state),
-    privateDnsName: isGone ? "" : dnsName(address, dnsDomain(world.region)),
+    privateDnsName: isGone ? "" : privateDnsName(address, world.region),
     dnsName: "",
     amiLaunchIndex: instance.launchIndex,
     instanceType: instance.type,

@@ -1,5 +1,6 @@
-// Availability Zones: names, ids, DNS suffixes.
+// Availability Zones: names and ids; the DNS names of a region.
 
+import type { Ipv4 } from "../../base/ipv4.ts";
 import type { World } from "./world.ts";
 
 const DIRECTIONS: ReadonlyMap<string, string> = new Map([
@@ -38,7 +39,8 @@ export function zoneNames(world: World): string[] {
   return [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** The private DNS domain of a region (VPC guide, "DNS attributes for your VPC", read 2026-08). */
-export function dnsDomain(region: string): string {
-  return region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+/** `ip-10-0-0-5.us-west-2.compute.internal` (VPC guide, "DNS attributes for your VPC", read 2026-08). */
+export function privateDnsName(address: Ipv4, region: string): string {
+  const domain = region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+  return `ip-${address >>> 24}-${(address >>> 16) & 255}-${(address >>> 8) & 255}-${address & 255}.${domain}`;
 }
