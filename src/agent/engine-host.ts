@@ -72,6 +72,7 @@ export class EngineHost {
   readonly #inputs: TimelessInput[] = [];
   #isFeeding = false;
   #wallOffsetMs: Ms;
+  #isReady = false;
 
   /** Settles when the first pool is there. Rejects with `BootFailure` when the engine asks to exit. */
   readonly ready: Promise<void>;
@@ -146,7 +147,8 @@ export class EngineHost {
       if (others > 0) this.#requestsOf.set(attachment, others);
       else {
         this.#requestsOf.delete(attachment);
-        if (this.#ports.engine.addressOf(attachment) === undefined) this.#forget(attachment);
+        // Before the checkpoint is restored, an attachment of its may have been refused and still hold an address.
+        if (this.#isReady && this.#ports.engine.addressOf(attachment) === undefined) this.#forget(attachment);
       }
     }
     waiter.resolve(result);
@@ -248,6 +250,7 @@ export class EngineHost {
         this.#log(effect.message, effect.args);
         return;
       case "ready":
+        this.#isReady = true;
         this.#resolveReady();
         return;
       case "exit":
@@ -325,8 +328,10 @@ export class EngineHost {
         texts.push(known.text);
         continue;
       }
+      const named = this.#ports.attachments.textOf(attachment);
+      assert(named.containerId !== "", "I5: an allocation in the checkpoint names its attachment");
       const text = encodeCheckpointEntry({
-        ...this.#ports.attachments.textOf(attachment),
+        ...named,
         ipv4: address,
         timestampNs: timestampNsOf({ wallMs: allocatedWallMs, nsRest: allocatedNsRest }),
       });

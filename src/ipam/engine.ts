@@ -13,7 +13,7 @@ import type { Operation } from "./operations/operation.ts";
 import type { Policy } from "./policies/policy.ts";
 import * as decide from "./policies/vpc-cni/decide.ts";
 import { vpcCni } from "./policies/vpc-cni/policy.ts";
-import { type PoolAddress, type PoolCidr, RELEASED } from "./pool/pool.ts";
+import { ALLOCATED, type PoolAddress, type PoolCidr } from "./pool/pool.ts";
 import type { Reason } from "./reasons.ts";
 import type { Allocation, Attachment, Effect, Engine, EngineOptions, EngineView, Input, Outcome } from "./types.ts";
 import { viewOf } from "./view.ts";
@@ -221,6 +221,11 @@ class IpamEngine implements Engine {
   }
 
   #release(node: Node, requestId: number, attachment: Attachment): void {
+    // Before the checkpoint is restored, "unknown" would be a lie that the runtime believes.
+    if (!node.isReady) {
+      node.effects.push(refusal(requestId, "starting", "the agent is starting"));
+      return;
+    }
     const at = node.pool.release(attachment, node.nowMs);
     if (at === undefined) {
       node.log("releaseUnknown", attachment);
@@ -260,6 +265,10 @@ class IpamEngine implements Engine {
   }
 
   #collect(node: Node, requestId: number, valid: ReadonlySet<Attachment>): void {
+    if (!node.isReady) {
+      node.effects.push(refusal(requestId, "starting", "the agent is starting"));
+      return;
+    }
     const stale = [...node.pool.allocations()].map(([attachment]) => attachment).filter((one) => !valid.has(one));
     for (const attachment of stale) {
       const at = node.pool.release(attachment, node.nowMs)!;
@@ -279,7 +288,9 @@ class IpamEngine implements Engine {
     node.log("saveFailed", lost.length, message);
     const answered = new Set<number>();
     for (const change of lost.reverse()) {
-      if (change.kind === "allocate") node.pool.undoAllocate(change.attachment);
+      // Released and asked for again since, the attachment holds another address, whose own save has not failed.
+      if (change.kind === "allocate" && node.pool.addressOf(change.attachment) === change.at)
+        node.pool.undoAllocate(change.attachment);
       else if (change.kind === "release") this.#undoRelease(node, change);
       if (answered.has(change.requestId)) continue;
       answered.add(change.requestId);
@@ -291,7 +302,7 @@ class IpamEngine implements Engine {
   #undoRelease(node: Node, { attachment, at }: UnsavedChange): void {
     const { cidr, offset } = at;
     // Without a cooldown somebody else may have it by now, and a reconcile may have dropped its CIDR: then it stays released.
-    if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] !== RELEASED) return;
+    if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] === ALLOCATED) return;
     if (node.pool.addressOf(attachment) !== undefined) return;
     node.pool.allocate(at, attachment, cidr.allocatedWallMs[offset]!, cidr.allocatedNsRest[offset]!);
   }

@@ -489,3 +489,20 @@ describe("CNINode", () => {
     expect(roomy.enis.size).toBe(2);
   });
 });
+
+test("a prefix that metadata does not show yet is taken from EC2 when the checkpoint holds its pods: I5", () => {
+  const node = new TestNode({ env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }).start();
+  expect(node.add(1).kind).toBe("allocated");
+  const address = node.engine.addressOf(1);
+  node.metadataView = (enis) => enis.map((eni) => ({ ...eni, prefixes: [] }));
+  node.restart();
+  expect(node.engine.addressOf(1)).toBe(address);
+});
+
+test("before the checkpoint is restored DEL and GC are refused, not answered with unknown", () => {
+  const node = new TestNode({ env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" }, ec2LatencyMs: 100 });
+  node.start(0);
+  expect(node.isReady).toBe(false);
+  expect(node.del(1)).toMatchObject({ kind: "refused", reason: "starting" });
+  expect(node.add(1)).toMatchObject({ kind: "refused", reason: "starting" });
+});

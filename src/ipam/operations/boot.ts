@@ -1,17 +1,18 @@
 // From nothing to a node that serves: inventory, set-up, checkpoint, mode switch, first pool (ipamd.md 5.6, 6.1-6.4).
 
+import { ADDRESSES_PER_PREFIX, type Ipv4 } from "../../base/ipv4.ts";
 import { SECOND_MS } from "../../base/units.ts";
 import { STORE_ERRORS } from "../messages.ts";
 import type { Node } from "../node.ts";
 import type { Policy } from "../policies/policy.ts";
 import * as decide from "../policies/vpc-cni/decide.ts";
-import { ALLOCATED } from "../pool/pool.ts";
+import { ALLOCATED, type PoolCidr } from "../pool/pool.ts";
 import type { Reason } from "../reasons.ts";
 import type { Allocation, ImdsEni } from "../types.ts";
 import { announceFeatures } from "./announce.ts";
 import { cleanLeakedEnis, keepSecurityGroups, refreshSecurityGroups } from "./background.ts";
 import { sleep } from "./call.ts";
-import { returnCidrs } from "./cidrs.ts";
+import { addCidr, returnCidrs } from "./cidrs.ts";
 import { growOnce } from "./grow.ts";
 import { type Inventory, tagEni, takeInventory } from "./inventory.ts";
 import type { Operation } from "./operation.ts";
@@ -44,7 +45,7 @@ export function* boot(
     const problem = yield* setUpAtBoot(node, eni, inventory.value);
     if (problem !== undefined) return fatal(node, "ec2-refused", problem);
   }
-  const conflict = restore(node, started.checkpoint);
+  const conflict = restore(node, started.checkpoint, inventory.value);
   if (conflict !== undefined) return fatal(node, "checkpoint-unreadable", conflict);
   for (const eni of [...node.pool.presentEnis()]) {
     if (eni.isExcluded) yield* returnCidrs(node, eni, decide.freeableCidrs(eni), { entersReconcileCooldown: true });
@@ -110,14 +111,14 @@ function* setUpAtBoot(node: Node, eni: ImdsEni, inventory: Inventory): Operation
 }
 
 /** Gives the saved allocations back to their attachments. Returns what makes the checkpoint unusable. */
-function restore(node: Node, checkpoint: readonly Allocation[] | undefined): string | undefined {
+function restore(node: Node, checkpoint: readonly Allocation[] | undefined, inventory: Inventory): string | undefined {
   node.log("recoveryBegin");
   if (checkpoint === undefined) {
     node.log("backingStoreMissing");
     return undefined;
   }
   for (const { attachment, address, allocatedWallMs, allocatedNsRest } of checkpoint) {
-    const cidr = node.pool.cidrOf(address);
+    const cidr = node.pool.cidrOf(address) ?? adoptFromEc2(node, address, inventory);
     if (cidr === undefined) {
       node.log("unknownCheckpointAddress", attachment, address);
       continue;
@@ -131,6 +132,23 @@ function restore(node: Node, checkpoint: readonly Allocation[] | undefined): str
   node.restoredAtMs = node.nowMs;
   node.save();
   node.log("recoveryDone");
+  return undefined;
+}
+
+/**
+ * Metadata lags behind an assignment: a crash soon after it would lose the pods of a prefix that only EC2 shows so far (I5).
+ * The reference presumes them dead; the inventory that was just read knows better.
+ */
+function adoptFromEc2(node: Node, address: Ipv4, inventory: Inventory): PoolCidr | undefined {
+  for (const described of inventory.described.values()) {
+    const eni = node.pool.eni(described.eniId);
+    if (eni === undefined) continue;
+    const base = address - (address % ADDRESSES_PER_PREFIX);
+    if (described.prefixes.includes(base)) addCidr(node, eni, base, true);
+    else if (described.addresses.includes(address)) addCidr(node, eni, address, false);
+    else continue;
+    return node.pool.cidrOf(address);
+  }
   return undefined;
 }
 
