@@ -143,6 +143,20 @@ describe("who may grow", () => {
     // Set at 2.5 s; at 122.5 s it is 120 s old and still holds.
     expect(timesOf(node, "AssignPrivateIpAddresses")).toEqual([2_500, 2_500, 127_500]);
   });
+
+  test("[ipamd 4.1, 4.5.0] guard and decrease interval end after their 120 s and 30 s, not on the dot, on a node that skips no pass", () => {
+    const env = { ...QUIET, ENABLE_POD_ENI: "true", ENABLE_SUBNET_DISCOVERY: "false" };
+    const guarded = started({ env });
+    guarded.addMany(1, 16);
+    guarded.refuse("AssignPrivateIpAddresses", NO_BLOCKS, "", { times: 2 });
+    guarded.run(130_000);
+    expect(timesOf(guarded, "AssignPrivateIpAddresses")).toEqual([2_500, 2_500, 127_500]);
+    const shrinking = started({ env, primary: { prefixes: prefixes("10.0.1.0", "10.0.1.16") } });
+    shrinking.run(3_000);
+    shrinking.enis.get("eni-1")!.prefixes.push(ip("10.0.3.0"));
+    shrinking.run(40_000);
+    expect(timesOf(shrinking, "UnassignPrivateIpAddresses")).toEqual([2_500, 37_500]);
+  });
 });
 
 describe("shrink", () => {
@@ -356,7 +370,7 @@ describe("leaked ENIs", () => {
     expect(untagged.enis.get("eni-leak")!.tags.map((tag) => tag.key)).toEqual([CREATED_AT]);
     untagged.run(2 * 3_600_000);
     expect(untagged.enis.has("eni-leak")).toBe(false);
-    const young = leaked({}, [{ key: CREATED_AT, value: "2026-01-01T00:04:00Z" }]).run(300_000);
+    const young = leaked({}, [{ key: CREATED_AT, value: "2026-01-01T00:00:00Z" }]).run(300_000);
     expect(young.enis.has("eni-leak")).toBe(true);
     expect(
       leaked({}, old, "my ENI")
