@@ -1,5 +1,5 @@
 // What the emulator promises: calls per second over HTTP on one core, memory of a large world, time of a large page. Server and
-// load run in processes of their own; where `taskset` exists, the server is held to one core and the load to another.
+// load run in processes of their own; where `taskset` exists, the server of the calls per second is held to one core and its load to another.
 
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -17,9 +17,12 @@ interface Child {
   stop(): Promise<void>;
 }
 
-/** `core`: which one to hold the process to; it is the machine's last one if there are fewer. */
-function spawn(script: string, words: readonly string[], core: number): Child {
-  const pin = Bun.which("taskset") === null ? [] : ["taskset", "-c", String(Math.min(core, cpus().length - 1))];
+/** `core`: which one to hold the process to, the machine's last one if there are fewer; undefined: any. */
+function spawn(script: string, words: readonly string[], core: number | undefined): Child {
+  const pin =
+    core === undefined || Bun.which("taskset") === null
+      ? []
+      : ["taskset", "-c", String(Math.min(core, cpus().length - 1))];
   const child = Bun.spawn([...pin, process.execPath, join(import.meta.dir, "emulator", script), ...words], {
     stdin: "pipe",
     stdout: "pipe",
@@ -95,7 +98,7 @@ async function assignRow(): Promise<BenchRow> {
 }
 
 async function largeWorldRows(): Promise<BenchRow[]> {
-  const server = spawn("serve.ts", ["large"], 0);
+  const server = spawn("serve.ts", ["large"], undefined);
   try {
     const { port } = (await server.read()) as { port: number };
     server.write("memory");
@@ -110,8 +113,9 @@ async function largeWorldRows(): Promise<BenchRow[]> {
         headers: { "content-type": "application/x-www-form-urlencoded" },
         body: `Action=DescribeNetworkInterfaces&Version=2016-11-15&MaxResults=1000${token}`,
       });
-      const text = await reply.text();
+      const bytes = await reply.bytes();
       times.push(performance.now() - startedMs);
+      const text = new TextDecoder().decode(bytes);
       const eniCount = text.split("<networkInterfaceId>").length - 1;
       if (eniCount !== 1000) throw new Error(`a page of ${eniCount} ENIs: ${text.slice(0, 300)}`);
       nextToken = /<nextToken>([^<]+)</.exec(text)?.[1] ?? "";

@@ -68,10 +68,7 @@ const FILTERS: FilterTable<Shown> = new Map<string, (item: Shown) => string | re
   ["operator.managed", () => "false"],
   ["operator.principal", none],
   ["owner-id", ({ eni }) => eni.ownerId],
-  [
-    "private-dns-name",
-    (shown) => addressSet(shown.world, shown.eni, shown.version).map((each) => String(each["privateDnsName"])),
-  ],
+  ["private-dns-name", (shown) => addressSet(shown.world, shown.eni, shown.version).map((each) => each.privateDnsName)],
   ["private-ip-address", addressesOf],
   ["requester-id", ({ eni }) => eni.requesterId],
   ["requester-managed", ({ eni }) => String(eni.isRequesterManaged)],

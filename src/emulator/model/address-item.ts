@@ -3,10 +3,11 @@
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import type { ReplyTree } from "./types.ts";
+import { dnsNameOf } from "./zones.ts";
 
 export class AddressItem {
   readonly address: Ipv4;
-  /** Of its private DNS name: `us-west-2.compute.internal`. */
+  /** What follows the address in its private DNS name: `us-west-2.compute.internal`. */
   readonly domain: string;
   readonly primary: boolean;
 
@@ -21,7 +22,7 @@ export class AddressItem {
   }
 
   get privateDnsName(): string {
-    return privateDnsName(this.address, this.domain);
+    return dnsNameOf(this.address, this.domain);
   }
 
   /** The same as a plain structure. */
@@ -29,9 +30,4 @@ export class AddressItem {
     const { privateIpAddress, privateDnsName, primary } = this;
     return { privateIpAddress, privateDnsName, primary };
   }
-}
-
-/** `ip-10-0-0-5.us-west-2.compute.internal` */
-export function privateDnsName(address: Ipv4, domain: string): string {
-  return `ip-${address >>> 24}-${(address >>> 16) & 255}-${(address >>> 8) & 255}-${address & 255}.${domain}`;
 }

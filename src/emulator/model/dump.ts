@@ -1,5 +1,6 @@
 // The world as the AWS CLI prints it: the reply trees of the describe calls under the names of the CLI's output.
 
+import { AddressItem } from "./address-item.ts";
 import { cliTime } from "./time-text.ts";
 import type { Dump, ReplyTree, ReplyValue } from "./types.ts";
 import { eniView, groupView, instanceView, reservationView, subnetView, vpcView } from "./views.ts";
@@ -68,6 +69,7 @@ function toCli(tree: ReplyTree): object {
 }
 
 function valueToCli(name: string, value: ReplyValue): unknown {
+  if (value instanceof AddressItem) return toCli(value.tree);
   if (Array.isArray(value)) return value.map((item: ReplyValue) => valueToCli(name, item));
   if (typeof value === "object") return toCli(value as ReplyTree);
   return name.endsWith("Time") ? cliTime(String(value)) : value;

@@ -1,9 +1,10 @@
 // The records as EC2 shows them: reply trees with wire names (field lists of ec2-vpc.md 2.3 to 2.20). Each takes the version to
 // show, since a read may lag behind.
 
-import { formatCidr, formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { formatCidr, formatIpv4 } from "../../base/ipv4.ts";
 import type { Ms } from "../../base/units.ts";
 import { type InstanceTypeLimits, supportsPrefixes } from "../../catalog/instance-types.ts";
+import { AddressItem } from "./address-item.ts";
 import { primaryEniOf } from "./build.ts";
 import type {
   Attachment,
@@ -21,7 +22,7 @@ import type {
 import { wireTime } from "./time-text.ts";
 import type { InstanceState, ReplyTree } from "./types.ts";
 import type { World } from "./world.ts";
-import { privateDnsName, zoneIdOf } from "./zones.ts";
+import { dnsDomainOf, privateDnsName, zoneIdOf } from "./zones.ts";
 
 export function tagSet(tags: Tags): ReplyTree[] {
   const items: ReplyTree[] = [];
@@ -33,14 +34,10 @@ export function groupSet(groups: readonly SecurityGroupRecord[]): ReplyTree[] {
   return groups.map((group) => ({ groupId: group.id, groupName: group.name }));
 }
 
-export function addressSet(world: World, eni: EniRecord, version: EniVersion): ReplyTree[] {
-  const item = (address: Ipv4, primary: boolean): ReplyTree => ({
-    privateIpAddress: formatIpv4(address),
-    privateDnsName: privateDnsName(address, world.region),
-    primary,
-  });
-  const items = eni.primaryAddress === 0 ? [] : [item(eni.primaryAddress, true)];
-  for (const address of version.addresses) items.push(item(address, false));
+export function addressSet(world: World, eni: EniRecord, version: EniVersion): AddressItem[] {
+  const domain = dnsDomainOf(world.region);
+  const items = eni.primaryAddress === 0 ? [] : [new AddressItem(eni.primaryAddress, domain, true)];
+  for (const address of version.addresses) items.push(new AddressItem(address, domain, false));
   return items;
 }
 

@@ -41,6 +41,13 @@ export function zoneNames(world: World): string[] {
 
 /** `ip-10-0-0-5.us-west-2.compute.internal` (VPC guide, "DNS attributes for your VPC", read 2026-08). */
 export function privateDnsName(address: Ipv4, region: string): string {
-  const domain = region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+  return dnsNameOf(address, dnsDomainOf(region));
+}
+
+export function dnsDomainOf(region: string): string {
+  return region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+}
+
+export function dnsNameOf(address: Ipv4, domain: string): string {
   return `ip-${address >>> 24}-${(address >>> 16) & 255}-${(address >>> 8) & 255}-${address & 255}.${domain}`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { XMLParser } from "fast-xml-parser";
-import type { ActRequest } from "../model/types.ts";
+import { type ActRequest, AddressItem, type ReplyTree } from "../model/index.ts";
 import { decodeRequest } from "./query.ts";
 import { type Answer, encodeReply } from "./xml.ts";
 
@@ -71,6 +71,17 @@ test("a success is a document in EC2's namespace; absent fields are left out, em
   expect(body).toBe(
     '<?xml version="1.0" encoding="UTF-8"?>\n<DoResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">' +
       "<requestId>r-1</requestId><a>x</a><c/><d><item>1</item><item><e>true</e></item></d><f><g/></f></DoResponse>",
+  );
+});
+
+test("addresses are written as their texts", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.boolean(), (address, isPrimary) => {
+      const item = new AddressItem(address, "ec2.internal", isPrimary);
+      const body = (value: ReplyTree | AddressItem): string =>
+        encoded({ action: "Do", requestId: "r", reply: { kind: "ok", tree: { set: [value] } } }).body;
+      expect(body(item)).toBe(body(item.tree));
+    }),
   );
 });
 

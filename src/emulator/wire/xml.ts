@@ -4,7 +4,7 @@
 // Written straight into bytes: a page of 1,000 ENIs can be nine million characters, and joining that many strings takes twice
 // the time and leaves their pieces to the collector.
 
-import type { ActReply, ReplyTree, ReplyValue } from "../model/types.ts";
+import { type ActReply, AddressItem, type ReplyTree, type ReplyValue } from "../model/index.ts";
 
 const NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/";
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>';
@@ -45,6 +45,9 @@ export function encodeReply(answer: Answer): WireReply {
 const LESS = 0x3c;
 const GREATER = 0x3e;
 const SLASH = 0x2f;
+const DOT = 0x2e;
+const DASH = 0x2d;
+const ZERO = 0x30;
 
 class XmlBytes {
   #bytes = new Uint8Array(1024);
@@ -67,6 +70,7 @@ class XmlBytes {
     this.#tag(name, false);
     if (typeof value === "string") this.#text(value);
     else if (typeof value !== "object") this.ascii(String(value));
+    else if (value instanceof AddressItem) this.#address(value);
     else if (!isList(value)) this.fields(value);
     else for (const item of value) this.element("item", item);
     this.#tag(name, true);
@@ -89,6 +93,33 @@ class XmlBytes {
     if (isEnd) bytes[at++] = SLASH;
     for (let i = 0; i < name.length; i++) bytes[at++] = name.charCodeAt(i);
     bytes[at++] = GREATER;
+    this.#length = at;
+  }
+
+  #address(item: AddressItem): void {
+    this.#tag("privateIpAddress", false);
+    this.#octets(item.address, DOT);
+    this.#tag("privateIpAddress", true);
+    this.#tag("privateDnsName", false);
+    this.ascii("ip-");
+    this.#octets(item.address, DASH);
+    this.ascii(".");
+    this.#text(item.domain);
+    this.#tag("privateDnsName", true);
+    this.element("primary", item.primary);
+  }
+
+  #octets(address: number, separator: number): void {
+    this.#makeRoom(15);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      const octet = (address >>> shift) & 255;
+      if (octet >= 100) bytes[at++] = ZERO + Math.floor(octet / 100);
+      if (octet >= 10) bytes[at++] = ZERO + (Math.floor(octet / 10) % 10);
+      bytes[at++] = ZERO + (octet % 10);
+      if (shift > 0) bytes[at++] = separator;
+    }
     this.#length = at;
   }
 
@@ -120,7 +151,7 @@ class XmlBytes {
   }
 }
 
-function isList(value: ReplyTree | readonly ReplyValue[]): value is readonly ReplyValue[] {
+function isList(value: ReplyTree | AddressItem | readonly ReplyValue[]): value is readonly ReplyValue[] {
   return Array.isArray(value);
 }
 
