@@ -122,6 +122,10 @@ export function causeText(seen: Sightings, found: Findings): string | undefined 
       `Cause: too few whole /28s in the subnets: ${held}, and the pods where they are need ${found.neededPrefixCount}${stock}.`,
     );
   }
+  const empty = seen.subnets.filter((subnet) => subnet.map.freePrefixCount === 0).map((subnet) => subnet.name);
+  if (found.shortPrefixCount > 0 && found.freePrefixCount > 0 && empty.length > 0) {
+    sentences.push(`None is free in ${empty.join(", ")}, and an ENI takes its prefixes from its own subnet alone.`);
+  }
   const broken = seen.subnets.reduce((sum, subnet) => sum + (countStates(subnet.map).get("broken") ?? 0), 0);
   if (found.freePrefixCount === 0 && found.availableIpAddressCount >= ADDRESSES_PER_PREFIX && broken > 0) {
     sentences.push(

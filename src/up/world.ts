@@ -55,6 +55,10 @@ export function buildUpWorld(given: {
   const subnetIds = new Map<string, string>();
   if (dump === undefined) for (const subnet of cluster.subnets) subnetIds.set(subnet.id, ec2SubnetId(subnet.id));
   else for (const subnet of dump.subnets) subnetIds.set(subnet.id, subnet.id);
+  const zones =
+    dump === undefined
+      ? new Map(cluster.subnets.map((subnet) => [ec2SubnetId(subnet.id), subnet.az]))
+      : new Map(dump.subnets.map((subnet) => [subnet.id, subnet.az]));
   const instances: InstanceDescription[] = [];
   const nodes: UpNode[] = [];
   const ids = prng.split("instances");
@@ -85,6 +89,7 @@ export function buildUpWorld(given: {
           group: group.name,
           instanceType: group.instanceType,
           region: cluster.region,
+          zone: zones.get(subnetId) ?? "",
           labels: group.labels,
         }),
         ...allocatable(group.limits, group.maxPods),
@@ -132,7 +137,9 @@ function dumpNodes(cluster: Cluster, dump: WorldDescription): UpNode[] {
     const isTaken = tag === undefined || nodes.some((node) => node.name === tag);
     const name = isTaken ? instance.id : tag;
     const maxPods = defaultMaxPods(limits, cluster.cni);
-    const labels = nodeLabels({ name, group: "", instanceType: instance.type, region: dump.region, labels: new Map() });
+    const zone = dump.subnets.find((subnet) => subnet.id === instance.subnetId)?.az ?? "";
+    const { region } = dump;
+    const labels = nodeLabels({ name, group: "", instanceType: instance.type, region, zone, labels: new Map() });
     nodes.push({
       name,
       instanceId: instance.id,
@@ -177,6 +184,7 @@ function nodeLabels(node: {
   group: string;
   instanceType: string;
   region: string;
+  zone: string;
   labels: ReadonlyMap<string, string>;
 }): Map<string, string> {
   return new Map([
@@ -188,6 +196,7 @@ function nodeLabels(node: {
     ],
     ["node.kubernetes.io/instance-type", node.instanceType],
     ["topology.kubernetes.io/region", node.region],
+    ["topology.kubernetes.io/zone", node.zone],
     ...(node.group === "" ? [] : [["eks.amazonaws.com/nodegroup", node.group] as const]),
     ...node.labels,
   ]);

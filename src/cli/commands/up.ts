@@ -68,7 +68,8 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   const isOnce = options.once === true || process.stdout.isTTY !== true;
   const handle = await startUp({ ...input, isOnce });
   const { seed, speed } = input;
-  const title = loaded.cluster.fileName;
+  const { fileName } = loaded.cluster;
+  const title = options.ec2 === undefined ? fileName : `${options.ec2}, settings of ${fileName}`;
   const screen = hasScreen ? openScreen(handle.live, { title, seed, speed }) : undefined;
   const stopProgress = hasScreen ? () => {} : tellProgress(handle, { title, seed, speed });
   const forget = stopOnSignals(handle);
