@@ -3,7 +3,7 @@
 // and what EC2 holds. The same test with an agent that replies before it saves must find the loss.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KillRig, type Outcome } from "./kill-rig.ts";
@@ -31,15 +31,11 @@ describe("kill -9 under load", () => {
     expect(outcome.kills).toBe(200);
     expect(outcome.acknowledgedAdds).toBeGreaterThan(200);
     expect(outcome.problems).toEqual([]);
-  }, 180_000);
+  }, 600_000);
 
   test("an agent that replies before it saves is caught", async () => {
     const outcome = await runRig(join(import.meta.dir, "planted-agent.ts"), 25);
     expect(outcome.problems.length).toBeGreaterThan(0);
     expect(outcome.problems.join("\n")).toContain("acknowledged");
-  }, 120_000);
-});
-
-test("the rig's folders are its own", () => {
-  expect(() => readFileSync(join(tmpdir(), "s28-kill-nothing"))).toThrow();
+  }, 300_000);
 });
