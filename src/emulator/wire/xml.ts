@@ -42,6 +42,7 @@ export function encodeReply(answer: Answer): WireReply {
   return { httpStatus: 200, body: xml.bytes() };
 }
 
+const SCRATCH_BYTES_MAX = 32 * 1024 * 1024;
 const LESS = 0x3c;
 const GREATER = 0x3e;
 const SLASH = 0x2f;
@@ -49,12 +50,16 @@ const DOT = 0x2e;
 const DASH = 0x2d;
 const ZERO = 0x30;
 
+/** Kept from reply to reply: growing to nine megabytes anew costs as much as filling them. */
+let scratch = new Uint8Array(64 * 1024);
+
 class XmlBytes {
-  #bytes = new Uint8Array(1024);
+  #bytes = scratch;
   #length = 0;
 
+  /** A copy of its own; the writer is done with. */
   bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.slice(0, this.#length);
   }
 
   fields(tree: ReplyTree): void {
@@ -146,8 +151,9 @@ class XmlBytes {
     const wanted = this.#length + byteCount;
     if (wanted <= this.#bytes.length) return;
     const larger = new Uint8Array(Math.max(wanted, this.#bytes.length * 2));
-    larger.set(this.bytes());
+    larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
+    if (larger.length <= SCRATCH_BYTES_MAX) scratch = larger;
   }
 }
 
