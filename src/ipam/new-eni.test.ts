@@ -576,6 +576,11 @@ describe("assigning to an ENI that is there", () => {
       expect(at[1]! - at[0]!).toBeLessThanOrEqual(2_000);
       expect(at[2]! - at[1]!).toBeLessThanOrEqual(4_000);
     }
+    const twice = new TestNode({ env: QUIET, instance: M5_LARGE }).start();
+    twice.addMany(1, 16);
+    twice.refuse("AssignPrivateIpAddresses", "RequestLimitExceeded", "no", { times: 6 });
+    twice.run(40_000);
+    expect(loggedAtMs(twice, "Failed to allocate a private IP/Prefix addresses on ENI").length).toBe(2);
     for (const awsCode of ["UnauthorizedOperation", "IncorrectState"])
       expect(run(awsCode).filter((at) => at < 5_000)).toEqual([2_500, 2_500]);
   });
