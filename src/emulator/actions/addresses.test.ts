@@ -196,6 +196,16 @@ test.each(["10.0.0.8/28", "10.0.0.16/27", "10.0.0.0/28", "10.0.0.240/28", "10.0.
   },
 );
 
+test("a named primary address that breaks the last free /28 fails the whole creation", () => {
+  const t = new TestVpc({ knobs: { prefixPlacement: "lowest" } });
+  t.createEni({ PrivateIpAddress: "10.0.0.5", Ipv4PrefixCount: 13 });
+  const wish = { SubnetId: "subnet-a", PrivateIpAddress: "10.0.0.230", Ipv4PrefixCount: 1 };
+  const free = t.free();
+  expect(t.refused("CreateNetworkInterface", wish)).toBe(SPACE);
+  expect([t.free(), t.vpc.check()]).toEqual([free, []]);
+  t.ok("CreateNetworkInterface", { ...wish, PrivateIpAddress: "10.0.0.6" });
+});
+
 test("exactly one selector, and counts above 0", () => {
   const t = new TestVpc();
   const eni = t.createEni();

@@ -128,6 +128,25 @@ test("a detach that begins before the attachment is complete ends as a detach", 
   expect(t.vpc.check()).toEqual([]);
 });
 
+test("a detach that takes longer than the rest of the attachment does not turn back", () => {
+  const t = new TestVpc({ knobs: { attachDelay: "5s", detachDelay: "10s" } });
+  const eni = t.createEni(ON_B);
+  t.ok("DetachNetworkInterface", { AttachmentId: t.attach(eni, 1) });
+  t.nowMs = 6000;
+  expect([t.eni(eni).value("status"), t.eni(eni).value("attachment.status")]).toEqual(["detaching", "detaching"]);
+  t.nowMs = 10_000;
+  expect(t.eni(eni).value("status")).toBe("available");
+});
+
+test("a creation that fails leaves no place in the table of ENIs behind", () => {
+  const t = new TestVpc();
+  const { world } = t.vpc;
+  const place = world.nextIndex();
+  world.dropIndex(place);
+  expect(t.code("CreateNetworkInterface", { SubnetId: "subnet-a", Ipv4PrefixCount: 15 })).toBe("InvalidParameterValue");
+  expect(world.nextIndex()).toBe(place);
+});
+
 test("the primary ENI stays, and ENIs of AWS services are nobody's to touch", () => {
   const world = { ...SMALL_WORLD, subnets: [{ ...SMALL_WORLD.subnets[0], otherAddresses: 1 }, SMALL_WORLD.subnets[1]] };
   const t = new TestVpc({ world: world as typeof SMALL_WORLD });

@@ -129,6 +129,23 @@ describe("instance metadata", () => {
     expect(prefixesOf(t, mac)).toBeUndefined();
   });
 
+  test("with a lag that varies, a later change never shows before an earlier one", () => {
+    const t = new TestVpc({ knobs: { imdsLag: "0ms-10s" } });
+    const eni = t.primaryEni();
+    const mac = t.eni(eni).text("macAddress");
+    for (let i = 0; i < 8; i++) {
+      t.nowMs = i;
+      t.ok("AssignPrivateIpAddresses", { NetworkInterfaceId: eni, Ipv4PrefixCount: 1 });
+    }
+    let seen = 0;
+    for (t.nowMs = 8; t.nowMs < 11_000; t.nowMs += 50) {
+      const count = prefixesOf(t, mac)?.split("\n").length ?? 0;
+      expect(count).toBeGreaterThanOrEqual(seen);
+      seen = count;
+    }
+    expect(seen).toBe(8);
+  });
+
   test("the lag counts from the answer, not from the call", () => {
     const t = new TestVpc({ knobs: { latency: "typical", imdsLag: "100ms" } });
     const mac = t.eni(t.primaryEni()).text("macAddress");

@@ -397,6 +397,7 @@ export class World {
     if (isSameToGuest) return;
     const instance = this.instances.get(hasInstance ?? hadInstance ?? "");
     if (instance === undefined) return;
+    this.#forgetGone(instance);
     const entries = instance.imds.get(eni) ?? [];
     instance.imds.set(eni, entries);
     const last = entries.at(-1);
@@ -413,6 +414,15 @@ export class World {
     };
     while (entries[1] !== undefined && entries[1].fromMs <= this.#nowMs) entries.shift();
     entries.push(entry);
+  }
+
+  /** ENIs that metadata no longer names. */
+  #forgetGone(instance: InstanceRecord): void {
+    for (const [eni, entries] of instance.imds) {
+      const last = entries.at(-1);
+      const isGone = last?.version === undefined && (last?.staleUntilMs ?? 0) <= this.#nowMs;
+      if (isGone) instance.imds.delete(eni);
+    }
   }
 }
 
