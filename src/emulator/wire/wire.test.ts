@@ -44,6 +44,10 @@ test("any names and values survive both ways of writing a space", () => {
   );
 });
 
+test("both ways of writing a space, and an escaped plus", () => {
+  expect(request(`${HEAD}&Description=a+b%20c%2Bd`).params.get("Description")).toBe("a b c+d");
+});
+
 test("a form that cannot be read says why in EC2's manner", () => {
   expect(code("")).toBe("MissingAction");
   expect(code("Version=2016-11-15")).toBe("MissingAction");
@@ -72,6 +76,12 @@ test("a success is a document in EC2's namespace; absent fields are left out, em
     '<?xml version="1.0" encoding="UTF-8"?>\n<DoResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">' +
       "<requestId>r-1</requestId><a>x</a><c/><d><item>1</item><item><e>true</e></item></d><f><g/></f></DoResponse>",
   );
+});
+
+test("markup in a text is escaped", () => {
+  const tree = { v: `a&b <c> "d" 'e' &amp; \r` };
+  const { body } = encoded({ action: "Do", requestId: "r", reply: { kind: "ok", tree } });
+  expect(body).toContain("<v>a&amp;b &lt;c&gt; &quot;d&quot; &apos;e&apos; &amp;amp; &#13;</v>");
 });
 
 test("addresses are written as their texts", () => {
