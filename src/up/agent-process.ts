@@ -101,10 +101,6 @@ export class AgentProcess {
     return this.#exitText;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
   start(): void {
     if (this.#isStopping) return;
     const { clock, command } = this.#options;
@@ -123,6 +119,7 @@ export class AgentProcess {
     } finally {
       closeSync(output);
     }
+    writeFileSync(join(this.folder, "agent.pid"), `${this.#child.pid}\n`);
     void this.#awaitServing(this.#child.pid);
   }
 

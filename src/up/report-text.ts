@@ -156,7 +156,7 @@ function describeTargets(settings: Sightings["settings"]): string {
   const parts: string[] = [];
   if (settings.warmIpTarget > 0) parts.push(`WARM_IP_TARGET=${settings.warmIpTarget}`);
   if (settings.minimumIpTarget > 0) parts.push(`MINIMUM_IP_TARGET=${settings.minimumIpTarget}`);
-  return parts.length > 0 ? parts.join(" with ") : `WARM_PREFIX_TARGET=${settings.warmPrefixTarget}`;
+  return parts.length > 0 ? parts.join(" and ") : `WARM_PREFIX_TARGET=${settings.warmPrefixTarget}`;
 }
 
 /** Columns as wide as their widest cell; `isRight` aligns numbers. */

@@ -74,7 +74,7 @@ export interface RunHandle {
   readonly done: Promise<Sightings>;
   /** Asks the run to end. */
   stop(): void;
-  /** Kills what still runs. */
+  /** Kills what still runs and removes its files, without waiting. */
   kill(): void;
 }
 
@@ -228,6 +228,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     kill: () => {
       isStopAsked = true;
       for (const agent of agents) agent.kill();
+      if (!input.isKept) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -128,6 +128,42 @@ describe("slash28 up --once -o json", () => {
     expect(ran.status).toBe(0);
   }, 30_000);
 
+  test("a VPC cloned from describe output: its running instances are the nodes, a trunk ENI on each that asks for one", async () => {
+    const input = join(ROOT, "test/fixtures/real-input");
+    const args = ["--ec2", join(input, "describe"), "--pods", join(input, "web.yaml"), "--speed", "20"];
+    const ran = await up([...args, "--once", "-o", "json"]);
+    const document = parse(ran);
+    expect(document.summary.pods).toBe(120);
+    expect(document.nodes.map((node) => node.name)).toContain("general-b-4");
+    expect(document.nodes).toHaveLength(10);
+    // The settings are those of the default file, with ENABLE_POD_ENI.
+    expect(document.nodes.every((node) => node.enis === 2)).toBe(true);
+    expect(document.subnets.map((subnet) => subnet.cidr)).toEqual(["10.20.0.0/24", "10.20.4.0/22", "10.20.8.0/22"]);
+    const [fragmented] = document.subnets;
+    expect(fragmented?.freePrefixCount).toBe(0);
+    for (const pod of document.pods) expect(pod.outcome === "refused").toBe(pod.node?.startsWith("general-a-") ?? true);
+  }, 60_000);
+
+  test("an agent that is killed comes back with its addresses", async () => {
+    const text = cluster({ others: 0, pods: 4 })
+      .replace("speed: 20", "speed: 5")
+      .replace("{ name: web, pods: 4 }", "{ name: web, pods: 4 }\n  - { name: late, pods: 4, at: 30s }");
+    const running = up([file("kill.yaml", text), "--once", "-o", "json"]);
+    let run = "";
+    let checkpoint = "";
+    while (!checkpoint.includes("10.0.0.")) {
+      await Bun.sleep(20);
+      run = leftovers()[0] ?? "";
+      const path = join(folder, run, "n1", "ipam.json");
+      if (run !== "" && existsSync(path)) checkpoint = readFileSync(path, "utf8");
+    }
+    process.kill(Number(readFileSync(join(folder, run, "n1", "agent.pid"), "utf8")), "SIGKILL");
+    const ran = await running;
+    const document = parse(ran);
+    expect(document.summary).toMatchObject({ pods: 8, running: 8 });
+    expect(new Set(document.pods.map((pod) => pod.address)).size).toBe(8);
+  }, 60_000);
+
   test("more pods than max-pods: unschedulable", async () => {
     const ran = await up([file("many.yaml", cluster({ others: 0, pods: 31 })), "--once", "-o", "json"]);
     const document = parse(ran);

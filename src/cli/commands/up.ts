@@ -73,10 +73,17 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   const screen = hasScreen ? openScreen(handle.live, { title, seed, speed }) : undefined;
   const stopProgress = hasScreen ? () => {} : tellProgress(handle, { title, seed, speed });
   const forget = stopOnSignals(handle);
+  // A reader that closes early ends this process at once: even then no agent stays behind.
+  const endAtOnce = (): void => {
+    screen?.close();
+    handle.kill();
+  };
+  process.on("exit", endAtOnce);
   let seen: Sightings;
   try {
     seen = await handle.done;
   } finally {
+    process.off("exit", endAtOnce);
     forget();
     stopProgress();
     screen?.close();
