@@ -193,7 +193,7 @@ class IpamEngine implements Engine {
     node.effects.push({
       kind: "reply",
       requestId,
-      after: this.#waitForUnsaved(node, requestId),
+      after: this.#waitForUnsaved(node, requestId, attachment),
       result: {
         kind: "allocated",
         attachment,
@@ -205,13 +205,19 @@ class IpamEngine implements Engine {
     });
   }
 
-  /** The save that a reply without a change of its own has to wait for: what it says may hang on changes not written yet. */
-  #waitForUnsaved(node: Node, requestId: number): number {
+  /**
+   * The save that a reply without a change of its own has to wait for: what it says may hang on changes not written yet. With
+   * an attachment that has such a change it is that one's save: were it a later one, it could be written after the change
+   * itself has failed and been undone.
+   */
+  #waitForUnsaved(node: Node, requestId: number, attachment?: Attachment): number {
     const last = this.#unsaved.at(-1);
     if (last === undefined) return 0;
+    const own = this.#unsaved.findLast((change) => change.kind !== "reply" && change.attachment === attachment);
+    const saveId = own?.saveId ?? node.lastSaveId;
     // Written down, so that it is answered again when that save fails.
-    if (last.requestId !== requestId) this.#unsaved.push({ saveId: node.lastSaveId, requestId, kind: "reply" });
-    return node.lastSaveId;
+    if (last.requestId !== requestId) this.#unsaved.push({ saveId, requestId, kind: "reply" });
+    return saveId;
   }
 
   #refuse(node: Node, requestId: number, attachment: Attachment, reason: Reason, retryAfterMs: Ms | undefined): void {
@@ -229,7 +235,7 @@ class IpamEngine implements Engine {
     const at = node.pool.release(attachment, node.nowMs);
     if (at === undefined) {
       node.log("releaseUnknown", attachment);
-      const after = this.#waitForUnsaved(node, requestId);
+      const after = this.#waitForUnsaved(node, requestId, attachment);
       node.effects.push({ kind: "reply", requestId, after, result: { kind: "unknownAttachment", attachment } });
       return;
     }

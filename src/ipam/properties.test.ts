@@ -2,7 +2,9 @@
 // engines with a planted bug each, which the same checks have to catch.
 
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { PLANTED_BUGS } from "./testing/broken-engines.ts";
 import { ChaosBody, type ChaosOptions, type Command } from "./testing/chaos-body.ts";
 
 const SMALL = { enis: 3, ipv4PerEni: 4 };
@@ -134,4 +136,126 @@ describe("random histories agree with the naive pool and keep I1, I2, I3, I4, I5
       );
     }, 60_000);
   }
+});
+
+/** The message of the assertion that the first failing history of 300 ends with; undefined when all pass. */
+function firstProblem(options: ChaosOptions): string | undefined {
+  const run = fc.check(
+    fc.property(history, (commands) => {
+      play(options, commands);
+    }),
+    { numRuns: 300, seed: 28, endOnFailure: true },
+  );
+  return run.failed ? String(run.errorInstance) : undefined;
+}
+
+describe("a planted bug is caught by the invariant that it breaks", () => {
+  const options: ChaosOptions = { ...CONFIGURATIONS["prefix target"], maxPods: 110 };
+
+  test("the engine without a bug passes the same histories", () => {
+    expect(firstProblem(options)).toBeUndefined();
+  });
+
+  for (const { what, caughtBy, breakEngine } of PLANTED_BUGS) {
+    test(`${caughtBy}: ${what}`, () => {
+      expect(firstProblem({ ...options, breakEngine })).toStartWith(`AssertionError: ${caughtBy}: `);
+    });
+  }
+
+  test("I4: forgets the cooldown", () => {
+    const engineEnv = { ...options.env, IP_COOLDOWN_PERIOD: "0" };
+    expect(firstProblem({ ...options, engineEnv })).toStartWith("AssertionError: I4: ");
+  });
+});
+
+describe("[ipamd 6.2] a crash between any two effects", () => {
+  for (const [name, options] of Object.entries(CONFIGURATIONS)) {
+    test(`loses and duplicates nothing: ${name}`, () => {
+      for (const commands of fc.sample(history, { numRuns: 3, seed: 1728 })) {
+        const { effectCount } = play(options, commands);
+        expect(effectCount).toBeGreaterThan(10);
+        for (let crashAtEffect = 1; crashAtEffect <= effectCount; crashAtEffect++) {
+          const body = play({ ...options, crashAtEffect }, commands);
+          expect(body.crashCount).toBeGreaterThan(0);
+          for (let pod = 1; pod <= 40; pod++) body.command({ kind: "del", attachment: pod });
+          expect(body.engine.allocations()).toEqual([]);
+        }
+      }
+    }, 60_000);
+  }
+});
+
+describe("determinism", () => {
+  const [commands = []] = fc.sample(history, { numRuns: 1, seed: 28 });
+  const options: ChaosOptions = {
+    ...CONFIGURATIONS["prefixes with address targets, a small subnet, no discovery"],
+    subnets: { "subnet-1": { cidr: "10.0.0.0/24" } },
+  };
+  const busy: readonly Command[] = [
+    ...Array.from({ length: 60 }, (_, i): Command[] => [
+      { kind: "add", attachment: i + 1 },
+      { kind: "settle", ms: 1_500 },
+    ]).flat(),
+    ...commands,
+  ];
+  const streamOf = (seed: number) =>
+    createHash("sha256")
+      .update(JSON.stringify(play({ ...options, seed }, busy).stream))
+      .digest("hex")
+      .slice(0, 16);
+
+  test("the same seed and inputs give the same effects, another seed others", () => {
+    expect(streamOf(5)).toBe(streamOf(5));
+    expect(new Set([1, 2, 3, 4, 5].map(streamOf)).size).toBeGreaterThan(1);
+  });
+
+  test("one seed's addresses are pinned: a change of generator or of draws is noticed", () => {
+    const { stream } = play({ ...options, seed: 28 }, busy.slice(0, 40));
+    const addresses = stream.flatMap((effect) =>
+      effect.kind === "reply" && effect.result.kind === "allocated" ? [effect.result.address - 0x0a000000] : [],
+    );
+    expect(addresses).toEqual([32, 16, 17, 18, 19, 33, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 34, 35]);
+  });
+});
+
+describe("a failed write undoes its own changes and no later one", () => {
+  const options: ChaosOptions = { env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } };
+  const add = (attachment: number): Command => ({ kind: "add", attachment });
+  const del = (attachment: number): Command => ({ kind: "del", attachment });
+  const startWrite: Command = { kind: "startWrite" };
+  const fail: Command = { kind: "endWrite", works: false };
+  const land: Command = { kind: "endWrite", works: true };
+
+  test("an ADD that came after a DEL keeps its address when the writes before it fail", () => {
+    const body = play(options, [add(1), del(1), startWrite, add(1), fail]);
+    expect(body.engine.addressOf(1)).toBe(body.promised.get(1));
+    expect(body.promised.get(1)).toBeDefined();
+  });
+
+  test("a repeated ADD is refused with the ADD that it repeats", () => {
+    const body = play(options, [add(1), startWrite, add(2), add(1), fail, startWrite, land]);
+    expect(body.promised.has(1)).toBe(false);
+    expect(body.promised.has(2)).toBe(true);
+  });
+
+  test("a repeated DEL is refused with the DEL that it repeats", () => {
+    const body = play(options, [add(1), startWrite, land, del(1), startWrite, add(2), del(1), fail, startWrite, land]);
+    expect(body.engine.addressOf(1)).toBeDefined();
+    expect(body.promised.has(1)).toBe(false);
+  });
+
+  test("an address that was swept meanwhile goes back to the pod whose DEL was not written", () => {
+    const body = play(options, [
+      add(1),
+      startWrite,
+      land,
+      del(1),
+      { kind: "pass", ms: 31_000 },
+      startWrite,
+      add(2),
+      fail,
+    ]);
+    const holders = body.engine.allocations().map(({ attachment }) => attachment);
+    expect(holders.sort((a, b) => a - b)).toEqual(body.engine.addressOf(1) === undefined ? [2] : [1, 2]);
+  });
 });

@@ -39,6 +39,16 @@ export interface ChaosOptions extends TestNodeOptions {
   readonly engineEnv?: Readonly<Record<string, string>>;
 }
 
+/** An allocation or release that is not on disk. */
+interface Change {
+  readonly saveId: number;
+  readonly attachment: Attachment;
+  readonly address: Ipv4;
+  readonly wasRelease: boolean;
+  /** Its CIDR has left the pool since. */
+  isGone: boolean;
+}
+
 interface Write {
   readonly saveId: number;
   readonly snapshot: Allocation[];
@@ -70,13 +80,13 @@ export class ChaosBody {
   readonly #asked = new Map<number, { readonly kind: "add" | "del" | "collect"; readonly attachment: Attachment }>();
   /** What the callers were told last: an address, or that there is none. Gone as soon as a new request is under way. */
   readonly promised = new Map<Attachment, Ipv4 | undefined>();
+  /** Who lost an address by force in this life. */
+  readonly #orphaned = new Set<Attachment>();
   /** For `saveFailed`: what each change was, newest last. */
-  #changes: { saveId: number; attachment: Attachment; address: Ipv4; wasRelease: boolean }[] = [];
+  #changes: Change[] = [];
   #crash: { afterEffects: number; landed: boolean } | undefined;
   /** Forced removals that the quirk's counter has shown so far. */
   #orphansAllowed = 0;
-  /** Until the first look at an engine that has just become ready. */
-  #isRestoring = true;
   #maxPodsMax: number;
   #maxPods: number;
   #isUnschedulable = false;
@@ -103,8 +113,11 @@ export class ChaosBody {
     this.#boot++;
     this.isAlive = true;
     this.#orphansAllowed = 0;
-    this.#isRestoring = true;
-    this.naive.restart(this.disk);
+    // A release that was not written yet may have freed its CIDR before the crash: nobody was told that the pod keeps it.
+    const gone = this.disk.filter(({ address }) => !this.#isAssigned(address));
+    for (const { attachment } of gone)
+      assert(this.promised.get(attachment) === undefined, `I3: the address of ${attachment} went back to EC2`);
+    this.naive.restart(this.disk.filter((allocation) => !gone.includes(allocation)));
     const state = { maxPods: this.#maxPods, isUnschedulable: this.#isUnschedulable, eniConfig: undefined };
     this.#step({
       kind: "started",
@@ -128,6 +141,7 @@ export class ChaosBody {
     this.#changes = [];
     this.#answers.clear();
     this.#asked.clear();
+    this.#orphaned.clear();
     this.#unsavedUpTo = 0;
     this.#savedUpTo = 0;
     this.world.heal();
@@ -247,14 +261,11 @@ export class ChaosBody {
     const lost = this.#changes.filter((change) => change.saveId <= write.saveId).reverse();
     this.#changes = this.#changes.filter((change) => change.saveId > write.saveId);
     const effects = this.#step({ kind: "saveFailed", saveId: write.saveId, message: "no space left" }, () => {
-      for (const { attachment, address, wasRelease } of lost) {
+      for (const { attachment, address, wasRelease, isGone } of lost) {
         if (!wasRelease) {
-          if (this.naive.holds.get(attachment) === address) this.naive.holds.delete(attachment);
-        } else if (
-          this.naive.releasedAtMs.has(address) &&
-          !this.naive.holds.has(attachment) &&
-          this.naive.holderOf(address) === undefined
-        ) {
+          const hasNewer = this.#changes.some((change) => change.attachment === attachment);
+          if (!hasNewer && this.naive.holds.get(attachment) === address) this.naive.holds.delete(attachment);
+        } else if (!isGone && !this.naive.holds.has(attachment) && this.naive.holderOf(address) === undefined) {
           this.naive.allocate(attachment, address);
         }
       }
@@ -354,7 +365,7 @@ export class ChaosBody {
     const address = this.naive.holds.get(attachment);
     if (address === undefined) return;
     this.naive.release(attachment, this.nowMs);
-    this.#changes.push({ saveId: lastSaveId(effects), attachment, address, wasRelease: true });
+    this.#changes.push({ saveId: lastSaveId(effects), attachment, address, wasRelease: true, isGone: false });
   }
 
   #checkReply(
@@ -377,7 +388,13 @@ export class ChaosBody {
           assert(given.servable.has(result.address), "I2: an address was handed out that the pool does not hold");
           this.naive.allocate(asked.attachment, result.address);
           const { attachment, address } = result;
-          this.#changes.push({ saveId: lastSaveId(given.effects), attachment, address, wasRelease: false });
+          this.#changes.push({
+            saveId: lastSaveId(given.effects),
+            attachment,
+            address,
+            wasRelease: false,
+            isGone: false,
+          });
         }
         assert(this.#isAssigned(result.address), "I2: an address was handed out that no ENI of this instance has");
         return;
@@ -431,15 +448,12 @@ export class ChaosBody {
     const view = this.engine.view(this.nowMs);
     if (!view.isReady) return;
     (this.engine as Engine & { checkBooks(): void }).checkBooks();
-    let orphans = this.naive.see(view);
-    if (this.#isRestoring) {
-      // A release that was not written yet may have freed its CIDR before the crash: nobody was told that the pod keeps it.
-      this.#isRestoring = false;
-      for (const attachment of orphans)
-        assert(this.promised.get(attachment) === undefined, `I5: ${attachment} was lost by a restart`);
-      orphans = [];
+    const orphans = this.naive.see(view);
+    for (const change of this.#changes) if (!this.naive.knows(change.address)) change.isGone = true;
+    for (const attachment of orphans) {
+      this.promised.delete(attachment);
+      this.#orphaned.add(attachment);
     }
-    for (const attachment of orphans) this.promised.delete(attachment);
     this.#changes = this.#changes.filter((change) => !orphans.includes(change.attachment));
     if (orphans.length > 0) {
       const counted = quirkCount(this.engine, "10.1#18");
@@ -482,13 +496,21 @@ export class ChaosBody {
     this.#answers.set(requestId, (this.#answers.get(requestId) ?? 0) + 1);
     const asked = this.#asked.get(requestId);
     if (asked === undefined || asked.kind === "collect") return;
-    const isLatest = ![...this.#asked].some(([id, other]) => id > requestId && other.attachment === asked.attachment);
+    const isLatest = ![...this.#asked].some(
+      ([id, other]) => id > requestId && (other.attachment === asked.attachment || other.kind === "collect"),
+    );
     if (!isLatest || !this.isAlive) return;
     if (result.kind === "allocated") {
       // A reconcile may have taken it away meanwhile, by force.
-      if (this.naive.holds.get(asked.attachment) === result.address)
-        this.promised.set(asked.attachment, result.address);
-    } else if (result.kind !== "refused") this.promised.set(asked.attachment, undefined);
+      const held = this.naive.holds.get(asked.attachment);
+      if (held === undefined && this.#orphaned.has(asked.attachment)) return;
+      assert(held === result.address, `I5: ${asked.attachment} is told ${result.address} and holds ${held}`);
+      this.promised.set(asked.attachment, result.address);
+    } else if (result.kind !== "refused") {
+      const held = this.naive.holds.get(asked.attachment);
+      assert(held === undefined, `I5: ${asked.attachment} is told that it has none and holds ${held}`);
+      this.promised.set(asked.attachment, undefined);
+    }
   }
 
   #carryOut(effect: Effect, quirksBefore: number): void {
