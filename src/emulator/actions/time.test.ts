@@ -254,6 +254,16 @@ describe("control", () => {
     expect(ec2).toContainEqual({ action: "CreateNetworkInterface", code: null, count: 2 });
   });
 
+  test("a throttled call does not use up a fault", () => {
+    const t = new TestVpc();
+    t.vpc.control({ op: "fail", action: "DescribeVpcs", code: "InternalError" }, 0);
+    t.vpc.control({ op: "throttle", action: "DescribeVpcs", forMs: 1000 }, 0);
+    expect(t.code("DescribeVpcs")).toBe("RequestLimitExceeded");
+    t.nowMs = 1000;
+    expect(t.code("DescribeVpcs")).toBe("InternalError");
+    t.ok("DescribeVpcs");
+  });
+
   test("throttle by hand, delay, clear", () => {
     const t = new TestVpc();
     t.vpc.control({ op: "throttle", action: "DescribeVpcs", forMs: 1000 }, 0);

@@ -86,15 +86,16 @@ export class Vpc {
       return this.#answer({ action: "(unknown)", requestId, replyAtMs: world.nowMs }, error("InvalidAction", message));
     }
     const { isMutating } = definition;
-    const faults = this.faults.next(action);
     const latency = drawLatency(action, isMutating, world.knobs, world.latencyPrng);
-    const doneAtMs = world.nowMs + latency.doneMs + faults.delayMs;
-    const refusedAtMs = world.nowMs + latency.refusedMs + faults.delayMs;
-    const refused = { action, requestId, replyAtMs: refusedAtMs };
     const isUnfiltered = ![...params.keys()].some((key) => key !== "DryRun" && key !== "IncludeManagedResources");
     if (!this.throttle.takeRequest({ action, isMutating, isUnfiltered }, world.knobs, world.nowMs)) {
-      return this.#answer(refused, this.#throttled(action));
+      const replyAtMs = world.nowMs + latency.refusedMs;
+      return this.#answer({ action, requestId, replyAtMs }, this.#throttled(action));
     }
+    // A throttled call never got as far as the fault that was ordered for it.
+    const faults = this.faults.next(action);
+    const doneAtMs = world.nowMs + latency.doneMs + faults.delayMs;
+    const refused = { action, requestId, replyAtMs: world.nowMs + latency.refusedMs + faults.delayMs };
     if (faults.fail !== undefined) {
       const { code, message, httpStatus } = faults.fail;
       return this.#answer(refused, { kind: "error", code, message, httpStatus });
