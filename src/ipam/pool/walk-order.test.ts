@@ -1,50 +1,118 @@
-// The walk order as a set: a walk gives every key once, whatever was inserted and removed before. (Its bias: quirks.test.ts.)
+// Walks with the bias of the reference's maps (ipamd.md 3.1, "What random means"): shares over many draws of one fixed seed.
 
-import { expect, test } from "bun:test";
-import fc from "fast-check";
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { parseIpv4 } from "../../base/ipv4.ts";
 import { Prng } from "../../base/prng.ts";
+import { chooseAddress } from "../policies/vpc-cni/choose-address.ts";
+import { Pool } from "./pool.ts";
 import { WalkOrder } from "./walk-order.ts";
 
-const key = fc.nat(40);
+const RUNS = 20_000;
 
-test("a walk gives each key once, as a plain set holds them; `first` and `skip` draw as a walk does", () => {
-  fc.assert(
-    fc.property(fc.array(fc.record({ key, removes: fc.boolean() }), { maxLength: 120 }), fc.nat(), (changes, seed) => {
-      const order = new WalkOrder();
-      const random = new Prng(seed);
-      const plain = new Set<number>();
-      for (const change of changes) {
-        if (change.removes) {
-          order.remove(change.key);
-          plain.delete(change.key);
-        } else if (!plain.has(change.key)) {
-          order.insert(change.key, random);
-          plain.add(change.key);
+function shares(count: number, runs = RUNS): number[] {
+  const seed = new Prng(28);
+  const seen = new Array<number>(count).fill(0);
+  for (let run = 0; run < runs; run++) {
+    const random = seed.split(`run-${run}`);
+    const order = new WalkOrder();
+    for (let key = 0; key < count; key++) order.insert(key, random);
+    const first = order.first(random, () => true);
+    seen[first] = (seen[first] ?? 0) + 1;
+  }
+  return seen.map((times) => times / runs);
+}
+
+describe("which key comes first", () => {
+  test("[ipamd 3.1.2, 10.1#38] of n up to 8 the first place has (9 - n)/8, each other one 1/8", () => {
+    for (let count = 1; count <= 8; count++) {
+      const got = shares(count);
+      expect(Math.abs(got[0]! - (9 - count) / 8)).toBeLessThan(0.015);
+      for (const share of got.slice(1)) expect(Math.abs(share - 1 / 8)).toBeLessThan(0.015);
+    }
+  });
+
+  test("[ipamd 3.1.3, 10.1#38] over ten, 0.22 for the first added and 0.06 for the last", () => {
+    const got = shares(10);
+    expect(Math.abs(got[0]! - 0.22)).toBeLessThan(0.03);
+    expect(Math.abs(got[9]! - 0.06)).toBeLessThan(0.03);
+  });
+
+  test("a key that left frees the lowest place for the next one", () => {
+    const random = new Prng(1);
+    const order = new WalkOrder();
+    for (const key of [0, 1, 2]) order.insert(key, random);
+    order.remove(0);
+    order.insert(7, random);
+    const firsts = Array.from({ length: 4_000 }, () => order.first(random, () => true));
+    const share = firsts.filter((key) => key === 7).length / firsts.length;
+    expect(Math.abs(share - 6 / 8)).toBeLessThan(0.03);
+  });
+
+  test("a set of one draws nothing, so idle nodes stay in step", () => {
+    const order = new WalkOrder();
+    order.insert(3, new Prng(1));
+    const random = new Prng(5);
+    order.first(random, () => true);
+    expect(random.uint32()).toBe(new Prng(5).uint32());
+  });
+
+  test("a walk visits every key once, whatever came and went", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(60)), { maxLength: 200 }), fc.nat(), (steps, seed) => {
+        const random = new Prng(seed);
+        const order = new WalkOrder();
+        const model = new Set<number>();
+        for (const [isInsert, key] of steps) {
+          if (isInsert && !model.has(key)) {
+            order.insert(key, random);
+            model.add(key);
+          } else if (!isInsert) {
+            order.remove(key);
+            model.delete(key);
+          }
         }
-      }
-      const sorted = [...plain].sort((a, b) => a - b);
-      const walked = order.walk(new Prng(1));
-      expect(order.count).toBe(plain.size);
-      expect([...walked].sort((a, b) => a - b)).toEqual(sorted);
-      expect(order.walkCopy(random).sort((a, b) => a - b)).toEqual(sorted);
-      expect(order.first(new Prng(1), () => true)).toBe(walked[0] ?? -1);
-      const [afterWalk, afterSkip] = [new Prng(2), new Prng(2)];
-      order.walk(afterWalk);
-      order.skip(afterSkip);
-      expect(afterSkip.uint32()).toBe(afterWalk.uint32());
-    }),
-    { numRuns: 300 },
-  );
+        const byValue = (a: number, b: number) => a - b;
+        expect(order.count).toBe(model.size);
+        expect(order.walk(random).sort(byValue)).toEqual([...model].sort(byValue));
+        expect(order.walkCopy(random).sort(byValue)).toEqual([...model].sort(byValue));
+      }),
+    );
+  });
 });
 
-test("up to eight keys the first place comes first with probability (9 - n) / 8", () => {
-  for (const count of [2, 3, 8]) {
-    const order = new WalkOrder();
-    const random = new Prng(28);
-    for (let i = 0; i < count; i++) order.insert(i, random);
-    const walks = 8_000;
-    let firsts = 0;
-    for (let i = 0; i < walks; i++) if (order.first(random, () => true) === 0) firsts++;
-    expect(Math.abs(firsts / walks - (9 - count) / 8)).toBeLessThan(0.02);
-  }
+describe("how pods spread", () => {
+  test("[ipamd 3.1.2, 3.1.3, 10.1#3] 20 pods on 4 empty prefixes leave none whole in 81 % of runs, one in 19 %, two in 0.6 %", () => {
+    const runs = 6_000;
+    const seed = new Prng(20);
+    const whole = [0, 0, 0, 0];
+    for (let run = 0; run < runs; run++) {
+      const random = seed.split(`run-${run}`);
+      const pool = new Pool(random.split("pool"));
+      const eni = pool.addEni(
+        {
+          eniId: "eni-1",
+          subnetId: "subnet-1",
+          deviceNumber: 0,
+          routeTableId: 254,
+          primaryAddress: 1,
+          isPrimary: true,
+          isTrunk: false,
+          isEfa: false,
+        },
+        0,
+      );
+      for (let i = 0; i < 4; i++) pool.addCidr(eni, parseIpv4("10.0.1.0")! + 16 * i, true);
+      for (let pod = 1; pod <= 20; pod++) {
+        const at = chooseAddress(pool, { usesPrefixes: true, cooldownMs: 30_000, nowMs: 0, random });
+        pool.allocate(at!, pod, 0, 0);
+      }
+      whole[eni.freePrefixCount] = (whole[eni.freePrefixCount] ?? 0) + 1;
+    }
+    const share = (count: number) => whole[count]! / runs;
+    expect(Math.abs(share(0) - 0.81)).toBeLessThan(0.02);
+    expect(Math.abs(share(1) - 0.19)).toBeLessThan(0.02);
+    expect(Math.abs(share(2) - 0.006)).toBeLessThan(0.004);
+    expect(share(3)).toBe(0);
+  });
 });
