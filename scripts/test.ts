@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureTestTools } from "./test-tools.ts";
 
 export interface TestCounts {
   readonly passed: number;
@@ -34,6 +35,7 @@ export function summaryLine(counts: TestCounts): string {
 }
 
 async function run(paths: readonly string[]): Promise<number> {
+  for (const line of ensureTestTools()) process.stderr.write(`slash28: ${line}\n`);
   const folder = mkdtempSync(join(tmpdir(), "slash28-test-"));
   try {
     const report = join(folder, "report.xml");

@@ -35,7 +35,8 @@ export function childEnvironment(more: Readonly<Record<string, string>>): Record
 
 /** Runs `aws ec2 <words>` against `endpoint`, JSON out. */
 export async function awsEc2(cli: string, endpoint: string, words: readonly string[]): Promise<CliResult> {
-  const child = Bun.spawn([cli, "--output", "json", "ec2", ...words], {
+  // The option, not only the variable: Debian 12's CLI (2.9) does not know AWS_ENDPOINT_URL_EC2 and would leave the machine.
+  const child = Bun.spawn([cli, "--endpoint-url", endpoint, "--output", "json", "ec2", ...words], {
     env: childEnvironment({ AWS_ENDPOINT_URL_EC2: endpoint }),
     stdin: "ignore",
     stdout: "pipe",
@@ -49,4 +50,24 @@ export async function awsEc2(cli: string, endpoint: string, words: readonly stri
     child.exited,
   ]);
   return { exitStatus, stdout, stderr };
+}
+
+/** A CLI whose model has every member that the emulator sends. Older ones leave out what they do not know. */
+export function knowsAllMembers(cli: string): boolean {
+  const version = /aws-cli\/(\d+)\.(\d+)/.exec(Bun.spawnSync([cli, "--version"]).stdout.toString());
+  const major = Number(version?.[1] ?? 0);
+  const minor = Number(version?.[2] ?? 0);
+  return major > 2 || (major === 2 && minor >= 27) || (major === 1 && minor >= 40);
+}
+
+/** `whole` without the members that `printed` lacks at the same place: what an older CLI could have printed. */
+export function asPrintedBy(printed: unknown, whole: unknown): unknown {
+  if (Array.isArray(printed) && Array.isArray(whole)) return whole.map((item, i) => asPrintedBy(printed[i], item));
+  if (!isRecord(printed) || !isRecord(whole)) return whole;
+  const kept = Object.entries(whole).filter(([key]) => key in printed);
+  return Object.fromEntries(kept.map(([key, value]) => [key, asPrintedBy(printed[key], value)]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

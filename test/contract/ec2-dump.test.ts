@@ -9,7 +9,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { ACTIONS } from "../../src/emulator/actions/index.ts";
 import { Vpc, worldFromDump } from "../../src/emulator/model/index.ts";
 import { readDumpFolder } from "../../src/emulator/server/index.ts";
-import { awsEc2, findAwsCli } from "./aws-cli.ts";
+import { asPrintedBy, awsEc2, findAwsCli, knowsAllMembers } from "./aws-cli.ts";
 import { comparable, SEQUENCE } from "./ec2-sequence.ts";
 import { type EmulatedVpc, startEmulatedVpc } from "./emulated-vpc.ts";
 import { START_WALL_MS } from "./manual-clock.ts";
@@ -85,9 +85,9 @@ test.skipIf(isMissing)(
     expect(copied).toEqual(vpc.vpc.stats(0).subnets);
     expect(comparable(copy.dump(0))).toEqual(comparable(vpc.vpc.dump(0)));
     // And what the CLI printed is what the dump holds.
-    expect(comparable(JSON.parse(outputs[2] ?? ""))).toEqual(
-      comparable(vpc.vpc.dump(0)["describe-network-interfaces"]),
-    );
+    const printed = comparable(JSON.parse(outputs[2] ?? ""));
+    const whole = comparable(vpc.vpc.dump(0)["describe-network-interfaces"]);
+    expect(printed).toEqual(knowsAllMembers(cli) ? whole : asPrintedBy(printed, whole));
   },
   60_000,
 );
