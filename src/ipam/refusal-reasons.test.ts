@@ -15,6 +15,7 @@ import { TestNode, type TestNodeOptions } from "./testing/test-node.ts";
 
 const ip = (text: string) => parseIpv4(text)!;
 const QUIET = { ...PREFIX_MODE, DISABLE_LEAKED_ENI_CLEANUP: "true" };
+const SUFFICIENCY = "There aren't sufficient free Ipv4 addresses or prefixes";
 
 /** A full node (16 pods on one prefix), arranged, then run for `ms`; the refusal of pod 17. */
 function refusal(
@@ -139,5 +140,20 @@ describe("a refused ADD says why", () => {
       11_000,
     ).reason;
     expect(reason).toBe("eni-limit");
+  });
+
+  test("CreateNetworkInterface's ambiguous answer does not hide that the subnet is fragmented", () => {
+    const node = new TestNode({ env: QUIET, instance: M5_LARGE }).start();
+    node.addMany(1, 16);
+    expect(node.add(17)).toMatchObject({ reason: "pool-growing" });
+    node.refuse("AssignPrivateIpAddresses", "InsufficientCidrBlocks", "no cidr blocks");
+    node.refuse("CreateNetworkInterface", "InvalidParameterValue", SUFFICIENCY);
+    node.run(6_000);
+    expect(node.callNames()).toContain("CreateNetworkInterface");
+    expect(node.add(17)).toMatchObject({ reason: "subnet-fragmented" });
+    node.heal();
+    node.refuse("AssignPrivateIpAddresses", "InvalidParameterValue", SUFFICIENCY);
+    node.run(6_000);
+    expect(node.add(18)).toMatchObject({ reason: "subnet-exhausted" });
   });
 });

@@ -129,7 +129,10 @@ function* createEni(node: Node, policy: Policy, units: number): Operation<Result
     node.log("createEniFailed", created.message, subnetId);
   }
   if (last === undefined) return failure("no subnet to try");
-  node.lastGrowthProblem = reasonOf(last);
+  // On CreateNetworkInterface the sufficiency text does not tell a full subnet from a fragmented one (ec2-vpc.md 2.2): a refused
+  // prefix on an ENI that is there has told more.
+  const isAmbiguous = last.awsCode === "InvalidParameterValue" && node.lastGrowthProblem === "subnet-fragmented";
+  if (!isAmbiguous) node.lastGrowthProblem = reasonOf(last);
   const step = policy.afterRefusal(node, { step: "create", errorClass: last.errorClass, awsCode: last.awsCode });
   if (step === "pause") node.exhaustedAtMs = node.nowMs;
   return failure(last.message);
