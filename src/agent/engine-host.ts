@@ -3,7 +3,7 @@
 
 import { assert, unreachable } from "../base/assert.ts";
 import type { Ms } from "../base/units.ts";
-import { encodeCheckpointEntry, joinCheckpoint, timestampNsOf } from "../ipam/checkpoint.ts";
+import { encodeCheckpointEntry, timestampNsOf } from "../ipam/checkpoint.ts";
 import { formatMessage, MESSAGES, type MessageArguments, type MessageId } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Allocation, Attachment, Ec2Outcome, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
@@ -15,6 +15,7 @@ import type { Imds } from "../ports/imds.ts";
 import type { Kube } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import type { Attachments } from "./attachments.ts";
+import { CheckpointBuffer } from "./checkpoint-buffer.ts";
 
 export interface HostPorts {
   readonly engine: Engine;
@@ -61,7 +62,8 @@ export class EngineHost {
   readonly #ports: HostPorts;
   readonly #waiters = new Map<number, Waiter>();
   readonly #requestsOf = new Map<Attachment, number>();
-  readonly #encoded = new Map<Attachment, { readonly allocation: Allocation; readonly text: string }>();
+  readonly #encoded = new Map<Attachment, { readonly allocation: Allocation; readonly bytes: Uint8Array }>();
+  readonly #checkpointBuffer = new CheckpointBuffer();
   #held: HeldReply[] = [];
   #nextRequestId = 1;
   #savesAsked = 0;
@@ -306,16 +308,16 @@ export class EngineHost {
   #write(): void {
     if (this.#writing !== undefined) return;
     const saveId = this.#savesAsked;
-    const text = this.#checkpointText();
-    this.#writing = this.#ports.checkpoint.write(text).then(
+    this.#writing = this.#ports.checkpoint.write(this.#checkpointBytes()).then(
       () => this.#written(saveId),
       (error: unknown) => this.#writeFailed(saveId, messageOf(error)),
     );
   }
 
-  /** An allocation's text does not change while it lives, so each is made once. */
-  #checkpointText(): string {
-    const texts: string[] = [];
+  /** An allocation's text does not change while it lives, so each is made once, and the whole is put together in one buffer. */
+  #checkpointBytes(): Uint8Array {
+    const bytes = this.#checkpointBuffer;
+    bytes.start();
     for (const allocation of this.#ports.engine.allocations()) {
       const { attachment, address, allocatedWallMs, allocatedNsRest } = allocation;
       const known = this.#encoded.get(attachment);
@@ -325,7 +327,7 @@ export class EngineHost {
         known.allocation.allocatedWallMs === allocatedWallMs &&
         known.allocation.allocatedNsRest === allocatedNsRest
       ) {
-        texts.push(known.text);
+        bytes.add(known.bytes);
         continue;
       }
       const named = this.#ports.attachments.textOf(attachment);
@@ -335,10 +337,11 @@ export class EngineHost {
         ipv4: address,
         timestampNs: timestampNsOf({ wallMs: allocatedWallMs, nsRest: allocatedNsRest }),
       });
-      this.#encoded.set(attachment, { allocation, text });
-      texts.push(text);
+      const encoded = Buffer.from(text);
+      this.#encoded.set(attachment, { allocation, bytes: encoded });
+      bytes.add(encoded);
     }
-    return joinCheckpoint(texts);
+    return bytes.finish();
   }
 
   #written(saveId: number): void {

@@ -8,6 +8,7 @@ import { buildProgram, COMMANDS, wantedCommand } from "./program.ts";
 export async function main(argv: readonly string[], commands = COMMANDS): Promise<number> {
   try {
     const wanted = wantedCommand(argv, commands);
+    if (wanted !== "agent") Bun.unsafe.setJITPolicy(1);
     // Completion describes the whole tree.
     const program = await buildProgram(wanted === "completion" ? undefined : wanted, commands);
     if (argv.length === 0) {

@@ -19,14 +19,14 @@ export function checkpointFile(path: string): CheckpointStore {
       }
     },
 
-    async write(text) {
+    async write(content) {
       writeCount++;
       const aside = `${path}.tmp${process.pid}-${writeCount}`;
       mkdirSync(dirname(path), { recursive: true });
       try {
         const file = await open(aside, "w", MODE);
         try {
-          await file.writeFile(text);
+          await file.writeFile(content);
           await file.sync();
         } finally {
           await file.close();

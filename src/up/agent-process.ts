@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Ms } from "../base/units.ts";
 import { SECOND_MS } from "../base/units.ts";
 import type { ClusterCni } from "../cluster/index.ts";
+import { SMALL_HEAP_ENVIRONMENT } from "../drivers/heap.ts";
 import { CHART_DEFAULTS } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
 import { CniClient } from "./cni-client.ts";
@@ -234,6 +235,7 @@ export class AgentProcess {
     return {
       PATH: process.env["PATH"] ?? "",
       ...CHART_DEFAULTS,
+      ...SMALL_HEAP_ENVIRONMENT,
       ...asked,
       MY_NODE_NAME: node.name,
       MY_POD_NAME: `aws-node-${node.name}`,

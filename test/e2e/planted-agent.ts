@@ -19,8 +19,8 @@ function lateStore(path: string): CheckpointStore {
   let isWaiting = false;
   return {
     ...store,
-    async write(text) {
-      newest = text;
+    async write(content) {
+      newest = Buffer.from(content).toString();
       if (isWaiting) return;
       isWaiting = true;
       setTimeout(() => {

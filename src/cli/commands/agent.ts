@@ -7,6 +7,7 @@ import { type AgentConfig, parseAgentConfig } from "../../agent/config.ts";
 import { checkpointFile, checkWritable } from "../../drivers/checkpoint-file.ts";
 import { parseClockScale, scaledClock, systemClock } from "../../drivers/clock-system.ts";
 import { ec2Sdk } from "../../drivers/ec2-sdk.ts";
+import { replaceWithSmallHeap } from "../../drivers/heap.ts";
 import { imdsHttp } from "../../drivers/imds-http.ts";
 import { kubeFile } from "../../drivers/kube-file.ts";
 import { openLog } from "../../drivers/log-file.ts";
@@ -24,6 +25,7 @@ export function agentCommand(): Command {
     .description("the node daemon: addresses for the pods of this instance (configured by environment)")
     .addHelpText("after", "\nThe environment variables are those of amazon-vpc-cni-k8s, and ours: see docs/agent.md.")
     .action(async () => {
+      replaceWithSmallHeap();
       const config = configOf(process.env);
       for (const { text, stream } of config.warnings) if (stream === "stderr") process.stderr.write(`${text}\n`);
       const clock = clockOf(config);
