@@ -1,6 +1,7 @@
 // The node agent: facts, checkpoint, engine, sockets, in the order of the reference's start (ipamd.md 6.1); and its end. Drivers
 // are handed in, so the same code runs on fakes.
 
+import { formatIpv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { decodeCheckpoint, splitTimestampNs } from "../ipam/checkpoint.ts";
 import { createEngine } from "../ipam/engine.ts";
@@ -243,6 +244,7 @@ async function readCheckpoint(
   let problem = "error" in decoded ? decoded.error : undefined;
   const allocations: Allocation[] = [];
   const seen = new Set<number>();
+  const addresses = new Set<number>();
   for (const entry of "entries" in decoded ? decoded.entries : []) {
     const { networkName, containerId, ifName, namespace, podName, interfacesCount } = entry;
     const attachment = attachments.intern(
@@ -255,6 +257,8 @@ async function readCheckpoint(
     );
     if (seen.has(attachment)) problem ??= `${networkName}/${containerId}/${ifName} stands in it twice`;
     seen.add(attachment);
+    if (addresses.has(entry.ipv4)) problem ??= `${formatIpv4(entry.ipv4)} stands in it twice`;
+    addresses.add(entry.ipv4);
     const { wallMs, nsRest } = splitTimestampNs(entry.timestampNs);
     allocations.push({ attachment, address: entry.ipv4, allocatedWallMs: wallMs, allocatedNsRest: nsRest });
   }

@@ -59,9 +59,21 @@ test("copies of an unreadable file never replace one another, and the file itsel
   writeFileSync(path, "garbage 2");
   const second = await store.keepCopy();
   expect(second).not.toBe(first);
+  // The same text again, as after a restart, is kept once.
+  expect(await store.keepCopy()).toBe(second);
   expect(readFileSync(first, "utf8")).toBe("garbage 1");
   expect(readFileSync(second, "utf8")).toBe("garbage 2");
   expect(existsSync(path)).toBe(true);
+});
+
+test("what a killed agent left half written is removed at the next start", async () => {
+  const path = freshPath();
+  await checkpointFile(path).write("acknowledged");
+  writeFileSync(`${path}.tmp4711-3`, "half a che");
+  writeFileSync(`${path}.unreadable-1`, "kept");
+  expect(await checkpointFile(path).read()).toBe("acknowledged");
+  const names = readdirSync(join(path, "..")).sort((a, b) => (a < b ? -1 : 1));
+  expect(names).toEqual(["ipam.json", "ipam.json.unreadable-1"]);
 });
 
 test("a folder that cannot be written is told before the agent starts", () => {

@@ -1,8 +1,18 @@
 // The checkpoint on disk: written aside, synced, renamed. One file, no journal.
 
-import { closeSync, constants, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { open, readFile, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
+import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 
 const MODE = 0o600;
@@ -11,6 +21,7 @@ export function checkpointFile(path: string): CheckpointStore {
   let writeCount = 0;
   return {
     async read() {
+      await removeLeftovers(path);
       try {
         return await readFile(path, "utf8");
       } catch (error) {
@@ -41,12 +52,25 @@ export function checkpointFile(path: string): CheckpointStore {
     async keepCopy() {
       for (let n = 1; ; n++) {
         const copy = `${path}.unreadable-${n}`;
-        if (existsSync(copy)) continue;
+        if (existsSync(copy)) {
+          // Restarts in a row must not fill the folder with the same text.
+          if (readFileSync(copy).equals(readFileSync(path))) return copy;
+          continue;
+        }
         copyFileSync(path, copy, constants.COPYFILE_EXCL);
         return copy;
       }
     },
   };
+}
+
+/** Temporary files of an agent that was killed while it wrote; whole or not, they were never acknowledged. */
+async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (name.startsWith(`${basename(path)}.tmp`)) await unlink(join(folder, name)).catch(() => undefined);
+  }
 }
 
 /** Whether a file can be made beside `path`; the reason when not. */
