@@ -4,6 +4,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
+import { COMPILE_FLAGS } from "./compile-flags.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -15,14 +16,7 @@ async function build(target: string | undefined): Promise<number> {
     [
       process.execPath,
       "build",
-      "--compile",
-      "--minify",
-      "--bytecode",
-      "--sourcemap=none",
-      // A daemon compiles little and late: 10 MB less. The other commands ask for the ordinary policy when they start.
-      "--compile-jit-policy=100",
-      "--no-compile-autoload-dotenv",
-      "--no-compile-autoload-bunfig",
+      ...COMPILE_FLAGS,
       ...(target === undefined ? [] : [`--target=${target}`]),
       `--outfile=${outfile}`,
       join(ROOT, "src/cli/main.ts"),

@@ -6,7 +6,7 @@ import type { Ms } from "../base/units.ts";
 import { encodeCheckpointEntry, timestampNsOf } from "../ipam/checkpoint.ts";
 import { formatMessage, MESSAGES, type MessageArguments, type MessageId } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
-import type { Allocation, Attachment, Ec2Outcome, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
+import type { Attachment, Ec2Outcome, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
 import { ec2ApiName } from "../ipam/types.ts";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -58,11 +58,18 @@ export interface Request {
   readonly result: Promise<ReplyResult>;
 }
 
+interface EncodedAllocation {
+  readonly address: number;
+  readonly wallMs: number;
+  readonly nsRest: number;
+  readonly bytes: Uint8Array;
+}
+
 export class EngineHost {
   readonly #ports: HostPorts;
   readonly #waiters = new Map<number, Waiter>();
   readonly #requestsOf = new Map<Attachment, number>();
-  readonly #encoded = new Map<Attachment, { readonly allocation: Allocation; readonly bytes: Uint8Array }>();
+  readonly #encoded = new Map<Attachment, EncodedAllocation>();
   readonly #checkpointBuffer = new CheckpointBuffer();
   #held: HeldReply[] = [];
   #nextRequestId = 1;
@@ -318,29 +325,19 @@ export class EngineHost {
   #checkpointBytes(): Uint8Array {
     const bytes = this.#checkpointBuffer;
     bytes.start();
-    for (const allocation of this.#ports.engine.allocations()) {
-      const { attachment, address, allocatedWallMs, allocatedNsRest } = allocation;
+    this.#ports.engine.eachAllocation((attachment, address, wallMs, nsRest) => {
       const known = this.#encoded.get(attachment);
-      if (
-        known !== undefined &&
-        known.allocation.address === address &&
-        known.allocation.allocatedWallMs === allocatedWallMs &&
-        known.allocation.allocatedNsRest === allocatedNsRest
-      ) {
+      if (known !== undefined && known.address === address && known.wallMs === wallMs && known.nsRest === nsRest) {
         bytes.add(known.bytes);
-        continue;
+        return;
       }
       const named = this.#ports.attachments.textOf(attachment);
       assert(named.containerId !== "", "I5: an allocation in the checkpoint names its attachment");
-      const text = encodeCheckpointEntry({
-        ...named,
-        ipv4: address,
-        timestampNs: timestampNsOf({ wallMs: allocatedWallMs, nsRest: allocatedNsRest }),
-      });
+      const text = encodeCheckpointEntry({ ...named, ipv4: address, timestampNs: timestampNsOf({ wallMs, nsRest }) });
       const encoded = Buffer.from(text);
-      this.#encoded.set(attachment, { allocation, bytes: encoded });
+      this.#encoded.set(attachment, { address, wallMs, nsRest, bytes: encoded });
       bytes.add(encoded);
-    }
+    });
     return bytes.finish();
   }
 

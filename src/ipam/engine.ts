@@ -364,15 +364,16 @@ class IpamEngine implements Engine {
 
   allocations(): Allocation[] {
     const found: Allocation[] = [];
-    for (const [attachment, { cidr, offset }] of this.#node?.pool.allocations() ?? []) {
-      found.push({
-        attachment,
-        address: cidr.base + offset,
-        allocatedWallMs: cidr.allocatedWallMs[offset]!,
-        allocatedNsRest: cidr.allocatedNsRest[offset]!,
-      });
-    }
+    this.eachAllocation((attachment, address, allocatedWallMs, allocatedNsRest) => {
+      found.push({ attachment, address, allocatedWallMs, allocatedNsRest });
+    });
     return found;
+  }
+
+  eachAllocation(visit: (attachment: Attachment, address: number, wallMs: number, nsRest: number) => void): void {
+    this.#node?.pool.eachAllocation((attachment, { cidr, offset }) => {
+      visit(attachment, cidr.base + offset, cidr.allocatedWallMs[offset]!, cidr.allocatedNsRest[offset]!);
+    });
   }
 
   addressOf(attachment: Attachment): number | undefined {

@@ -334,6 +334,10 @@ export interface Engine {
   wakeAt(): Ms | undefined;
   /** Every allocation, for the checkpoint. */
   allocations(): Allocation[];
+  /** The same without an object each, for the body that writes the checkpoint at each ADD and DEL. */
+  eachAllocation(
+    visit: (attachment: Attachment, address: Ipv4, allocatedWallMs: number, allocatedNsRest: number) => void,
+  ): void;
   /** The address that an attachment holds; undefined when it holds none. O(1). */
   addressOf(attachment: Attachment): Ipv4 | undefined;
   /** A copy for introspection, metrics and checkers. */

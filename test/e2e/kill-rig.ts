@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
+import { COMPILE_FLAGS } from "../../scripts/compile-flags.ts";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { systemClock } from "../../src/drivers/clock-system.ts";
@@ -66,10 +67,12 @@ export class KillRig {
 
   static async create(options: RigOptions): Promise<KillRig> {
     const executable = join(options.folder, "agent-under-test");
-    const build = Bun.spawn(
-      [process.execPath, "build", "--compile", "--minify", "--bytecode", `--outfile=${executable}`, options.entry],
-      { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
-    );
+    const build = Bun.spawn([process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${executable}`, options.entry], {
+      cwd: ROOT,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
     const complaint = await new Response(build.stderr).text();
     if ((await build.exited) !== 0) throw new Error(`the agent does not compile: ${complaint}`);
     const world = buildTestVpc(options.seed);

@@ -397,6 +397,12 @@ export class Pool {
     return undefined;
   }
 
+  eachAllocation(visit: (attachment: Attachment, at: PoolAddress) => void): void {
+    this.#byAttachment.forEach((at, attachment) => {
+      visit(attachment, at);
+    });
+  }
+
   /** Every allocated address, in no particular order. */
   allocations(): IterableIterator<[Attachment, PoolAddress]> {
     return this.#byAttachment.entries();

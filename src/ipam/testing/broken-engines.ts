@@ -15,6 +15,10 @@ function broken(engine: Engine, change: Change): Engine {
     step: change.step ?? ((input) => engine.step(input)),
     wakeAt: () => engine.wakeAt(),
     allocations: change.allocations ?? (() => engine.allocations()),
+    eachAllocation: (visit) => {
+      for (const one of whole.allocations())
+        visit(one.attachment, one.address, one.allocatedWallMs, one.allocatedNsRest);
+    },
     addressOf: (attachment) => engine.addressOf(attachment),
     view: change.view ?? ((nowMs) => engine.view(nowMs)),
     checkBooks: () => (engine as Engine & { checkBooks(): void }).checkBooks(),

@@ -9,6 +9,7 @@ function wrap(engine: Engine, step: Engine["step"], wakeAt: Engine["wakeAt"] = (
     step,
     wakeAt,
     allocations: () => engine.allocations(),
+    eachAllocation: (visit) => engine.eachAllocation(visit),
     addressOf: (attachment) => engine.addressOf(attachment),
     view: (nowMs) => engine.view(nowMs),
   };

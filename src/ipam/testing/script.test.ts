@@ -87,6 +87,7 @@ describe("expanders", () => {
         },
         wakeAt: () => engine.wakeAt(),
         allocations: () => engine.allocations(),
+        eachAllocation: (visit) => engine.eachAllocation(visit),
         addressOf: (attachment) => engine.addressOf(attachment),
         view: (nowMs) => engine.view(nowMs),
       };
@@ -121,6 +122,7 @@ describe("expanders", () => {
       step: (input) => engine.step(input).filter((effect) => effect.kind !== "save"),
       wakeAt: () => engine.wakeAt(),
       allocations: () => engine.allocations(),
+      eachAllocation: (visit) => engine.eachAllocation(visit),
       addressOf: (attachment) => engine.addressOf(attachment),
       view: (nowMs) => engine.view(nowMs),
     });
