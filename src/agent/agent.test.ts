@@ -31,6 +31,8 @@ class World {
   readonly vpc: TestVpc;
   facts: unknown = { node: { name: "node-1", maxPods: 110 } };
   store: CheckpointStore;
+  /** The metadata service gives the VPC's CIDRs. */
+  hasVpcCidrs = true;
 
   constructor(emulator: RunningEmulator, vpc: TestVpc) {
     this.emulator = emulator;
@@ -62,9 +64,13 @@ class World {
     if (!("config" in parsed)) throw new Error(parsed.refusals.map((refusal) => refusal.message).join("; "));
     const { config } = parsed;
     const clock = systemClock();
+    const imds = imdsHttp({ endpoint: config.imdsEndpoint, timeoutMs: 2_000, nowMs: () => clock.nowMs() });
     const agent = await startAgent(config, {
       clock,
-      imds: imdsHttp({ endpoint: config.imdsEndpoint, timeoutMs: 2_000, nowMs: () => clock.nowMs() }),
+      imds: {
+        ...imds,
+        vpcCidrs: () => (this.hasVpcCidrs ? imds.vpcCidrs() : Promise.reject(new Error("metadata is away"))),
+      },
       ec2: ec2Sdk({ region: "us-west-2", endpoint: config.ec2Endpoint, version: "0" }),
       kube: kubeFile({ path: this.path("facts.json"), annotationKey: undefined, labelKey: undefined }),
       checkpoint: this.store,
@@ -177,7 +183,7 @@ function line(op: string, containerId: string, more: object = {}): string {
   return `${JSON.stringify({ v: 1, op, networkName: "aws-cni", containerId, ifName: "eth0", ...more })}\n`;
 }
 
-test("ADD and DEL over gRPC: any client version, idempotent ADD, unknown pod as an error text [ipamd 9.1, 3.3]", async () => {
+test("ADD and DEL over gRPC: any client version, idempotent ADD, unknown pod as an error text [ipamd 9.1, 3.3.1]", async () => {
   const made = await world();
   await made.start({ NETWORK_POLICY_ENFORCING_MODE: "standard", AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: "10.9.0.0/16" });
   const cni = client(made);
@@ -206,12 +212,14 @@ test("ADD and DEL over gRPC: any client version, idempotent ADD, unknown pod as 
   });
 });
 
-test("a refusal over gRPC is Success=false without an error, with the typed reason beside it [ipamd 9.1]", async () => {
+test("a refusal over gRPC is Success=false without an error, with the typed reason beside it [ipamd 9.1, 3.3.3]", async () => {
   const made = await world();
   await made.start();
   const cni = client(made);
-  const noKey = await cni.add(addRequest("", {}), TIMEOUT_MS);
-  expect(noKey).toMatchObject({ reply: { Success: false, IPAllocationMetadata: [] }, reason: "invalid-request" });
+  for (const missing of [{ ContainerID: "" }, { IfName: "" }, { NetworkName: "" }]) {
+    const noKey = await cni.add(addRequest("a", missing), TIMEOUT_MS);
+    expect(noKey).toMatchObject({ reply: { Success: false, IPAllocationMetadata: [] }, reason: "invalid-request" });
+  }
   const ids = Array.from({ length: 17 }, (_, i) => `pod-${i}`);
   const answers = await Promise.all(ids.map((id) => cni.add(addRequest(id), TIMEOUT_MS)));
   const refused = answers.filter((answer) => !answer.reply.Success);
@@ -224,6 +232,16 @@ test("a refusal over gRPC is Success=false without an error, with the typed reas
     answers.flatMap((answer) => answer.reply.IPAllocationMetadata.map((item) => item.IPv4Addr)),
   );
   expect(addresses.size).toBe(16);
+});
+
+test("without the VPC's CIDRs the call fails, and the address stays until DEL [ipamd 3.3.5]", async () => {
+  const made = await world();
+  await made.start();
+  const cni = client(made);
+  made.hasVpcCidrs = false;
+  expect(await failureOf(cni.add(addRequest("a"), TIMEOUT_MS))).toContain("2 UNKNOWN");
+  const del = await cni.del(delRequest("a"), TIMEOUT_MS);
+  expect(del.IPAllocationMetadata[0]?.IPv4Addr).toMatch(/^10\.0\./);
 });
 
 test("the JSON socket: add, check, del, gc of one network, status; every answer in order", async () => {
@@ -330,7 +348,7 @@ test("an allocation under the reference's legacy key is released by its containe
   expect(del.IPAllocationMetadata[0]?.IPv4Addr).toBe(held!);
 });
 
-test("a checkpoint that cannot be understood is kept, named, and nothing is served [ipamd 6.2, 10.1#30]", async () => {
+test("a checkpoint that cannot be understood is kept, named, and nothing is served [ipamd 6.2.1, 10.1#30]", async () => {
   for (const text of [
     "{",
     '{"version":"vpc-cni-ipam/2","allocations":[]}',

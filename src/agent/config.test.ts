@@ -36,7 +36,7 @@ test("without any variable the surfaces lie where the reference has them [design
   });
 });
 
-test("every surface can be moved or turned off", () => {
+test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKING_STORE, 1.3 HTTP_TIMEOUT]", () => {
   const config = accepted({
     SLASH28_SOCKET: "/t/s",
     SLASH28_GRPC_SOCKET: "/t/g",
@@ -82,6 +82,12 @@ test("what contradicts itself is refused by the variable's name, all at once", (
   }
 });
 
+test("the endpoint of EC2 is the SDK's variable, not the one that the reference ignores too [ipamd 1.3 AWS_EC2_ENDPOINT]", () => {
+  expect(accepted({ AWS_EC2_ENDPOINT: "http://127.0.0.1:1" }).ec2Endpoint).toBeUndefined();
+  expect(accepted({ AWS_ENDPOINT_URL: "http://127.0.0.1:2" }).ec2Endpoint).toBe("http://127.0.0.1:2");
+  expect(accepted({ AWS_ENDPOINT_URL: "http://127.0.0.1:2", ...LOOPBACK }).ec2Endpoint).toBe("http://127.0.0.1:8028");
+});
+
 test("time at another speed needs an emulator on this machine, for EC2 and for metadata", () => {
   const clock = { SLASH28_CLOCK: "1:2:3" };
   expect(refusedFor(clock)).toEqual(["SLASH28_CLOCK"]);
@@ -92,7 +98,7 @@ test("time at another speed needs an emulator on this machine, for EC2 and for m
   expect(refusedFor({ ...clock, ...LOOPBACK })).toEqual([]);
 });
 
-test("SNAT exclusions that are no IPv4 CIDRs are left out and named [ipamd 1.3]", () => {
+test("SNAT exclusions that are no IPv4 CIDRs are left out and named [ipamd 1.3 other]", () => {
   const config = accepted({ AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: "10.1.0.0/16, banana,fd00::/8,10.2.0.0/16" });
   expect(config.excludedSnatCidrs).toEqual(["10.1.0.0/16", "10.2.0.0/16"]);
   expect(config.warnings.map((warning) => warning.text).join()).toContain("banana");

@@ -38,6 +38,14 @@ test("a missing file reads as nothing; what was written reads back; only the own
   expect(readdirSync(join(path, ".."))).toEqual(["ipam.json"]);
 });
 
+test.if(process.platform === "linux")("no descriptor stays open, however many writes [ipamd 10.1#35]", async () => {
+  const store = checkpointFile(freshPath());
+  await store.write("first");
+  const before = readdirSync("/proc/self/fd").length;
+  for (let i = 0; i < 30; i++) await store.write(String(i));
+  expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + 5);
+});
+
 test("a write that cannot finish leaves the old text and no temporary file", async () => {
   const path = freshPath();
   const store = checkpointFile(path);

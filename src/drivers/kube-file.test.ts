@@ -30,7 +30,7 @@ const ENI_CONFIGS = ["a", "b", "c", "default"].map((name) => ({ name, subnet: `s
 const EXTERNAL = "vpc.amazonaws.com/externalEniConfig";
 const DEFAULT_KEY = "k8s.amazonaws.com/eniConfig";
 
-test("the ENIConfig's name: external label, then annotation, then label, then default [ipamd 1.4]", async () => {
+test("the ENIConfig's name: external label, then annotation, then label, then default [ipamd 1.4, 1.3 ENI_CONFIG_ANNOTATION_DEF]", async () => {
   const nameFor = async (node: Partial<FactsFile["node"]>, keys = {}) =>
     (await open(write(facts(node, { eniConfigs: ENI_CONFIGS })), keys).node()).eniConfig?.name;
   const annotations = { [DEFAULT_KEY]: "b" };
