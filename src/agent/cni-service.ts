@@ -114,6 +114,9 @@ export class CniService {
     if (ContainerID === "" || IfName === "" || NetworkName === "") {
       return this.#refused("invalid-request", "ContainerID, IfName and NetworkName all have to be given");
     }
+    if (/\p{Cc}/u.test(ContainerID + IfName + NetworkName + request.K8S_POD_NAMESPACE + request.K8S_POD_NAME)) {
+      return this.#refused("invalid-request", "names must not hold control characters");
+    }
     if (request.RequiresMultiNICAttachment) {
       return this.#refused("invalid-request", "the pod asks for several network cards, and ENABLE_MULTI_NIC is off");
     }

@@ -82,6 +82,8 @@ export class EngineHost {
   #isFeeding = false;
   #wallOffsetMs: Ms;
   #isReady = false;
+  /** The engine threw: it is fed nothing more, and nothing more is written. */
+  #isBroken = false;
 
   /** Settles when the first pool is there. Rejects with `BootFailure` when the engine asks to exit. */
   readonly ready: Promise<void>;
@@ -161,7 +163,8 @@ export class EngineHost {
       }
     }
     waiter.resolve(result);
-    if (result.kind === "collected") this.sweep();
+    // Names of what an unsaved GC released are still needed: a failed save takes those allocations back.
+    if (result.kind === "collected" && this.#savesSettled === this.#savesAsked) this.sweep();
   }
 
   /** Drops the strings of attachments that hold nothing and have no request under way. */
@@ -180,6 +183,7 @@ export class EngineHost {
   // -------------------------------------------------------------- the loop
 
   feed(input: TimelessInput): void {
+    if (this.#isBroken) return;
     this.#inputs.push(input);
     if (this.#isFeeding) return;
     this.#isFeeding = true;
@@ -190,6 +194,7 @@ export class EngineHost {
       }
     } catch (error) {
       // A broken assertion: nothing is answered from a state that may be wrong. The checkpoint is what it was.
+      this.#isBroken = true;
       this.#inputs.length = 0;
       this.#reject(error instanceof Error ? error : new Error(String(error)));
       return;
@@ -313,7 +318,7 @@ export class EngineHost {
   // -------------------------------------------------------------- the checkpoint
 
   #write(): void {
-    if (this.#writing !== undefined) return;
+    if (this.#writing !== undefined || this.#isBroken) return;
     const saveId = this.#savesAsked;
     this.#writing = this.#ports.checkpoint.write(this.#checkpointBytes()).then(
       () => this.#written(saveId),

@@ -15,7 +15,10 @@ const WAITING_LINES_MAX = 64;
 /** Root only: whoever can speak here can take the node's addresses. */
 const SOCKET_MODE = 0o600;
 
-const name = z.string().min(1).max(512);
+/** No control characters: they occur in no name, and NUL separates the parts of a key. */
+const CLEAN = /^[^\p{Cc}]*$/u;
+const name = z.string().min(1).max(512).regex(CLEAN, "must not hold control characters");
+const label = z.string().max(512).regex(CLEAN, "must not hold control characters");
 const key = { networkName: name, containerId: name, ifName: name };
 const version = z.literal(1);
 const requestSchema = z.discriminatedUnion("op", [
@@ -23,8 +26,8 @@ const requestSchema = z.discriminatedUnion("op", [
     v: version,
     op: z.literal("add"),
     ...key,
-    namespace: z.string().max(512).optional(),
-    podName: z.string().max(512).optional(),
+    namespace: label.optional(),
+    podName: label.optional(),
   }),
   z.object({ v: version, op: z.literal("del"), ...key }),
   z.object({ v: version, op: z.literal("check"), ...key, address: z.string().optional() }),

@@ -34,6 +34,15 @@ export interface Ec2SdkOptions {
 }
 
 const PAGE_SIZE = 1000;
+const INSTANCE_TYPE_TIMEOUT_MS = 30_000;
+
+/** The SDK does not look at the signal while it loads credentials, so the deadline is kept here as well. */
+function byDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, late]);
+}
 
 export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
   const client = new EC2Client({
@@ -46,13 +55,15 @@ export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
     async call(intention, { timeoutMs }): Promise<Ec2Outcome> {
       const signal = AbortSignal.timeout(timeoutMs);
       try {
-        return { kind: "done", answer: await perform(client, intention, signal) };
+        return { kind: "done", answer: await byDeadline(perform(client, intention, signal), signal) };
       } catch (error) {
         return outcomeOf(error, timeoutMs);
       }
     },
     async instanceTypeLimits(instanceType) {
-      const answer = await client.send(new DescribeInstanceTypesCommand({ InstanceTypes: [instanceType as never] }));
+      const signal = AbortSignal.timeout(INSTANCE_TYPE_TIMEOUT_MS);
+      const command = new DescribeInstanceTypesCommand({ InstanceTypes: [instanceType as never] });
+      const answer = await byDeadline(client.send(command, { abortSignal: signal }), signal);
       const found = answer.InstanceTypes?.[0];
       const eniCountMax = found?.NetworkInfo?.MaximumNetworkInterfaces;
       const ipv4PerEni = found?.NetworkInfo?.Ipv4AddressesPerInterface;

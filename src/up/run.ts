@@ -118,14 +118,14 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     texts.push(text);
     if (texts.length > TEXTS_MAX) texts.shift();
   };
+  // Short: the path of a unix socket has room for about a hundred bytes. Made first: nothing runs yet that a failure would leave.
+  const folder = makeFolder();
   const emulator = await startEmulator({
     vpc,
     listen: { host: "127.0.0.1", port: 0 },
     clock,
     log: (line) => say(line),
   });
-  // Short: the path of a unix socket has room for about a hundred bytes.
-  const folder = mkdtempSync(join(tmpdir(), "s28-"));
   const abort = new AbortController();
   const agents = built.nodes.map(
     (node, index) =>
@@ -312,4 +312,16 @@ function watchAnnouncements(agents: readonly AgentProcess[], options: WatchOptio
       void attachTrunk({ ...options, node: agent.node });
     }
   };
+}
+
+function makeFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "s28-"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SettingsRefused(
+      `No folder for the nodes can be made below ${tmpdir()}: ${why}`,
+      "Name a folder that can be written in TMPDIR.",
+    );
+  }
 }

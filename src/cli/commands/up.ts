@@ -26,6 +26,16 @@ import { CommandError } from "../command-error.ts";
 
 const DEFAULT_NAME = "examples/article.yaml";
 
+/** What a cloned VPC runs with when no cluster file says: the chart's defaults, prefixes on. */
+const DUMP_DEFAULT_NAME = "the Helm chart's defaults with ENABLE_PREFIX_DELEGATION=true";
+const DUMP_DEFAULT = `apiVersion: slash28/v1
+kind: Cluster
+vpc: { ec2Dump: . }
+cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }
+workloads: [{ name: web, pods: 90, at: 0s }]
+run: { duration: 10m, seed: 1, speed: 10 }
+`;
+
 interface Options {
   readonly pods: readonly string[];
   readonly ec2?: string;
@@ -99,8 +109,7 @@ function loadInput(
   file: string | undefined,
   options: Options,
 ): { loaded: LoadedCluster; input: Omit<UpInput, "isOnce"> } {
-  const loaded: LoadedCluster =
-    file === undefined ? { cluster: clusterFromText(articleText, DEFAULT_NAME), folder: "." } : loadCluster(file);
+  const loaded = file === undefined ? embeddedCluster(options.ec2 !== undefined) : loadCluster(file);
   const hasOwnPods = options.pods.length > 0;
   const cluster = {
     ...loaded.cluster,
@@ -126,6 +135,13 @@ function loadInput(
     isKept: options.keep === true,
   };
   return { loaded, input };
+}
+
+function embeddedCluster(isForDump: boolean): LoadedCluster {
+  const cluster = isForDump
+    ? clusterFromText(DUMP_DEFAULT, DUMP_DEFAULT_NAME)
+    : clusterFromText(articleText, DEFAULT_NAME);
+  return { cluster, folder: "." };
 }
 
 function withoutSubnets<Group extends { readonly subnets: readonly string[] }>(groups: readonly Group[]): Group[] {
