@@ -1,7 +1,7 @@
 // What ADD and DEL mean, whichever socket they come through: keys, the legacy key, branch ENIs of security groups for pods, the
 // reply's texts. Transports translate; they decide nothing.
 
-import { cidrOf, formatCidr, formatIpv4, parseCidr } from "../base/ipv4.ts";
+import { cidrOf, formatCidr, formatIpv4, parseCidr, parseIpv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { STORE_ERRORS } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
@@ -281,6 +281,9 @@ export class CniService {
 const DEL_REASONS: readonly string[] = ["PodDeleted", "SetupNSFailed"];
 
 /** The first branch ENI of the pod's annotation; undefined when it is missing or incomplete. */
+/** IEEE 802.1Q: 4095 is reserved. */
+const VLAN_ID_MAX = 4094;
+
 function branchOf(pod: KubePod): BranchEni | undefined {
   let parsed: unknown;
   try {
@@ -292,6 +295,9 @@ function branchOf(pod: KubePod): BranchEni | undefined {
   if (typeof first !== "object" || first === null) return undefined;
   const { privateIp, ifAddress, vlanID, subnetCidr } = first as Readonly<Record<string, unknown>>;
   if (typeof privateIp !== "string" || typeof ifAddress !== "string" || typeof vlanID !== "number") return undefined;
+  if (parseIpv4(privateIp) === undefined || ifAddress === "" || !Number.isInteger(vlanID) || vlanID > VLAN_ID_MAX) {
+    return undefined;
+  }
   const subnet = typeof subnetCidr === "string" ? parseCidr(subnetCidr) : undefined;
   if (subnet === undefined || vlanID <= 0) return undefined;
   const gateway = formatIpv4(cidrOf(subnet.base, subnet.prefixLength).base + 1);

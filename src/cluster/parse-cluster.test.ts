@@ -163,6 +163,10 @@ describe("cluster files", () => {
     expect(problems("- 1\n- 2\n")[0]).toBe("c.yaml:1:1: the cluster file must be a map of keys and values, not a list");
   });
 
+  test("a region is no pattern", () => {
+    expect(parseCluster(GOOD.replace("region: us-west-2", "region: u[s-west-2"), "c.yaml").kind).toBe("errors");
+  });
+
   test("no text makes the parser throw, and each error has a place", () => {
     const pieces = fc.constantFrom(
       "{",

@@ -172,7 +172,7 @@ function readSubnets(
     const reservations = readReservations(source, reader, cidr);
     const tags = reader.texts("tags") ?? new Map<string, string>();
     reader.done();
-    if (az !== undefined && !new RegExp(`^${context.region}(-[a-z]+-\\d)?[a-z]$`).test(az)) {
+    if (az !== undefined && !isZoneOf(context.region, az)) {
       const hint = `"${az}" is not a zone of ${context.region}`;
       source.error(reader.value("az"), hint, `For example: az: ${context.region}a`);
     }
@@ -471,4 +471,9 @@ function readRun(root: MapReader): RunSettings {
   };
   reader?.done();
   return settings;
+}
+
+/** `us-west-2a`, or a local zone such as `us-west-2-lax-1a`. The region is any text of the file, so it is no pattern. */
+function isZoneOf(region: string, zone: string): boolean {
+  return zone.startsWith(region) && /^(-[a-z]+-\d)?[a-z]$/.test(zone.slice(region.length));
 }

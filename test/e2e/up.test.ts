@@ -130,13 +130,20 @@ describe("slash28 up --once -o json", () => {
 
   test("a VPC cloned from describe output: its running instances are the nodes, a trunk ENI on each that asks for one", async () => {
     const input = join(ROOT, "test/fixtures/real-input");
-    const args = ["--ec2", join(input, "describe"), "--pods", join(input, "web.yaml"), "--speed", "20"];
+    const settings = file(
+      "settings.yaml",
+      `apiVersion: slash28/v1
+kind: Cluster
+vpc: { ec2Dump: ${join(input, "describe")} }
+cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET: "20", ENABLE_POD_ENI: "true" } }
+`,
+    );
+    const args = [settings, "--pods", join(input, "web.yaml"), "--speed", "20"];
     const ran = await up([...args, "--once", "-o", "json"]);
     const document = parse(ran);
     expect(document.summary.pods).toBe(120);
     expect(document.nodes.map((node) => node.name)).toContain("general-b-4");
     expect(document.nodes).toHaveLength(10);
-    // The settings are those of the default file, with ENABLE_POD_ENI.
     expect(document.nodes.every((node) => node.enis === 2)).toBe(true);
     expect(document.subnets.map((subnet) => subnet.cidr)).toEqual(["10.20.0.0/24", "10.20.4.0/22", "10.20.8.0/22"]);
     const [fragmented] = document.subnets;
