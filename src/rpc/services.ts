@@ -122,7 +122,12 @@ export class CniClient {
 
   /** `address` such as `unix:/var/run/aws-node/ipamd.sock`. */
   constructor(address: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
-    this.#client = new Client(address, channelCredentials, { "grpc.enable_http_proxy": 0 });
+    this.#client = new Client(address, channelCredentials, {
+      "grpc.enable_http_proxy": 0,
+      // An agent that restarts is back within a second.
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 1_000,
+    });
   }
 
   /** Rejects with a `ServiceError` when the call itself fails. */

@@ -2,8 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Prng } from "../base/prng.ts";
 import { type PlannedPod, Scheduler } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AddOutcome } from "./cni-client.ts";
-import type { CniRequest } from "./cni-wire.ts";
+import type { AddOutcome, CniRequest } from "./cni-client.ts";
 import { Conductor, type NodePort, QUIET_MS } from "./conductor.ts";
 
 /** A clock that jumps from timer to timer. */

@@ -6,8 +6,7 @@ import type { Ms } from "../base/units.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { type KubeletSettings, type PlannedPod, PodSandbox, type Scheduler } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AddOutcome } from "./cni-client.ts";
-import type { CniRequest } from "./cni-wire.ts";
+import type { AddOutcome, CniRequest } from "./cni-client.ts";
 import type { MutablePod, RunPod } from "./run-state.ts";
 
 /** One node as the conductor uses it. */

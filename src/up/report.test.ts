@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { decodeHealth, decodeReply, encodeAdd } from "./cni-wire.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesShort, prefixesWanted } from "./demand.ts";
 import { quantile } from "./report.ts";
 import { table, wrap } from "./report-text.ts";
@@ -71,40 +70,5 @@ describe("sums beside the run", () => {
     expect(ec2SubnetId("subnet-a")).toMatch(/^subnet-0[0-9a-f]{16}$/);
     expect(ec2SubnetId("subnet-a")).toBe(ec2SubnetId("subnet-a"));
     expect(ec2SubnetId("subnet-a")).not.toBe(ec2SubnetId("subnet-b"));
-  });
-});
-
-describe("the agent's messages as bytes", () => {
-  test("a request carries its texts under the reference's field numbers", () => {
-    const bytes = encodeAdd({
-      podName: "p",
-      podNamespace: "n",
-      podUid: "u",
-      sandboxId: "s",
-      netns: "",
-      ifName: "eth0",
-      networkName: "aws-cni",
-      clientVersion: "v",
-    });
-    expect(bytes.toString("hex")).toBe(
-      "0a0170" + "12016e" + "1a0173" + "2a0465746830" + "32076177732d636e69" + "3a0173" + "420176",
-    );
-  });
-
-  test("a reply: success and the first address; unknown fields are passed over", () => {
-    const address = Buffer.from("10.0.0.16");
-    const metadata = Buffer.concat([Buffer.from([10, address.length]), address, Buffer.from([24, 1, 32, 254, 1])]);
-    const reply = Buffer.concat([
-      Buffer.from([8, 1, 18, metadata.length]),
-      metadata,
-      Buffer.from([40, 1, 50, 2, 97, 98, 93, 0, 0, 0, 0]),
-    ]);
-    expect(decodeReply(reply)).toEqual({ isSuccess: true, address: "10.0.0.16" });
-    expect(decodeReply(Buffer.alloc(0))).toEqual({ isSuccess: false, address: "" });
-    expect([decodeHealth(Buffer.from([8, 1])), decodeHealth(Buffer.from([8, 2]))]).toEqual([true, false]);
-  });
-
-  test("junk ends the reading", () => {
-    for (const junk of [[255], [18, 200, 1], [15, 1], [8]]) expect(decodeReply(Buffer.from(junk)).address).toBe("");
   });
 });
