@@ -34,7 +34,8 @@ const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
 const TOOLS: readonly string[] = ["@biomejs/biome", "@types/bun", "@types/node", "bun", "typescript"];
 
 /** Read whole by programs, not by people: generated, recorded, or data. */
-const NOT_PROSE = /^(?:package-lock\.json|test\/fixtures\/|docs\/generated\/)|\.(?:tsv|png|svg|gif)$/;
+const NOT_PROSE =
+  /^(?:package-lock\.json|test\/fixtures\/|src\/diagnose\/(?:doctor|lint)\/fixtures\/|docs\/generated\/)|\.(?:tsv|png|svg|gif)$/;
 
 function repository(): Map<string, string> {
   const listing = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard"], { cwd: ROOT });

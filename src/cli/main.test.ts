@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { REASONS } from "../ipam/reasons.ts";
 import { main } from "./main.ts";
 import { buildProgram, COMMANDS } from "./program.ts";
-import { closest } from "./suggest.ts";
 
 const MAIN = join(import.meta.dir, "main.ts");
 
@@ -109,7 +108,3 @@ describe("slash28", () => {
   });
 });
 
-test("the closest word is near, or there is none", () => {
-  expect(closest("expalin", ["explain", "version"])).toBe("explain");
-  expect(closest("zzzzzz", ["explain", "version"])).toBeUndefined();
-});

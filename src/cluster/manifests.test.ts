@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Prng } from "../base/prng.ts";
-import { formatCheckError } from "./check-error.ts";
+import { formatCheckError } from "../text/check-error.ts";
 import { parseManifests } from "./manifests.ts";
 import { type PlannedPod, planPods } from "./plan-pods.ts";
 import { parseTrace } from "./trace.ts";

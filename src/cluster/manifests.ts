@@ -2,12 +2,12 @@
 // run needs of them: how many pods, where they may go, what they ask for. Several documents and Lists are fine.
 
 import { isSeq } from "yaml";
-import type { CheckError } from "./check-error.ts";
-import { sortCheckErrors } from "./check-error.ts";
+import type { CheckError } from "../text/check-error.ts";
+import { sortCheckErrors } from "../text/check-error.ts";
 import { type CronSchedule, parseCron } from "./cron.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
-import { nearNames } from "./suggest.ts";
-import { describe, type MapReader, scalarText, type YamlNode, YamlSource } from "./yaml-source.ts";
+import { nearNames } from "../text/near-names.ts";
+import { describe, type MapReader, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 
 export type ControllerKind =
   | "Deployment"

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { formatCheckError } from "./check-error.ts";
+import { formatCheckError } from "../text/check-error.ts";
 import { parseCluster } from "./parse-cluster.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");

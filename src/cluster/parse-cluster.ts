@@ -4,12 +4,12 @@ import { type Cidr, cidrWithin, formatCidr, isCanonicalCidr, parseCidr } from ".
 import { type Knobs, parseKnobs } from "../catalog/emulator-knobs.ts";
 import { type InstanceTypeLimits, instanceTypeLimits, instanceTypes } from "../catalog/instance-types.ts";
 import { recommendedMaxPods } from "./capacity.ts";
-import type { CheckError } from "./check-error.ts";
-import { sortCheckErrors } from "./check-error.ts";
+import type { CheckError } from "../text/check-error.ts";
+import { sortCheckErrors } from "../text/check-error.ts";
 import { checkFit } from "./check-fit.ts";
 import { isTrue } from "./env.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
-import { nearNames } from "./suggest.ts";
+import { nearNames } from "../text/near-names.ts";
 import type {
   Cluster,
   ClusterCni,
@@ -21,7 +21,7 @@ import type {
   RunSettings,
   Workload,
 } from "./types.ts";
-import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } from "./yaml-source.ts";
+import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 
 export type ParsedCluster =
   | { readonly kind: "ok"; readonly cluster: Cluster }

@@ -4,11 +4,11 @@ import { Prng } from "../base/prng.ts";
 import { instanceTypeLimits } from "../catalog/instance-types.ts";
 import { allocatable, GIBIBYTE, MEBIBYTE, recommendedMaxPods } from "./capacity.ts";
 import { cronTimes, parseCron } from "./cron.ts";
-import { formatDurationMs, parseDurationMs } from "./duration.ts";
+import { formatDurationMs, parseDurationMs } from "../text/duration.ts";
 import { PodSandbox } from "./kubelet.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import { type PodRequest, type SchedulableNode, Scheduler } from "./scheduler.ts";
-import { editDistance, nearNames } from "./suggest.ts";
+import { editDistance, nearNames } from "../text/near-names.ts";
 
 const POD: PodRequest = { cpuMillis: 0, memoryBytes: 0, nodeSelector: new Map(), nodeName: undefined };
 

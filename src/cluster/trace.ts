@@ -1,10 +1,10 @@
 // A trace of pods: CSV with a header. `at` and `name` are required; `namespace lifetime cpu memory` may follow in any order.
 
 import type { Ms } from "../base/units.ts";
-import type { CheckError } from "./check-error.ts";
-import { parseDurationMs } from "./duration.ts";
+import type { CheckError } from "../text/check-error.ts";
+import { parseDurationMs } from "../text/duration.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
-import { nearNames } from "./suggest.ts";
+import { nearNames } from "../text/near-names.ts";
 
 export interface TracePod {
   readonly atMs: Ms;

@@ -3,7 +3,7 @@
 import { Command } from "commander";
 import { parseReason, REASONS, type Reason, reasonPages } from "../../ipam/reasons.ts";
 import { CommandError } from "../command-error.ts";
-import { closest } from "../suggest.ts";
+import { nearNames } from "../../text/near-names.ts";
 
 export function explainCommand(): Command {
   return new Command("explain")
@@ -17,7 +17,7 @@ export function explainCommand(): Command {
       }
       const reason = parseReason(word);
       if (reason === undefined) {
-        const near = closest(word, REASONS);
+        const near = nearNames(word, REASONS)[0];
         throw new CommandError(`there is no reason "${word}"`, {
           exitStatus: 2,
           next: `${near === undefined ? "" : `did you mean ${near}? `}\`slash28 explain list\` names them all.`,

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { findJsonMistake, findJsonPath, type JsonPath } from "./json-position.ts";
+import { findJsonMistake, findJsonPath, type JsonPath } from "../../text/json-position.ts";
 
 export interface DumpFile {
   /** As the user would name it: folder and file. */

@@ -5,7 +5,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDo
 import type { Ms } from "../base/units.ts";
 import type { CheckError } from "./check-error.ts";
 import { parseDurationMs } from "./duration.ts";
-import { nearNames } from "./suggest.ts";
+import { nearNames } from "./near-names.ts";
 
 /** Some node of the document. */
 export type YamlNode = unknown;
