@@ -5,7 +5,7 @@ import type { BlockState } from "../subnet/index.ts";
 import type { AgentState } from "./agent-process.ts";
 import type { Ec2Count } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
-import { wrap } from "./report-text.ts";
+import { wrap } from "../text/layout.ts";
 import { countPods, type RunPod } from "./run-state.ts";
 
 export interface FrameInput {

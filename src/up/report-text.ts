@@ -3,6 +3,7 @@
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import { formatDurationMs } from "../cluster/index.ts";
 import { countStates } from "../subnet/index.ts";
+import { table, wrap } from "../text/layout.ts";
 import { prefixesWanted } from "./demand.ts";
 import { type Findings, findings, quantile, type Sightings } from "./report.ts";
 
@@ -157,31 +158,4 @@ function describeTargets(settings: Sightings["settings"]): string {
   if (settings.warmIpTarget > 0) parts.push(`WARM_IP_TARGET=${settings.warmIpTarget}`);
   if (settings.minimumIpTarget > 0) parts.push(`MINIMUM_IP_TARGET=${settings.minimumIpTarget}`);
   return parts.length > 0 ? parts.join(" and ") : `WARM_PREFIX_TARGET=${settings.warmPrefixTarget}`;
-}
-
-/** Columns as wide as their widest cell; `isRight` aligns numbers. */
-export function table(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  isRight: readonly boolean[] = [],
-): string[] {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `  ${cells
-      .map((cell, column) => (isRight[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
-      .join("  ")}`.trimEnd();
-  return [line(header), ...rows.map(line)];
-}
-
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  if (line !== "") lines.push(line);
-  return lines;
 }

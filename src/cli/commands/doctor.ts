@@ -1,0 +1,63 @@
+// slash28 doctor: why pods get no address, from whatever is at hand: logs, bundles, dumps, a facts file, a live cluster.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import { collect } from "../../diagnose/collect/index.ts";
+import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
+import { diagnose } from "../../diagnose/doctor/judge.ts";
+import type { Facts } from "../../diagnose/facts/model.ts";
+import { type DoctorDocument, doctorDocument } from "../../diagnose/render/doctor-document.ts";
+import { doctorMarkdown } from "../../diagnose/render/doctor-markdown.ts";
+import { doctorTable } from "../../diagnose/render/doctor-table.ts";
+import { redact } from "../../diagnose/render/redact.ts";
+import { type CollectFlags, collectFacts, collectOptions } from "../collect-facts.ts";
+
+interface Options extends CollectFlags {
+  readonly output: "table" | "json" | "markdown";
+  readonly redact: boolean;
+  readonly timeline?: string;
+}
+
+export function doctorCommand(): Command {
+  const command = new Command("doctor")
+    .description("why pods get no address: the cause, its evidence, what speaks against it, and the fix")
+    .argument("[path...]", "logs, support bundles, dumps, manifests, folders of them; - reads standard input");
+  return collectOptions(command)
+    .addOption(
+      new Option("-o, --output <format>", "how to print the result").choices(["table", "json", "markdown"]).default("table"),
+    )
+    .option("--no-redact", "Markdown: leave account ids, ARNs and tokens as they are")
+    .option("--timeline <subject>", "what happened to a pod (namespace/name), node or prefix, merged from all sources", toSubject)
+    .action(async (paths: string[], options: Options) => {
+      process.exitCode = await doctor(paths, options);
+    });
+}
+
+async function doctor(paths: readonly string[], options: Options): Promise<number> {
+  const facts = await collectFacts(paths, options, collect);
+  const diagnosis = diagnose(facts, FAILURE_CLASSES);
+  const document = doctorDocument(diagnosis, facts);
+  process.stdout.write(render(document, options));
+  return document.verdict === "healthy" ? 0 : 1;
+}
+
+function render(document: DoctorDocument, options: Options): string {
+  switch (options.output) {
+    case "json":
+      return `${JSON.stringify(document, null, 2)}\n`;
+    case "markdown": {
+      const text = doctorMarkdown(document);
+      return options.redact ? redact(text) : text;
+    }
+    case "table":
+      return doctorTable(document, {
+        isColored: process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined,
+        width: Math.max(60, Math.min(process.stdout.columns ?? 100, 120)),
+      });
+  }
+}
+
+function toSubject(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("Name a pod, a node or a prefix.");
+  return text.trim();
+}
+export type { Facts };
