@@ -241,7 +241,7 @@ export const SIGNALS = {
   "room-for-eni": row({
     contains: ["hasRoomForEni"],
     captures:
-      /currentENIs=(?<currentEnis>\d+), maxENI=(?<maxEni>\d+), unmanagedENI=(?<unmanagedEni>\d+), trunkEni=(?<trunkEni>\d+)(?:, excludedENI=(?<excludedEni>\d+))?, hasRoom=(?<hasRoom>true|false)/,
+      /currentENIs=(?<currentEnis>\d+),(?: currentUsableENIs=\d+,)? maxENI=(?<maxEni>\d+), unmanagedENI=(?<unmanagedEni>\d+), trunkEni=(?<trunkEni>\d+)(?:, excludedENI=(?<excludedEni>\d+))?, hasRoom=(?<hasRoom>true|false)/,
   }),
   "backoff-recorded": row({ contains: ["subnet doesn't seem to have enough IPs/Prefixes"] }),
   "backoff-active": row({ contains: ["Recently we had InsufficientCidr error"] }),
