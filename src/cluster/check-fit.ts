@@ -2,9 +2,9 @@
 
 import { cidrSize, formatCidr } from "../base/ipv4.ts";
 import { supportsPrefixes } from "../catalog/instance-types.ts";
+import type { YamlNode, YamlSource } from "../text/yaml-source.ts";
 import { isTrue } from "./env.ts";
 import type { Cluster } from "./types.ts";
-import type { YamlNode, YamlSource } from "../text/yaml-source.ts";
 
 /** The first four addresses of a subnet and its last one belong to AWS (VPC user guide, subnet sizing, 2026-08). */
 const AWS_ADDRESS_COUNT = 5;

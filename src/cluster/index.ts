@@ -1,9 +1,9 @@
 // The cluster file, Kubernetes manifests, pods, their scheduling and their retries: pure, for every command that needs them.
 
-export * from "./capacity.ts";
 export * from "../text/check-error.ts";
-export { type CronSchedule, cronTimes, parseCron } from "./cron.ts";
 export { formatDurationMs, parseDurationMs } from "../text/duration.ts";
+export * from "./capacity.ts";
+export { type CronSchedule, cronTimes, parseCron } from "./cron.ts";
 export { isTrue } from "./env.ts";
 export { type KubeletStep, type PodPhase, PodSandbox } from "./kubelet.ts";
 export * from "./manifests.ts";

@@ -4,10 +4,10 @@
 import { isSeq } from "yaml";
 import type { CheckError } from "../text/check-error.ts";
 import { sortCheckErrors } from "../text/check-error.ts";
-import { type CronSchedule, parseCron } from "./cron.ts";
-import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import { nearNames } from "../text/near-names.ts";
 import { describe, type MapReader, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
+import { type CronSchedule, parseCron } from "./cron.ts";
+import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 
 export type ControllerKind =
   | "Deployment"

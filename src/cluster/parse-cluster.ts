@@ -3,13 +3,15 @@
 import { type Cidr, cidrWithin, formatCidr, isCanonicalCidr, parseCidr } from "../base/ipv4.ts";
 import { type Knobs, parseKnobs } from "../catalog/emulator-knobs.ts";
 import { type InstanceTypeLimits, instanceTypeLimits, instanceTypes } from "../catalog/instance-types.ts";
-import { recommendedMaxPods } from "./capacity.ts";
 import type { CheckError } from "../text/check-error.ts";
 import { sortCheckErrors } from "../text/check-error.ts";
+import { parseDurationMs } from "../text/duration.ts";
+import { nearNames } from "../text/near-names.ts";
+import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
+import { recommendedMaxPods } from "./capacity.ts";
 import { checkFit } from "./check-fit.ts";
 import { isTrue } from "./env.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
-import { nearNames } from "../text/near-names.ts";
 import type {
   Cluster,
   ClusterCni,
@@ -19,9 +21,9 @@ import type {
   KubeletSettings,
   NodeGroup,
   RunSettings,
+  TimedFault,
   Workload,
 } from "./types.ts";
-import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 
 export type ParsedCluster =
   | { readonly kind: "ok"; readonly cluster: Cluster }
@@ -71,9 +73,10 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const workloads = readWorkloads(source, root);
   const knobs = readKnobs(source, root);
   const kubelet = readKubelet(root);
+  const faults = readFaults(source, root);
   const run = readRun(root);
   root.done();
-  const cluster = { fileName, region, vpc, subnets, nodeGroups, cni, workloads, knobs, kubelet, run };
+  const cluster = { fileName, region, vpc, subnets, nodeGroups, cni, workloads, knobs, kubelet, faults, run };
   checkFit(source, cluster, places);
   return cluster;
 }
@@ -169,6 +172,7 @@ function readSubnets(
       cidrNode === undefined ? undefined : readCidr(source, cidrNode, { what: "a subnet", shortest: 16, longest: 28 });
     const otherAddresses = reader.integer("otherAddresses", { min: 0, max: ADDRESS_COUNT_MAX }, { isRequired: false });
     const otherPrefixes = reader.integer("otherPrefixes", { min: 0, max: 4096 }, { isRequired: false });
+    const leakedEnis = readLeakedEnis(reader);
     const reservations = readReservations(source, reader, cidr);
     const tags = reader.texts("tags") ?? new Map<string, string>();
     reader.done();
@@ -187,6 +191,7 @@ function readSubnets(
       cidr,
       otherAddresses: otherAddresses ?? 0,
       otherPrefixes: otherPrefixes ?? 0,
+      leakedEnis,
       reservations,
       tags,
     };
@@ -197,6 +202,16 @@ function readSubnets(
     source.error(root.keyNode("subnets"), "a cluster needs at least one subnet");
   }
   return subnets;
+}
+
+function readLeakedEnis(subnet: MapReader): ClusterSubnet["leakedEnis"] {
+  const reader = subnet.map("leakedEnis");
+  const leaked = {
+    count: reader?.integer("count", { min: 0, max: 5_000 }, { isRequired: true }) ?? 0,
+    addresses: reader?.integer("addresses", { min: 0, max: 49 }, { isRequired: false }) ?? 0,
+  };
+  reader?.done();
+  return leaked;
 }
 
 function checkSubnetPlace(
@@ -256,7 +271,7 @@ function readCni(
   context: { subnets: readonly ClusterSubnet[]; vpc: ClusterVpc },
 ): ClusterCni {
   const reader = root.map("cni");
-  if (reader === undefined) return { policy: "vpc-cni", env: new Map(), eniConfigs: [] };
+  if (reader === undefined) return { policy: "vpc-cni", env: new Map(), eniConfigs: [], resourceController: true };
   const policy = reader.text("policy", { isRequired: false }) ?? "vpc-cni";
   if (policy !== "vpc-cni" && policy !== "slash28") {
     source.error(reader.value("policy"), `the policy is vpc-cni or slash28, not "${policy}"`);
@@ -274,8 +289,9 @@ function readCni(
     if (context.vpc.kind === "cidrs") checkSubnetName(source, config.value("subnet"), subnet, context.subnets);
     eniConfigs.push({ name, subnet, securityGroups: groups });
   }
+  const resourceController = reader.boolean("resourceController") ?? true;
   reader.done();
-  return { policy, env, eniConfigs };
+  return { policy, env, eniConfigs, resourceController };
 }
 
 function checkSubnetName(source: YamlSource, node: YamlNode, id: string, subnets: readonly ClusterSubnet[]): void {
@@ -307,6 +323,9 @@ function readNodeGroups(
     const maxPods = reader.integer("maxPods", { min: 1, max: MAX_PODS_MAX }, { isRequired: false });
     const subnetNodes = reader.list("subnets");
     const labels = reader.texts("labels") ?? new Map<string, string>();
+    const taints = readTaints(source, reader);
+    const otherEnis = readOtherEnis(source, reader);
+    const checkpoint = reader.text("checkpoint", { isRequired: false });
     reader.done();
     const subnets: string[] = [];
     for (const subnetNode of subnetNodes ?? []) {
@@ -337,6 +356,9 @@ function readNodeGroups(
       maxPods: maxPods ?? defaultMaxPods(limits, context.cni),
       subnets: subnetNodes === undefined ? context.subnets.map((subnet) => subnet.id) : subnets,
       labels,
+      taints,
+      otherEnis,
+      checkpoint,
     };
     context.places.set(group, reader.keyNode("instanceType"));
     groups.push(group);
@@ -345,6 +367,32 @@ function readNodeGroups(
     source.error(root.keyNode("nodeGroups"), "a cluster needs at least one node group");
   }
   return groups;
+}
+
+function readTaints(source: YamlSource, group: MapReader): NodeGroup["taints"] {
+  const taints: { key: string; value: string; effect: string }[] = [];
+  for (const node of group.list("taints") ?? []) {
+    const reader = source.map(node, "a taint");
+    if (reader === undefined) continue;
+    const key = reader.text("key", { isRequired: true, example: "node.kubernetes.io/unschedulable" });
+    const value = reader.text("value", { isRequired: false, isAnyScalar: true }) ?? "";
+    const effect = reader.text("effect", { isRequired: true, example: "NoSchedule" });
+    reader.done();
+    if (key !== undefined && effect !== undefined) taints.push({ key, value, effect });
+  }
+  return taints;
+}
+
+function readOtherEnis(source: YamlSource, group: MapReader): NodeGroup["otherEnis"] {
+  const enis: { tags: ReadonlyMap<string, string> }[] = [];
+  for (const node of group.list("otherEnis") ?? []) {
+    const reader = source.map(node, "an ENI");
+    if (reader === undefined) continue;
+    const tags = reader.texts("tags") ?? new Map<string, string>();
+    reader.done();
+    enis.push({ tags });
+  }
+  return enis;
 }
 
 /** The recommended number for the mode that the environment asks for. */
@@ -449,6 +497,27 @@ function readKnobs(source: YamlSource, root: MapReader): Knobs {
 
 function isMapNode(node: YamlNode): boolean {
   return typeof node === "object" && node !== null && Array.isArray((node as { items?: unknown }).items);
+}
+
+/** The keys beside `at` are the operation's own; durations among them may be written as such. */
+function readFaults(source: YamlSource, root: MapReader): TimedFault[] {
+  const faults: TimedFault[] = [];
+  for (const node of root.list("faults") ?? []) {
+    const reader = source.map(node, "a fault");
+    if (reader === undefined) continue;
+    const atMs = reader.durationMs("at") ?? 0;
+    const op = reader.text("op", { isRequired: true, example: "throttle" });
+    if (op === undefined) continue;
+    const plain = plainValue(source, node) as Record<string, unknown>;
+    const operation: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(plain)) {
+      if (key === "at") continue;
+      const durationMs = /^(?:ms|forMs)$/.test(key) && typeof value === "string" ? parseDurationMs(value) : undefined;
+      operation[key] = durationMs ?? value;
+    }
+    faults.push({ atMs, operation, ...source.place(node) });
+  }
+  return faults;
 }
 
 function readKubelet(root: MapReader): KubeletSettings {

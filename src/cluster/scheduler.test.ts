@@ -2,13 +2,13 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Prng } from "../base/prng.ts";
 import { instanceTypeLimits } from "../catalog/instance-types.ts";
+import { formatDurationMs, parseDurationMs } from "../text/duration.ts";
+import { editDistance, nearNames } from "../text/near-names.ts";
 import { allocatable, GIBIBYTE, MEBIBYTE, recommendedMaxPods } from "./capacity.ts";
 import { cronTimes, parseCron } from "./cron.ts";
-import { formatDurationMs, parseDurationMs } from "../text/duration.ts";
 import { PodSandbox } from "./kubelet.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import { type PodRequest, type SchedulableNode, Scheduler } from "./scheduler.ts";
-import { editDistance, nearNames } from "../text/near-names.ts";
 
 const POD: PodRequest = { cpuMillis: 0, memoryBytes: 0, nodeSelector: new Map(), nodeName: undefined };
 

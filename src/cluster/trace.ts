@@ -3,8 +3,8 @@
 import type { Ms } from "../base/units.ts";
 import type { CheckError } from "../text/check-error.ts";
 import { parseDurationMs } from "../text/duration.ts";
-import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import { nearNames } from "../text/near-names.ts";
+import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 
 export interface TracePod {
   readonly atMs: Ms;

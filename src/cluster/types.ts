@@ -15,7 +15,18 @@ export interface Cluster {
   readonly workloads: readonly Workload[];
   readonly knobs: Knobs;
   readonly kubelet: KubeletSettings;
+  /** What goes wrong during the run, and when: operations of the emulator's control endpoint. */
+  readonly faults: readonly TimedFault[];
   readonly run: RunSettings;
+}
+
+/** `operation` is checked by the emulator, whose table of operations it follows (docs/emulator.md). */
+export interface TimedFault {
+  /** From the first pod on; 0: before the agents start. */
+  readonly atMs: Ms;
+  readonly operation: Readonly<Record<string, unknown>>;
+  readonly line: number;
+  readonly column: number;
 }
 
 export type ClusterVpc =
@@ -30,6 +41,8 @@ export interface ClusterSubnet {
   /** Addresses and /28s that other tenants hold. */
   readonly otherAddresses: number;
   readonly otherPrefixes: number;
+  /** ENIs that instances now gone have left behind, and how many secondary addresses each holds. */
+  readonly leakedEnis: { readonly count: number; readonly addresses: number };
   readonly reservations: readonly { readonly cidr: Cidr; readonly type: "prefix" | "explicit" }[];
   readonly tags: ReadonlyMap<string, string>;
 }
@@ -43,6 +56,11 @@ export interface NodeGroup {
   /** Ids; the nodes are spread over them in turn. Empty when the subnets come from a dump and none is named. */
   readonly subnets: readonly string[];
   readonly labels: ReadonlyMap<string, string>;
+  readonly taints: readonly { readonly key: string; readonly value: string; readonly effect: string }[];
+  /** ENIs that something else than the agent has attached to each node. */
+  readonly otherEnis: readonly { readonly tags: ReadonlyMap<string, string> }[];
+  /** What the agent finds as its checkpoint when it starts; undefined: nothing. */
+  readonly checkpoint: string | undefined;
 }
 
 export interface ClusterCni {
@@ -50,6 +68,8 @@ export interface ClusterCni {
   readonly policy: string;
   readonly env: ReadonlyMap<string, string>;
   readonly eniConfigs: readonly ClusterEniConfig[];
+  /** Whether the VPC resource controller attaches trunk ENIs to nodes that ask for one. */
+  readonly resourceController: boolean;
 }
 
 export interface ClusterEniConfig {

@@ -74,6 +74,8 @@ export class AgentProcess {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     this.cni = new CniClient(this.grpcSocket, options.clock);
     this.#writeFacts();
+    const { checkpoint } = options.node;
+    if (checkpoint !== undefined) writeFileSync(join(options.folder, "ipam.json"), checkpoint, { mode: 0o600 });
   }
 
   get grpcSocket(): string {
@@ -181,7 +183,7 @@ export class AgentProcess {
         maxPods: node.maxPods,
         labels: Object.fromEntries(node.labels),
         annotations: {},
-        taints: [],
+        taints: [...node.taints],
       },
       eniConfigs: cni.eniConfigs,
       pods: [...this.#pods.values()],

@@ -2,10 +2,10 @@
 
 import { formatDurationMs } from "../cluster/index.ts";
 import type { BlockState } from "../subnet/index.ts";
+import { wrap } from "../text/layout.ts";
 import type { AgentState } from "./agent-process.ts";
 import type { Ec2Count } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
-import { wrap } from "../text/layout.ts";
 import { countPods, type RunPod } from "./run-state.ts";
 
 export interface FrameInput {

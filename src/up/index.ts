@@ -1,5 +1,6 @@
 // The main job: cluster files loaded, worlds built, runs started, reported and shown.
 
+export { FaultRefused } from "./faults.ts";
 export * from "./load.ts";
 export { type Findings, findings, type Sightings, type UpDocument, upDocument } from "./report.ts";
 export { reportText } from "./report-text.ts";

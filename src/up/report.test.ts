@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { table, wrap } from "../text/layout.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesShort, prefixesWanted } from "./demand.ts";
 import { quantile } from "./report.ts";
-import { table, wrap } from "../text/layout.ts";
 import { ec2SubnetId } from "./world.ts";
 
 const ARTICLE = { warmIpTarget: 20, minimumIpTarget: 20, warmPrefixTarget: 1 };

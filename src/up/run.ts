@@ -23,6 +23,8 @@ import type { Clock } from "../ports/clock.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { Conductor, type NodePort } from "./conductor.ts";
 import { Ec2Tally } from "./ec2-tally.ts";
+import { writeEvidence } from "./evidence.ts";
+import { applyFirst, applyLater, checkFaults } from "./faults.ts";
 import { seeNode, seeSubnets } from "./observe.ts";
 import type { Sightings } from "./report.ts";
 import { attachTrunk } from "./resource-controller.ts";
@@ -42,6 +44,11 @@ export interface UpInput {
   readonly isOnce: boolean;
   /** Leave the nodes' folders behind. */
   readonly isKept: boolean;
+  /**
+   * Where to write what an operator could collect at the end. Settings that no agent starts with are then no reason to stop:
+   * the run shows what a cluster with them would.
+   */
+  readonly evidenceFolder?: string | undefined;
 }
 
 /** The settings of the cluster file that no agent would start with. */
@@ -90,7 +97,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
   const { cluster } = input;
   const parsed = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cluster.cni.env) });
   const refusal = parsed.refusals[0];
-  if (refusal !== undefined) {
+  if (refusal !== undefined && input.evidenceFolder === undefined) {
     throw new SettingsRefused(`${cluster.fileName}: cni.env: ${refusal.variable}: ${refusal.message}`, refusal.next);
   }
   const startWall = systemClock().wallMs();
@@ -108,11 +115,13 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     const next = "Give nodeGroups in the cluster file, or a dump with running instances.";
     throw new WorldMismatch("there is no node to run an agent on", next);
   }
+  const faults = checkFaults(cluster, new Map([...built.subnetNames].map(([id, name]) => [name, id])));
   const tally = new Ec2Tally();
   const vpc = new TalliedVpc(
     { world: built.world, knobs: cluster.knobs, prng: prng.split("emulator"), actions: ACTIONS },
     tally,
   );
+  applyFirst(faults, vpc, clock.nowMs());
   const texts: string[] = [];
   const say = (text: string): void => {
     texts.push(text);
@@ -194,20 +203,48 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
   const run = async (): Promise<Sightings> => {
     try {
       await startAgents(agents, () => isStopAsked);
-      refuseDeadAgents(agents);
+      const refuse = input.evidenceFolder === undefined ? refuseDeadAgents : () => {};
+      refuse(agents);
       if (!isStopAsked) {
         phase = "running";
         conductor.start();
+        applyLater(faults, vpc, { clock, onText: say });
       }
-      const watched = watchAnnouncements(agents, { ec2Url: emulator.ec2Url, clock, signal: abort.signal, onText: say });
+      const watched = watchAnnouncements(agents, {
+        ec2Url: emulator.ec2Url,
+        clock,
+        signal: abort.signal,
+        onText: say,
+        hasController: cluster.cni.resourceController,
+      });
       while (!isStopAsked) {
         await Bun.sleep(WATCH_REAL_MS);
         watched();
-        refuseDeadAgents(agents);
+        refuse(agents);
         if (!input.isOnce) continue;
         if (conductor.isSettled() || clock.nowMs() - conductor.startMs >= cluster.run.durationMs) break;
       }
       const last = sightings();
+      if (input.evidenceFolder !== undefined) {
+        const dump = vpc.dump(clock.nowMs());
+        writeEvidence({
+          folder: input.evidenceFolder,
+          cluster: {
+            ...cluster,
+            cni: {
+              ...cluster.cni,
+              eniConfigs: cluster.cni.eniConfigs.map((one) => ({
+                ...one,
+                subnet: idOf(built.subnetNames, one.subnet),
+              })),
+            },
+          },
+          agents,
+          pods: conductor.pods,
+          dump,
+          wallMs: clock.wallMs(),
+        });
+      }
       phase = "stopping";
       return { ...last, pods: last.pods.map((pod) => ({ ...pod })) };
     } finally {
@@ -295,6 +332,8 @@ interface WatchOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onText: (text: string) => void;
+  /** false: nobody answers. */
+  readonly hasController: boolean;
 }
 
 /** Looks for agents that ask for a trunk ENI and plays the resource controller for each, once. */
@@ -308,6 +347,10 @@ function watchAnnouncements(agents: readonly AgentProcess[], options: WatchOptio
     for (const agent of agents) {
       if (asked.has(agent.node)) continue;
       if (!agent.newEvents().some((line) => line.includes('"SecurityGroupsForPods"'))) continue;
+      if (!options.hasController) {
+        asked.add(agent.node);
+        continue;
+      }
       asked.add(agent.node);
       void attachTrunk({ ...options, node: agent.node });
     }

@@ -1,15 +1,17 @@
 // A cluster file as a world for the emulator, and the nodes that will run an agent in it.
 
+import { formatRfc3339 } from "../base/calendar.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import { type InstanceTypeLimits, instanceTypeLimits } from "../catalog/instance-types.ts";
-import { type Allocatable, allocatable, type Cluster, defaultMaxPods } from "../cluster/index.ts";
+import { type Allocatable, allocatable, type Cluster, defaultMaxPods, type NodeGroup } from "../cluster/index.ts";
 import type {
   InstanceDescription,
   SubnetDescription,
   TagDescription,
   WorldDescription,
 } from "../emulator/model/types.ts";
+import { standingEnis } from "./standing-enis.ts";
 
 /** One machine of the run. */
 export interface UpNode extends Allocatable {
@@ -21,6 +23,10 @@ export interface UpNode extends Allocatable {
   /** As the emulator knows it. */
   readonly subnetId: string;
   readonly labels: ReadonlyMap<string, string>;
+  readonly taints: NodeGroup["taints"];
+  readonly otherEnis: NodeGroup["otherEnis"];
+  /** What its agent finds as checkpoint when it first starts. */
+  readonly checkpoint: string | undefined;
 }
 
 export interface UpWorld {
@@ -92,6 +98,9 @@ export function buildUpWorld(given: {
           zone: zones.get(subnetId) ?? "",
           labels: group.labels,
         }),
+        taints: group.taints,
+        otherEnis: group.otherEnis,
+        checkpoint: group.checkpoint,
         ...allocatable(group.limits, group.maxPods),
       });
     }
@@ -116,6 +125,13 @@ export function buildUpWorld(given: {
             }),
           ),
           instances,
+          enis: standingEnis({
+            cluster,
+            nodes,
+            subnetIds,
+            createdAt: (ageMs) => formatRfc3339(given.startWallMs - ageMs),
+            prng: prng.split("standing-enis"),
+          }),
         }
       : { ...dump, startWallMs: given.startWallMs, instances: [...dump.instances, ...instances] };
   return { world, nodes, subnetNames };
@@ -148,6 +164,9 @@ function dumpNodes(cluster: Cluster, dump: WorldDescription): UpNode[] {
       maxPods,
       subnetId: instance.subnetId,
       labels,
+      taints: [],
+      otherEnis: [],
+      checkpoint: undefined,
       ...allocatable(limits, maxPods),
     });
   }

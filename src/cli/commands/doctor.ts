@@ -23,10 +23,16 @@ export function doctorCommand(): Command {
     .argument("[path...]", "logs, support bundles, dumps, manifests, folders of them; - reads standard input");
   return collectOptions(command)
     .addOption(
-      new Option("-o, --output <format>", "how to print the result").choices(["table", "json", "markdown"]).default("table"),
+      new Option("-o, --output <format>", "how to print the result")
+        .choices(["table", "json", "markdown"])
+        .default("table"),
     )
     .option("--no-redact", "Markdown: leave account ids, ARNs and tokens as they are")
-    .option("--timeline <subject>", "what happened to a pod (namespace/name), node or prefix, merged from all sources", toSubject)
+    .option(
+      "--timeline <subject>",
+      "what happened to a pod (namespace/name), node or prefix, merged from all sources",
+      toSubject,
+    )
     .action(async (paths: string[], options: Options) => {
       process.exitCode = await doctor(paths, options);
     });
@@ -60,4 +66,5 @@ function toSubject(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("Name a pod, a node or a prefix.");
   return text.trim();
 }
+
 export type { Facts };

@@ -2,8 +2,8 @@
 
 import { Command } from "commander";
 import { parseReason, REASONS, type Reason, reasonPages } from "../../ipam/reasons.ts";
-import { CommandError } from "../command-error.ts";
 import { nearNames } from "../../text/near-names.ts";
+import { CommandError } from "../command-error.ts";
 
 export function explainCommand(): Command {
   return new Command("explain")

@@ -8,6 +8,7 @@ import { type WorldDescription, WorldError } from "../../emulator/model/index.ts
 import { ListenError, readDumpWorld } from "../../emulator/server/index.ts";
 import {
   clusterFromText,
+  FaultRefused,
   LoadError,
   type LoadedCluster,
   loadCluster,
@@ -46,6 +47,7 @@ interface Options {
   readonly output: "table" | "json";
   readonly exitZero?: true;
   readonly keep?: true;
+  readonly evidence?: string;
 }
 
 export function upCommand(): Command {
@@ -67,6 +69,7 @@ export function upCommand(): Command {
     )
     .option("--exit-zero", "exit with 0 even when pods have no address")
     .option("--keep", "leave the nodes' folders behind: logs, checkpoints, facts")
+    .option("--evidence <dir>", "at the end, write there what an operator could collect: logs, events, describe output")
     .action(async (file: string | undefined, options: Options) => {
       process.exitCode = await up(file, options).catch(rethrow);
     });
@@ -133,6 +136,7 @@ function loadInput(
     seed: options.seed ?? cluster.run.seed,
     speed: options.speed ?? cluster.run.speed,
     isKept: options.keep === true,
+    evidenceFolder: options.evidence,
   };
   return { loaded, input };
 }
@@ -203,6 +207,9 @@ function rethrow(error: unknown): never {
       exitStatus: error.isUnreadable ? 3 : 2,
       ...(error.next === undefined ? {} : { next: error.next }),
     });
+  }
+  if (error instanceof FaultRefused) {
+    throw new CommandError(error.message, { exitStatus: 2, next: "docs/emulator.md lists the operations." });
   }
   if (error instanceof SettingsRefused || error instanceof WorldMismatch) {
     throw new CommandError(error.message, { exitStatus: 2, next: error.next });
