@@ -1,7 +1,6 @@
 // Checks between the parts of a cluster file: settings that cannot work on these instances, counts that no subnet can hold.
 
 import { cidrSize, formatCidr } from "../base/ipv4.ts";
-import { supportsPrefixes } from "../catalog/instance-types.ts";
 import type { YamlNode, YamlSource } from "../text/yaml-source.ts";
 import { isTrue } from "./env.ts";
 import type { Cluster } from "./types.ts";
@@ -16,15 +15,6 @@ export function checkFit(source: YamlSource, cluster: Cluster, places: ReadonlyM
   const { env } = cluster.cni;
   const isPrefixMode = isTrue(env.get("ENABLE_PREFIX_DELEGATION"));
   const isCustomNetworking = isTrue(env.get("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"));
-  for (const group of cluster.nodeGroups) {
-    if (isPrefixMode && !supportsPrefixes(group.limits)) {
-      source.error(
-        places.get(group),
-        `ENABLE_PREFIX_DELEGATION is on, but ${group.instanceType} is not a Nitro type and takes no prefixes`,
-        "Choose a Nitro type (for example m5.large), or switch prefix delegation off for this cluster.",
-      );
-    }
-  }
   const nodeCounts = new Map<string, number>();
   for (const group of cluster.nodeGroups) {
     if (group.subnets.length === 0) continue;

@@ -123,11 +123,8 @@ describe("cluster files", () => {
     expect(changed("count: 3", "count: 240")[0]).toContain("240 nodes need an address each, 211 are free");
   });
 
-  test("prefix delegation on a type without Nitro", () => {
-    expect(changed("m5.large", "m4.large")[0]).toBe(
-      "c.yaml:8:22: ENABLE_PREFIX_DELEGATION is on, but m4.large is not a Nitro type and takes no prefixes\n" +
-        "  Choose a Nitro type (for example m5.large), or switch prefix delegation off for this cluster.",
-    );
+  test("prefix delegation on a type without Nitro is taken: its agents fall back, as they do in a cluster", () => {
+    expect(changed("m5.large", "m4.large")).toEqual([]);
   });
 
   test("knobs are checked by their table, at their place", () => {
