@@ -215,13 +215,7 @@ export const SIGNALS = {
     captures: /allocate (?<count>\d+) IP addresses on (?:new ENI|ENI (?<eni>eni-[0-9a-f]+))/,
   }),
   "growth-done": row({
-    contains: [
-      "'s IP/Prefix",
-      "'s IP 1",
-      "'s IP ",
-      "Successfully increased IP pool",
-      "Successfully increased pool size",
-    ],
+    contains: [["Added ENI(", "'s IP"], "Successfully increased IP pool", "Successfully increased pool size"],
   }),
   "growth-failed": row({
     contains: [
