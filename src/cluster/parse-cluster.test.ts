@@ -51,6 +51,7 @@ describe("cluster files", () => {
         cidr: { base: 0x0a000000, prefixLength: 24 },
         otherAddresses: 40,
         otherPrefixes: 0,
+        leakedEnis: { count: 0, addresses: 0 },
         reservations: [{ cidr: { base: 0x0a000080, prefixLength: 25 }, type: "prefix" }],
         tags: new Map(),
       },
@@ -65,10 +66,33 @@ describe("cluster files", () => {
   });
 
   test("every example is a good file", () => {
-    for (const name of readdirSync(EXAMPLES).filter((one) => one.endsWith(".yaml"))) {
+    const names = ["", "failures/", "healthy/"].flatMap((folder) =>
+      readdirSync(join(EXAMPLES, folder)).flatMap((name) => (name.endsWith(".yaml") ? [`${folder}${name}`] : [])),
+    );
+    expect(names.length).toBeGreaterThan(25);
+    for (const name of names) {
       const parsed = parseCluster(readFileSync(join(EXAMPLES, name), "utf8"), name);
       expect(parsed.kind === "ok" ? [] : parsed.errors.map(formatCheckError)).toEqual([]);
     }
+  });
+
+  test("what goes wrong, and what stands there from before", () => {
+    const text = GOOD.replace("otherAddresses: 40", "leakedEnis: { count: 3, addresses: 9 }")
+      .replace(
+        ", maxPods: 70",
+        ", taints: [{ key: a, effect: NoSchedule }], otherEnis: [{ tags: { x: y } }], checkpoint: '{'",
+      )
+      .concat("\nfaults: [{ at: 5s, op: throttle, forMs: 2m }]\n");
+    const parsed = parseCluster(text, "c.yaml");
+    if (parsed.kind !== "ok") throw new Error(parsed.errors.map(formatCheckError).join("\n"));
+    const { cluster } = parsed;
+    expect(cluster.subnets[0]?.leakedEnis).toEqual({ count: 3, addresses: 9 });
+    expect(cluster.nodeGroups[0]).toMatchObject({
+      taints: [{ key: "a", value: "", effect: "NoSchedule" }],
+      otherEnis: [{ tags: new Map([["x", "y"]]) }],
+      checkpoint: "{",
+    });
+    expect(cluster.faults).toMatchObject([{ atMs: 5_000, operation: { op: "throttle", forMs: 120_000 } }]);
   });
 
   test("max-pods is the recommended number when it is left out", () => {
