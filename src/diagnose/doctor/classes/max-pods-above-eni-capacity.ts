@@ -1,0 +1,80 @@
+// The scheduler is promised more pods than the node's ENIs have addresses, whatever the settings take away.
+
+import type { Evidence } from "../../facts/model.ts";
+import { quotes } from "../../facts/settings.ts";
+import { defineClass, type Notes } from "../failure-class.ts";
+import { nodeCapacities } from "../node-capacity.ts";
+import { CAPACITY_NEEDS, type CapacityFacts, NodeIndex } from "../node-index.ts";
+import { maxPodsFix, nodeName, noteOverPromise, overPromised } from "../over-promise.ts";
+
+export const failureClass = defineClass({
+  id: "max-pods-above-eni-capacity",
+  title: "max-pods is above what the node's ENIs carry",
+  needs: [...CAPACITY_NEEDS],
+  lookAlikes: [],
+  docs: {
+    what: "The node's max-pods is larger than the number of addresses its ENIs can hold.",
+    why: "The scheduler counts pods, not addresses. A max-pods set by hand (kubelet arguments, a Karpenter kubelet block, Bottlerocket settings, the kubelet's own default of 110) above the type's ENIs x (addresses - 1), or x 16 with prefixes, promises pods that can never get an address. It looks like an exhausted subnet, but EC2 reports no error; it looks like the MINIMUM_IP_TARGET trap, but the agent does try, and skips because all ENIs are attached.",
+    next: "Lower max-pods to the capacity plus the host-network pods, turn on prefix delegation for new nodes, or use a larger type.",
+    prevention:
+      "Compute the capacity of every instance type that a node group or NodePool allows and compare; do not fix one max-pods over mixed types.",
+    sources: [
+      "https://github.com/aws/karpenter-provider-aws/issues/7318",
+      "https://github.com/aws/karpenter-provider-aws/issues/5317",
+      "https://github.com/aws/amazon-vpc-cni-k8s/issues/281",
+      "https://github.com/aws/amazon-vpc-cni-k8s/issues/668",
+      "Karpenter documentation, troubleshooting: max pods",
+    ],
+  },
+  look(facts, notes) {
+    const index = new NodeIndex(facts);
+    const cases = overPromised(facts, index, "max-pods");
+    const [first] = cases;
+    if (first === undefined) return limitWithoutNumbers(facts, index, notes);
+    noteOverPromise(facts, index, notes, cases, (view) => {
+      const evidence: Evidence[] = [view.settings.evidence("ENABLE_PREFIX_DELEGATION")];
+      const taken = view.capacity.taken.map((one) => `${one.count} for ${one.by}`);
+      return {
+        clause: taken.length === 0 ? "at most" : `after ${taken.join(" and ")} of its ${view.limits.eniCountMax} ENIs`,
+        evidence,
+      };
+    });
+    notes.fix(...maxPodsFix(index, first.view));
+  },
+});
+
+/** Refused at the ENI limit, and neither type nor max-pods known: what to ask for. */
+function limitWithoutNumbers(facts: CapacityFacts, index: NodeIndex, notes: Notes): void {
+  const views = nodeCapacities(facts, index);
+  for (const node of new Set(facts.logs.map((log) => index.nodeOf(log)))) {
+    const view = views.find((one) => one.node === node);
+    if (view?.maxPods !== undefined && view.hasPrefixes !== undefined) continue;
+    const runs = index.logs(node).flatMap((log) => log.starvations);
+    const atLimit = runs.filter((run) => run.eniLimitCount > 0 && run.ec2ErrorCount === 0);
+    const [run] = atLimit;
+    if (run === undefined) continue;
+    const room = index.sightings(node, "room-for-eni").at(-1);
+    if (Number(room?.captures.trunkEni ?? 0) > 0 || Number(room?.captures.unmanagedEni ?? 0) > 0) continue;
+    notes.sign({ source: run.at, text: run.text }, ...quotes(index.sightings(node, "eni-limit-reached"), 1));
+    notes.proof("max-pods is above the addresses of the instance type", undefined, {
+      what: "instance type and max-pods of the node that refuses",
+      command: `kubectl get node ${nodeName(node)} -o json > node.json`,
+    });
+    if (view?.hasPrefixes === undefined) {
+      notes.proof("whether the node uses prefixes, and what else takes ENIs", undefined, {
+        what: "the settings of aws-node: ENABLE_PREFIX_DELEGATION, AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG, ENABLE_POD_ENI, MAX_ENI",
+        command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml",
+      });
+    }
+    const pool = run.poolLast ?? run.poolFirst;
+    const text = pool === undefined ? "" : ` with ${pool.assigned} of ${pool.total} addresses taken`;
+    notes.summary(
+      `The node refuses pods at its ENI limit${text}, without any error of EC2: more pods were placed there than its ENIs carry.`,
+    );
+    notes.fix(
+      "Move pods off: kubectl cordon the node and delete the pods that wait; then compare max-pods with the type's capacity.",
+    );
+    notes.affects({ nodes: [node] });
+    notes.seen(...atLimit.map((one) => ({ count: one.refusalCount, firstMs: one.firstMs, lastMs: one.lastMs })));
+  }
+}
