@@ -237,6 +237,8 @@ export interface EventFact {
   readonly count: number;
   readonly firstMs?: number | undefined;
   readonly lastMs?: number | undefined;
+  /** From the first to the last, where kubectl prints ages (`x12 over 7m`) and no times. */
+  readonly overMs?: number | undefined;
   readonly at: Source;
 }
 
