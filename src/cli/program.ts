@@ -28,8 +28,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/emulate.ts")).emulateCommand(),
   },
   {
+    name: "doctor",
+    summary: "why pods get no address: the cause, its evidence, what speaks against it, and the fix",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  },
+  {
     name: "explain",
-    summary: "what a reason of a refused pod means, why it happens and what to do",
+    summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),
   },
   {
