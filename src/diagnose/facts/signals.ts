@@ -195,7 +195,7 @@ export const SIGNALS = {
   "add-reply-refused": row({
     starts: [
       ["Send AddNetworkReply", "Success: false"],
-      ["Send AddNetworkReply", "err: "],
+      ["Send AddNetworkReply", "no available IP"],
     ],
   }),
   "cidr-full": row({
