@@ -1,18 +1,30 @@
 // What an agent's log tells over time: the pool, the refusals, the starts. Fed with lines already told apart.
 
-import type { AgentStart, LogDigest, Source } from "../../facts/model.ts";
+import type { AgentStart, LogDigest } from "../../facts/model.ts";
+import type { CurrentLine } from "./current-line.ts";
 import type { LineTag } from "./line-matcher.ts";
-import { PoolSamples, parsePoolLine } from "./pool-lines.ts";
+import { type PoolNumbers, PoolSamples } from "./pool-lines.ts";
 import { type Deed, Starvations } from "./starvations.ts";
 
-export interface StoryLine {
+/** What was told of a line's text. Lines of the same text share one. */
+export interface LineStory {
   readonly tags: readonly LineTag[];
-  readonly message: string;
-  readonly ms: number | undefined;
-  readonly at: Source;
+  readonly pool?: PoolNumbers | undefined;
+  readonly mode?: ModeHint | undefined;
+  /** The text of the refusal itself, not of something that quotes it. */
+  readonly isRefusal?: boolean;
+  readonly isReplyWithoutAddress?: boolean;
+}
+
+export interface ModeHint {
+  readonly mode: "prefix" | "secondary";
+  /** A statement of the mode; else an inference. */
+  readonly isFirm: boolean;
+}
+
+export interface LastLine {
   readonly text: string;
-  /** A failed EC2 call that was not told of before. */
-  readonly isNewEc2Error: boolean;
+  readonly ms: number | undefined;
 }
 
 const DEEDS: Readonly<Partial<Record<LineTag, Deed>>> = {
@@ -24,13 +36,14 @@ const DEEDS: Readonly<Partial<Record<LineTag, Deed>>> = {
   terminating: "terminating",
 };
 /** Lines of an agent whose init is done. */
-const SERVING: readonly LineTag[] = ["serving", "pool-manager-start", "pool-at-add", "add-reply", "growth-start"];
+const SERVING: ReadonlySet<LineTag> = new Set<LineTag>(["serving", "pool-manager-start", "pool-at-add", "add-reply"]);
 /** So long a pool line of the loop outranks the one printed at an ADD, which counts addresses of both kinds. */
 const LOOP_LINE_MS = 30_000;
 const PENDING_MAX = 1000;
 const STARTS_MAX = 500;
 
 type OpenStart = { -readonly [Key in keyof AgentStart]: AgentStart[Key] };
+type Told = "pool" | "starvations" | "starts" | "refusalCount" | "successCount" | "mode";
 
 export class Digest {
   readonly #pool = new PoolSamples();
@@ -43,43 +56,38 @@ export class Digest {
   #unansweredCount = 0;
   #loopLineMs: number | undefined;
   #hasLoopLine = false;
-  #mode: "prefix" | "secondary" | undefined;
-  #isModeFirm = false;
+  #mode: ModeHint | undefined;
 
-  line(line: StoryLine): void {
-    const { tags, message, ms } = line;
+  line(story: LineStory, line: CurrentLine, isNewEc2Error = false): void {
+    const { tags } = story;
     for (const tag of tags) {
       const deed = DEEDS[tag];
-      if (deed !== undefined) this.#starvations.deed(deed, ms);
-      if (SERVING.includes(tag)) this.#serving();
+      if (deed !== undefined) this.#starvations.deed(deed, line.ms);
+      if (SERVING.has(tag)) this.#serving();
     }
-    if (line.isNewEc2Error) this.#starvations.deed("ec2Error", ms);
-    if (tags.includes("pool") || tags.includes("pool-at-add")) this.#poolLine(line);
-    this.#modeLine(tags, message);
+    if (isNewEc2Error) this.#starvations.deed("ec2Error", line.ms);
+    if (story.pool !== undefined) this.#poolLine(story.pool, line);
+    if (story.mode !== undefined && (story.mode.isFirm || this.#mode?.isFirm !== true)) this.#modeSaid(story.mode);
     if (tags.includes("address-assigned")) {
       this.#assignedCount++;
-      this.#starvations.succeeded(ms);
-    } else if (tags.includes("add-reply")) this.#reply(line);
-    else if (tags.includes("no-address") && message.startsWith("DataStore has no")) {
+      this.#starvations.succeeded(line.ms);
+    } else if (tags.includes("add-reply")) this.#reply(story, line);
+    else if (story.isRefusal === true) {
       this.#unansweredCount = Math.min(this.#unansweredCount + 1, PENDING_MAX);
       this.#refused(line);
     }
   }
 
-  /** @param lastText the last line of the process before, where there was one. */
-  started(version: string | undefined, line: { ms: number | undefined; at: Source }, last: LastLine | undefined): void {
+  /** @param last the last line of the process before, where there was one. */
+  started(version: string | undefined, line: CurrentLine, last: LastLine | undefined): void {
     this.#finishStart(last);
     this.#starvations.restarted();
     this.#unansweredCount = 0;
     if (this.#starts.length >= STARTS_MAX) this.#starts.splice(STARTS_MAX / 2, 1);
-    const { ms, at } = line;
-    this.#starts.push({ ms, version, lastText: "", lastMs: undefined, isServing: false, at });
+    this.#starts.push({ ms: line.ms, version, lastText: "", lastMs: undefined, isServing: false, at: line.source });
   }
 
-  result(
-    what: Omit<LogDigest, "pool" | "starvations" | "starts" | "refusalCount" | "successCount" | "mode">,
-    last: LastLine | undefined,
-  ): LogDigest {
+  result(what: Omit<LogDigest, Told>, last: LastLine | undefined): LogDigest {
     this.#finishStart(last);
     return {
       ...what,
@@ -88,7 +96,7 @@ export class Digest {
       starts: this.#starts,
       refusalCount: this.#refusalCount,
       successCount: Math.max(this.#replySuccessCount, this.#assignedCount),
-      mode: this.#mode,
+      mode: this.#mode?.mode,
     };
   }
 
@@ -104,74 +112,40 @@ export class Digest {
     if (start !== undefined) start.isServing = true;
   }
 
-  #poolLine(line: StoryLine): void {
-    const numbers = parsePoolLine(line.message);
-    if (numbers === undefined || numbers.networkCard !== 0) return;
+  #poolLine(numbers: PoolNumbers, line: CurrentLine): void {
+    if (numbers.networkCard !== 0) return;
     if (numbers.isAtAdd) {
       const { ms } = line;
-      const isStale = ms === undefined || this.#loopLineMs === undefined || ms - this.#loopLineMs > LOOP_LINE_MS;
+      const isStale = ms !== undefined && this.#loopLineMs !== undefined && ms - this.#loopLineMs > LOOP_LINE_MS;
       if (this.#hasLoopLine && !isStale) return;
-      if (this.#hasLoopLine && ms === undefined) return;
     } else {
       this.#hasLoopLine = true;
       this.#loopLineMs = line.ms;
       this.#serving();
     }
-    const sample = this.#pool.make(numbers, line.ms, line.at);
-    this.#pool.add(sample);
-    this.#starvations.pool(sample);
+    const kept = this.#pool.add(numbers, line);
+    this.#starvations.pool(kept);
   }
 
-  #modeLine(tags: readonly LineTag[], message: string): void {
-    const firm = tags.includes("pool") ? modeOfPoolLine(message) : undefined;
-    if (firm !== undefined) {
-      this.#mode = firm;
-      this.#isModeFirm = true;
-    }
-    if (this.#isModeFirm) return;
-    if (tags.includes("cidr-full")) {
-      const isSlash28 = message.includes("/fffffff0") || /prefix - [\d.]+\/28/.test(message);
-      if (isSlash28) this.#mode = "prefix";
-      else this.#mode ??= "secondary";
-    } else if (tags.includes("eni-addresses-found")) {
-      if (!/ 0 Prefixes/.test(message)) this.#mode = "prefix";
-    } else if (tags.includes("mode-at-attempt")) {
-      this.#mode = message.includes("enabled - true") ? "prefix" : "secondary";
-    } else if (tags.includes("non-nitro-fallback")) this.#mode = "secondary";
+  #modeSaid(hint: ModeHint): void {
+    // A /32 walked past may be left over from before; a /28 is not.
+    if (!hint.isFirm && hint.mode === "secondary" && this.#mode !== undefined) return;
+    this.#mode = hint;
   }
 
-  #reply(line: StoryLine): void {
-    const answer = replyOf(line.message);
-    if (answer === "address") {
+  #reply(story: LineStory, line: CurrentLine): void {
+    const { tags } = story;
+    if (tags.includes("success-true") || (tags.includes("err-nil") && !tags.includes("success-false"))) {
       this.#replySuccessCount++;
       this.#starvations.succeeded(line.ms);
-    } else if (answer === "no-address") {
+    } else if (story.isReplyWithoutAddress === true || (tags.includes("success-false") && this.#unansweredCount > 0)) {
       if (this.#unansweredCount > 0) this.#unansweredCount--;
       else this.#refused(line);
     }
   }
 
-  #refused(line: StoryLine): void {
+  #refused(line: CurrentLine): void {
     this.#refusalCount++;
-    this.#starvations.refused({ ms: line.ms, at: line.at, text: line.text });
+    this.#starvations.refused(line);
   }
-}
-
-export interface LastLine {
-  readonly text: string;
-  readonly ms: number | undefined;
-}
-
-function modeOfPoolLine(message: string): "prefix" | "secondary" | undefined {
-  if (message.includes("Prefix pool stats")) return "prefix";
-  const both = /IP pool stats.*Total IPs\/Prefixes = \d+\/(\d+)/.exec(message);
-  if (both !== null) return both[1] === "0" ? "secondary" : undefined;
-  return undefined;
-}
-
-/** What a reply to an ADD says; `other` failures are no lack of addresses. */
-export function replyOf(message: string): "address" | "no-address" | "other" {
-  if (/Success: true/.test(message) || /IPv4Addr:? \d[\d.]+.*err: <nil>/.test(message)) return "address";
-  if (/no available IP/.test(message)) return "no-address";
-  return /Success: false IPAddr: \[?\]?,[^e]*(?:err: <nil>)?\s*$/.test(message) ? "no-address" : "other";
 }

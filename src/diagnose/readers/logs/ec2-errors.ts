@@ -1,6 +1,7 @@
 // EC2 and STS calls that failed, as SDK v1, SDK v2, the AWS CLI and the agents write them.
 
-import type { Ec2ErrorFact, Evidence, NodeKey } from "../../facts/model.ts";
+import type { Ec2ErrorFact, NodeKey } from "../../facts/model.ts";
+import type { CurrentLine } from "./current-line.ts";
 import { OccurrenceCount } from "./occurrences.ts";
 
 /** Codes that failures.md 6 names; they count even where the rest of the text is cut. */
@@ -179,7 +180,7 @@ export class Ec2ErrorCount {
   readonly #recent: string[] = [];
 
   /** Whether it is another failed call than those just told. */
-  add(error: Ec2Error, sample: Evidence, ms: number | undefined): boolean {
+  add(error: Ec2Error, line: CurrentLine): boolean {
     const { requestId } = error;
     if (requestId !== undefined) {
       if (this.#recent.includes(requestId)) return false;
@@ -194,7 +195,7 @@ export class Ec2ErrorCount {
       kind = { first: error, occurrences: new OccurrenceCount() };
       this.#byKind.set(key, kind);
     }
-    kind.occurrences.add(sample, ms);
+    kind.occurrences.add(line);
     return true;
   }
 

@@ -1,23 +1,29 @@
-// Which of some hundreds of fragments occur in a range of bytes: the search of Wu and Manber ("A fast algorithm for multi-pattern
-// searching", 1994), reading about every fourth byte. Each fragment is sought by one window of eight bytes; a hit says "may be
-// here", and the caller looks at the text.
+// Which of some hundreds of texts occur in a range of bytes: the search of Wu and Manber ("A fast algorithm for multi-pattern
+// searching", 1994), which looks at about every fourth byte. Each text is sought by one window of eight bytes of it.
 
 import { asciiBytes } from "./bytes.ts";
 
 export const WINDOW = 8;
 const TABLE = 1 << 16;
 
-/** The window of a fragment that is rarest in logs and the same in escaped text; undefined when it has none. */
-export function searchWindow(fragment: string): string | undefined {
+/** The window of a text that is rarest in logs; undefined when it has none. */
+export function searchWindow(text: string): string | undefined {
   let best: string | undefined;
   let bestScore = -1;
-  for (let i = 0; i + WINDOW <= fragment.length; i++) {
-    const window = fragment.slice(i, i + WINDOW);
-    if (/["\\\n\t]|[^\x20-\x7e]/.test(window)) continue;
-    const score = window.length * 2 - (window.match(/[ etaoinsr]/g)?.length ?? 0);
+  for (let i = 0; i + WINDOW <= text.length; i++) {
+    const window = text.slice(i, i + WINDOW);
+    const score = WINDOW - (window.match(/[ etaoinsr]/g)?.length ?? 0);
     if (score > bestScore) [best, bestScore] = [window, score];
   }
   return best;
+}
+
+export interface Sought {
+  /** At least eight ASCII characters. */
+  readonly text: string;
+  readonly id: number;
+  /** Must be where the range begins, unless the search is loose. */
+  readonly isStart: boolean;
 }
 
 export class FragmentSearch {
@@ -26,22 +32,25 @@ export class FragmentSearch {
   readonly #shift = new Uint8Array(TABLE).fill(WINDOW - 2);
   readonly #head = new Int32Array(TABLE).fill(-1);
   readonly #next: Int32Array;
-  readonly #windows: Uint8Array;
+  readonly #texts: readonly Uint8Array[];
+  /** Of the window in its text. */
+  readonly #offsets: Int32Array;
   readonly #ids: Int32Array;
+  readonly #isStart: Uint8Array;
   readonly #stamp: Int32Array;
   #round = 0;
 
-  /** @param keys windows of eight bytes, each with the id to report. */
-  constructor(keys: readonly { readonly window: string; readonly id: number }[]) {
-    const idCount = keys.reduce((most, key) => Math.max(most, key.id + 1), 0);
+  constructor(sought: readonly Sought[]) {
+    const idCount = sought.reduce((most, one) => Math.max(most, one.id + 1), 0);
     this.found = new Int32Array(idCount);
     this.#stamp = new Int32Array(idCount);
-    this.#next = new Int32Array(keys.length).fill(-1);
-    this.#ids = Int32Array.from(keys, (key) => key.id);
-    this.#windows = new Uint8Array(keys.length * WINDOW);
-    keys.forEach(({ window }, index) => {
-      const bytes = asciiBytes(window);
-      this.#windows.set(bytes, index * WINDOW);
+    this.#next = new Int32Array(sought.length).fill(-1);
+    this.#ids = Int32Array.from(sought, (one) => one.id);
+    this.#isStart = Uint8Array.from(sought, (one) => (one.isStart ? 1 : 0));
+    this.#texts = sought.map((one) => asciiBytes(one.text));
+    this.#offsets = Int32Array.from(sought, (one) => one.text.indexOf(searchWindow(one.text) ?? ""));
+    sought.forEach(({ text }, index) => {
+      const bytes = asciiBytes(searchWindow(text) ?? "");
       for (let j = 2; j < WINDOW; j++) {
         const hash = hashAt(bytes, j);
         this.#shift[hash] = Math.min(this.#shift[hash] as number, WINDOW - 1 - j);
@@ -53,11 +62,11 @@ export class FragmentSearch {
   }
 
   /** How many ids are in `found`. */
-  search(bytes: Uint8Array, start: number, end: number): number {
+  search(bytes: Uint8Array, start: number, end: number, options: { readonly isLoose: boolean }): number {
     const shift = this.#shift;
     let count = 0;
-    let isFresh = true;
     let at = start + WINDOW - 1;
+    this.#round++;
     while (at < end) {
       const hash =
         (((bytes[at - 2] as number) << 8) ^ ((bytes[at - 1] as number) << 4) ^ (bytes[at] as number)) & (TABLE - 1);
@@ -67,13 +76,10 @@ export class FragmentSearch {
         continue;
       }
       for (let index = this.#head[hash] as number; index !== -1; index = this.#next[index] as number) {
-        if (!this.#isAt(bytes, at - WINDOW + 1, index * WINDOW)) continue;
-        if (isFresh) {
-          this.#round++;
-          isFresh = false;
-        }
+        const from = at - WINDOW + 1 - (this.#offsets[index] as number);
+        if (from < start || (from !== start && !options.isLoose && this.#isStart[index] === 1)) continue;
         const id = this.#ids[index] as number;
-        if (this.#stamp[id] === this.#round) continue;
+        if (this.#stamp[id] === this.#round || !isAt(bytes, from, end, this.#texts[index] as Uint8Array)) continue;
         this.#stamp[id] = this.#round;
         this.found[count++] = id;
       }
@@ -81,11 +87,12 @@ export class FragmentSearch {
     }
     return count;
   }
+}
 
-  #isAt(bytes: Uint8Array, at: number, offset: number): boolean {
-    for (let i = 0; i < WINDOW; i++) if (bytes[at + i] !== this.#windows[offset + i]) return false;
-    return true;
-  }
+function isAt(bytes: Uint8Array, from: number, end: number, text: Uint8Array): boolean {
+  if (from + text.length > end) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
+  return true;
 }
 
 function hashAt(bytes: Uint8Array, at: number): number {

@@ -6,7 +6,7 @@ const CARRIAGE_RETURN = 13;
 const LINE_BYTES_MAX = 64 * 1024;
 
 export class LineSplitter {
-  /** Gets each line without its break; valid only during the call. */
+  /** Gets each line without its break; the bytes stay as they are until `push` or `end` returns. */
   readonly #onLine: (bytes: Uint8Array, start: number, end: number) => void;
   readonly #carry = new Uint8Array(LINE_BYTES_MAX);
   #carried = 0;
@@ -47,10 +47,10 @@ export class LineSplitter {
   }
 
   #flushPart(): void {
-    const length = this.#carried;
+    const line = this.#carry.slice(0, this.#carried);
     this.#carried = 0;
     this.#hasPart = false;
-    this.#emit(this.#carry, 0, length);
+    this.#emit(line, 0, line.length);
   }
 
   #emit(bytes: Uint8Array, start: number, end: number): void {

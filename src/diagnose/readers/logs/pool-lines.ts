@@ -1,6 +1,7 @@
 // The agent's lines about its pool, in the wordings of all versions, and the samples kept of them.
 
-import type { PoolSample, Source } from "../../facts/model.ts";
+import type { PoolSample } from "../../facts/model.ts";
+import type { CurrentLine } from "./current-line.ts";
 
 export interface PoolNumbers {
   readonly total: number;
@@ -48,47 +49,60 @@ export function parsePoolLine(message: string): PoolNumbers | undefined {
 
 const SAMPLES_MAX = 200;
 
-/** Samples of a log of any length: the first, the one with fewest free, the last, and others evenly between. */
-export class PoolSamples {
-  #kept: PoolSample[] = [];
-  #stride = 1;
-  #count = 0;
-  #last: PoolSample | undefined;
-  #lowest: PoolSample | undefined;
+/** A pool line with its place; the sample is made when asked for. */
+export class KeptSample {
+  readonly numbers: PoolNumbers;
+  readonly order: number;
+  readonly #ms: number | undefined;
+  readonly #file: string;
+  readonly #line: number;
+  #sample: PoolSample | undefined;
 
-  get last(): PoolSample | undefined {
-    return this.#last;
+  constructor(numbers: PoolNumbers, line: CurrentLine, order: number) {
+    this.numbers = numbers;
+    this.order = order;
+    this.#ms = line.ms;
+    this.#file = line.file;
+    this.#line = line.number;
   }
 
-  add(sample: PoolSample): void {
+  get free(): number {
+    return this.numbers.total - this.numbers.assigned - (this.numbers.cooling ?? 0);
+  }
+
+  get sample(): PoolSample {
+    const { total, assigned, cooling, prefixCount } = this.numbers;
+    const at = { file: this.#file, line: this.#line };
+    this.#sample ??= { ms: this.#ms, total, assigned, cooling, prefixCount, at };
+    return this.#sample;
+  }
+}
+
+/** Samples of a log of any length: the first, the one with fewest free, the last, and others evenly between. */
+export class PoolSamples {
+  #kept: KeptSample[] = [];
+  #stride = 1;
+  #count = 0;
+  #last: KeptSample | undefined;
+  #lowest: KeptSample | undefined;
+
+  add(numbers: PoolNumbers, line: CurrentLine): KeptSample {
+    const sample = new KeptSample(numbers, line, this.#count);
     this.#last = sample;
-    if (this.#lowest === undefined || free(sample) < free(this.#lowest)) this.#lowest = sample;
+    if (this.#lowest === undefined || sample.free < this.#lowest.free) this.#lowest = sample;
     if (this.#count % this.#stride === 0) this.#kept.push(sample);
     this.#count++;
-    if (this.#kept.length < SAMPLES_MAX - 2) return;
-    this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
-    this.#stride *= 2;
+    if (this.#kept.length >= SAMPLES_MAX - 2) {
+      this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
+      this.#stride *= 2;
+    }
+    return sample;
   }
 
   result(): PoolSample[] {
     const chosen = new Set(this.#kept);
     if (this.#lowest !== undefined) chosen.add(this.#lowest);
     if (this.#last !== undefined) chosen.add(this.#last);
-    const order = (sample: PoolSample) => this.#order.get(sample) ?? 0;
-    return [...chosen].sort((a, b) => order(a) - order(b));
+    return [...chosen].sort((a, b) => a.order - b.order).map((one) => one.sample);
   }
-
-  readonly #order = new WeakMap<PoolSample, number>();
-
-  /** A sample with its place in the order of reading. */
-  make(numbers: PoolNumbers, ms: number | undefined, at: Source): PoolSample {
-    const { total, assigned, cooling, prefixCount } = numbers;
-    const sample: PoolSample = { ms, total, assigned, cooling, prefixCount, at };
-    this.#order.set(sample, this.#count);
-    return sample;
-  }
-}
-
-function free(sample: PoolSample): number {
-  return sample.total - sample.assigned - (sample.cooling ?? 0);
 }

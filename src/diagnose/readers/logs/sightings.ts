@@ -1,58 +1,55 @@
 // Signals as they are seen: one entry per signal, pod and captured values, bounded.
 
-import type { Evidence, NodeKey, Sighting } from "../../facts/model.ts";
+import type { NodeKey, Sighting } from "../../facts/model.ts";
 import type { SignalId } from "../../facts/signals.ts";
-import { capturesOf } from "./line-matcher.ts";
+import type { CurrentLine } from "./current-line.ts";
 import { OccurrenceCount } from "./occurrences.ts";
 
 /** Entries of one signal; what comes after joins one entry without captures. */
 const ENTRIES_MAX = 128;
 
-interface Entry {
+export interface SightingKey {
   readonly signal: SignalId;
+  /** namespace/name. */
   readonly pod: string | undefined;
   readonly captures: Readonly<Record<string, string>>;
+}
+
+interface Entry extends SightingKey {
   readonly occurrences: OccurrenceCount;
 }
 
 export class SightingCount {
   readonly #entries = new Map<SignalId, Map<string, Entry>>();
 
-  add(signal: SignalId, message: string, sample: Evidence, ms: number | undefined): Readonly<Record<string, string>> {
-    const captures = capturesOf(signal, message);
-    const pod = podOf(message);
-    this.addCaptured({ signal, pod, captures }, sample, ms);
-    return captures;
+  add(key: SightingKey, line: CurrentLine): void {
+    this.of(key).add(line);
   }
 
-  addCaptured(what: Omit<Entry, "occurrences">, sample: Evidence, ms: number | undefined): void {
-    const { signal, pod, captures } = what;
+  /** Where to count such sightings. */
+  of({ signal, pod, captures }: SightingKey): OccurrenceCount {
     const ofSignal = this.#entries.get(signal) ?? new Map<string, Entry>();
     this.#entries.set(signal, ofSignal);
-    let key = `${pod ?? ""}\n${Object.values(captures).join("\n")}`;
+    const own = `${pod ?? ""}\n${Object.values(captures).join("\n")}`;
+    const isFull = ofSignal.size >= ENTRIES_MAX && !ofSignal.has(own);
+    const key = isFull ? "others" : own;
     let entry = ofSignal.get(key);
     if (entry === undefined) {
-      const isFull = ofSignal.size >= ENTRIES_MAX;
-      if (isFull) key = "others";
-      entry = ofSignal.get(key) ?? {
-        signal,
-        pod: isFull ? undefined : pod,
-        captures: isFull ? {} : captures,
-        occurrences: new OccurrenceCount(),
-      };
+      const occurrences = new OccurrenceCount();
+      entry = isFull ? { signal, pod: undefined, captures: {}, occurrences } : { signal, pod, captures, occurrences };
       ofSignal.set(key, entry);
     }
-    entry.occurrences.add(sample, ms);
+    return entry.occurrences;
   }
 
   result(node: NodeKey | undefined): Sighting[] {
     return [...this.#entries.values()].flatMap((ofSignal) =>
-      [...ofSignal.values()].map((entry) => ({
-        signal: entry.signal,
+      [...ofSignal.values()].map(({ signal, pod, captures, occurrences }) => ({
+        signal,
         node,
-        pod: entry.pod,
-        captures: entry.captures,
-        occurrences: entry.occurrences.result(),
+        pod,
+        captures,
+        occurrences: occurrences.result(),
       })),
     );
   }

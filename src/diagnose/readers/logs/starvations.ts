@@ -1,6 +1,8 @@
 // Runs of refused ADDs: when pods got no address, what the agent did meanwhile, and how it ended.
 
 import type { PoolSample, Source, Starvation } from "../../facts/model.ts";
+import type { CurrentLine } from "./current-line.ts";
+import type { KeptSample } from "./pool-lines.ts";
 
 /** What the agent did, as far as it bears on a run. */
 export type Deed = "growthStart" | "growthDone" | "eniLimit" | "backoff" | "cordoned" | "terminating" | "ec2Error";
@@ -17,7 +19,7 @@ interface Run {
   readonly at: Source;
   readonly text: string;
   readonly poolFirst: PoolSample | undefined;
-  poolLast: PoolSample | undefined;
+  poolLast: KeptSample | undefined;
   coolingMax: number | undefined;
   readonly deeds: Record<Deed, number>;
 }
@@ -26,11 +28,11 @@ export class Starvations {
   readonly #done: Starvation[] = [];
   #recent: { readonly deed: Deed; readonly ms: number | undefined }[] = [];
   #run: Run | undefined;
-  #pool: PoolSample | undefined;
+  #pool: KeptSample | undefined;
 
-  pool(sample: PoolSample): void {
-    this.#pool = sample;
-    if (this.#run !== undefined) this.#run.coolingMax = most(this.#run.coolingMax, sample.cooling);
+  pool(kept: KeptSample): void {
+    this.#pool = kept;
+    if (this.#run !== undefined) this.#run.coolingMax = most(this.#run.coolingMax, kept.numbers.cooling);
   }
 
   deed(deed: Deed, ms: number | undefined): void {
@@ -39,7 +41,7 @@ export class Starvations {
     if (this.#recent.length > RECENT_MAX) this.#recent = this.#recent.slice(RECENT_MAX / 2);
   }
 
-  refused(what: { readonly ms: number | undefined; readonly at: Source; readonly text: string }): void {
+  refused(what: CurrentLine): void {
     if (this.#run !== undefined && isApart(this.#run.lastMs, what.ms)) this.#close("end", undefined);
     if (this.#run === undefined) {
       this.#run = this.#begin(what);
@@ -65,15 +67,25 @@ export class Starvations {
     return this.#done;
   }
 
-  #begin(what: { readonly ms: number | undefined; readonly at: Source; readonly text: string }): Run {
+  #begin(what: CurrentLine): Run {
     const deeds = { growthStart: 0, growthDone: 0, eniLimit: 0, backoff: 0, cordoned: 0, terminating: 0, ec2Error: 0 };
-    const { ms, at, text } = what;
+    const { ms, source: at, text } = what;
     for (const one of this.#recent) {
       if (ms === undefined || one.ms === undefined || ms - one.ms <= BEFORE_MS) deeds[one.deed]++;
     }
     const pool = this.#pool;
-    const coolingMax = pool?.cooling;
-    return { firstMs: ms, lastMs: ms, refusalCount: 1, at, text, poolFirst: pool, poolLast: pool, coolingMax, deeds };
+    const coolingMax = pool?.numbers.cooling;
+    return {
+      firstMs: ms,
+      lastMs: ms,
+      refusalCount: 1,
+      at,
+      text,
+      poolFirst: pool?.sample,
+      poolLast: pool,
+      coolingMax,
+      deeds,
+    };
   }
 
   #close(endedBy: Starvation["endedBy"], recoveredMs: number | undefined): void {
@@ -85,6 +97,7 @@ export class Starvations {
     if (this.#done.length >= RUNS_MAX) this.#done.splice(RUNS_MAX / 2, 1);
     this.#done.push({
       ...rest,
+      poolLast: rest.poolLast?.sample,
       growthStartCount: deeds.growthStart,
       growthDoneCount: deeds.growthDone,
       eniLimitCount: deeds.eniLimit,
