@@ -16,7 +16,15 @@ function cidr(text: string): Cidr {
 }
 
 function subnet(given: Partial<SubnetFact> = {}): SubnetFact {
-  return { id: "subnet-0aaa", cidr: cidr("10.0.0.0/24"), vpcId: "vpc-0aaa", tags: new Map(), isLive: true, at: AT, ...given };
+  return {
+    id: "subnet-0aaa",
+    cidr: cidr("10.0.0.0/24"),
+    vpcId: "vpc-0aaa",
+    tags: new Map(),
+    isLive: true,
+    at: AT,
+    ...given,
+  };
 }
 
 function eni(id: string, addresses: readonly string[], given: Partial<EniFact> = {}): EniFact {
@@ -94,14 +102,18 @@ describe("what would win blocks back", () => {
     const reservations: ReservationFact[] = [
       { id: "scr-1", subnetId: "subnet-0aaa", cidr: cidr("10.0.0.32/28"), type: "explicit", isLive: true, at: AT },
     ];
-    const { recovery } = viewOf({ reservations, enis: [nodeEni("eni-1", "i-0aaa", ["10.0.0.5", "10.0.0.40", "10.0.0.250"])] });
+    const { recovery } = viewOf({
+      reservations,
+      enis: [nodeEni("eni-1", "i-0aaa", ["10.0.0.5", "10.0.0.40", "10.0.0.250"])],
+    });
     expect(recovery.units[0]?.freed).toEqual([]);
     expect(recovery.plan).toEqual([]);
   });
 
   test("a drained node's prefixes are told apart from the blocks it breaks", () => {
-    const [unit] = viewOf({ enis: [nodeEni("eni-1", "i-0aaa", ["10.0.0.20"], { prefixes: [ip("10.0.0.64"), ip("10.0.0.80")] })] })
-      .recovery.units;
+    const [unit] = viewOf({
+      enis: [nodeEni("eni-1", "i-0aaa", ["10.0.0.20"], { prefixes: [ip("10.0.0.64"), ip("10.0.0.80")] })],
+    }).recovery.units;
     expect(unit).toMatchObject({ prefixCount: 2, addressCount: 1 });
     expect(unit?.freed).toHaveLength(1);
   });
@@ -262,7 +274,11 @@ test("10,000 random subnets: every count is that of a walk over all addresses", 
       reservations.push({ id: "scr-1", subnetId: "subnet-0aaa", cidr: reserved, type, isLive: true, at: AT });
     }
     const want = bruteForce({ cidr: block, enis, reservations });
-    const view = viewOf({ subnets: [subnet({ cidr: block, availableIpAddressCount: want.available })], enis, reservations });
+    const view = viewOf({
+      subnets: [subnet({ cidr: block, availableIpAddressCount: want.available })],
+      enis,
+      reservations,
+    });
     const freedBy = view.recovery.enis.map((one): [string, number] => [one.eni.id, one.freed.length]);
     expect({
       round,
