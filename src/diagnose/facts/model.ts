@@ -95,6 +95,8 @@ export interface SettingsSource {
   /** Environment of the init container, and other keys of the chart or add-on (`enableNetworkPolicy`, `nodeAgent.enabled`). */
   readonly initEnv: readonly EnvEntry[];
   readonly otherKeys: readonly EnvEntry[];
+  /** Variables that are set here to what the text does not tell (a Terraform variable, `valueFrom`): neither known nor unset. */
+  readonly untold?: readonly string[] | undefined;
 }
 
 export interface VersionFact {

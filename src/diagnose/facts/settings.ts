@@ -38,6 +38,15 @@ export class EffectiveSettings {
     return this.sources.length > 0;
   }
 
+  /** false: some source that counts sets it, but to what cannot be told; whatever `setting` says is then a guess. */
+  isTold(name: string): boolean {
+    for (const source of this.sources) {
+      if (source.untold?.includes(name)) return false;
+      if (source.isComplete || source.env.some((one) => one.name === name)) return true;
+    }
+    return true;
+  }
+
   setting(name: string): Setting {
     for (const source of this.sources) {
       const entry = source.env.findLast((one) => one.name === name);
