@@ -2,7 +2,7 @@
 // and what was not: the agent's log; ENIs and addresses of the instance; free addresses and free /28s of the subnet; node labels
 // and ENIConfig; security groups and subnet of the ENIs.
 
-import { capacityUnder, limitsOf } from "../facts/capacity.ts";
+import { limitsOf } from "../facts/capacity.ts";
 import type { EniConfigFact, Evidence, Facts, IntrospectionPage, NodeFact } from "../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../facts/settings.ts";
 import { subnetViews } from "./subnet-view.ts";
@@ -22,7 +22,13 @@ export interface ChecklistItem {
 }
 
 export function checklist(facts: Facts): ChecklistItem[] {
-  return [agentLog(facts), instanceAddresses(facts), subnetSpace(facts), labelsAndEniConfigs(facts), groupsAndSubnets(facts)];
+  return [
+    agentLog(facts),
+    instanceAddresses(facts),
+    subnetSpace(facts),
+    labelsAndEniConfigs(facts),
+    groupsAndSubnets(facts),
+  ];
 }
 
 function item(
@@ -61,7 +67,8 @@ function agentLog(facts: Facts): ChecklistItem {
     ...facts.ec2Errors.flatMap((one) => one.occurrences.samples.slice(0, 1)),
     ...quotes(sightingsOf(facts, ["no-address", "add-reply-refused", "initialization-failure"])),
   ];
-  const isClean = refusalCount === 0 && errorCount === 0 && facts.sightings.every((one) => one.signal !== "initialization-failure");
+  const isClean =
+    refusalCount === 0 && errorCount === 0 && facts.sightings.every((one) => one.signal !== "initialization-failure");
   return item(1, title, { result: isClean ? "ok" : "found", text: parts.join(", "), evidence });
 }
 
@@ -103,7 +110,10 @@ function instanceAddresses(facts: Facts): ChecklistItem {
 function pageLine(facts: Facts, page: IntrospectionPage): { text: string; isFull: boolean } {
   const cidrs = page.enis.flatMap((eni) => eni.cidrs);
   const prefixCount = cidrs.filter((one) => one.cidr.prefixLength === 28).length;
-  const limit = eniLimit(facts, facts.nodes.find((node) => node.key === page.node));
+  const limit = eniLimit(
+    facts,
+    facts.nodes.find((node) => node.key === page.node),
+  );
   const total = page.totalCount ?? 0;
   const assigned = page.assignedCount ?? 0;
   const text =
@@ -133,7 +143,9 @@ function eniLimit(facts: Facts, node: NodeFact | undefined): number | undefined 
 function subnetSpace(facts: Facts): ChecklistItem {
   const title = "free addresses and free /28s of the subnet";
   const views = subnetViews(facts);
-  const known = views.filter((view) => view.availableIpAddressCount !== undefined || view.freePrefixCount !== undefined);
+  const known = views.filter(
+    (view) => view.availableIpAddressCount !== undefined || view.freePrefixCount !== undefined,
+  );
   if (known.length === 0) {
     return item(3, title, {
       result: "unknown",
@@ -148,7 +160,8 @@ function subnetSpace(facts: Facts): ChecklistItem {
     return `${view.id}: ${view.availableIpAddressCount ?? "?"} free addresses, ${free}${reserved}`;
   });
   const isTight = known.some(
-    (view) => view.freePrefixCount === 0 || (view.availableIpAddressCount !== undefined && view.availableIpAddressCount < 16),
+    (view) =>
+      view.freePrefixCount === 0 || (view.availableIpAddressCount !== undefined && view.availableIpAddressCount < 16),
   );
   const isBlind = known.every((view) => view.freePrefixCount === undefined);
   return item(3, title, {
@@ -176,7 +189,8 @@ function labelsAndEniConfigs(facts: Facts): ChecklistItem {
     return item(4, title, {
       result: "unknown",
       text: settings.isKnown ? "no node object was given" : "the aws-node settings are not known",
-      command: "kubectl get nodes -o json > nodes.json; kubectl get eniconfigs -o yaml > eniconfigs.yaml; kubectl -n kube-system get ds aws-node -o yaml > aws-node.yaml",
+      command:
+        "kubectl get nodes -o json > nodes.json; kubectl get eniconfigs -o yaml > eniconfigs.yaml; kubectl -n kube-system get ds aws-node -o yaml > aws-node.yaml",
     });
   }
   if (!settings.customNetworking) {
@@ -195,7 +209,12 @@ function labelsAndEniConfigs(facts: Facts): ChecklistItem {
             without.map((node) => `${node.name} -> ${eniConfigName(node, settings)}`),
           )}`
         : `each of ${named.length} nodes resolves to one of ${facts.eniConfigs.length} ENIConfigs`,
-    evidence: without.slice(0, 3).map((node) => ({ source: node.at, text: `${node.name} resolves to ENIConfig ${eniConfigName(node, settings)}` })),
+    evidence: without
+      .slice(0, 3)
+      .map((node) => ({
+        source: node.at,
+        text: `${node.name} resolves to ENIConfig ${eniConfigName(node, settings)}`,
+      })),
   });
 }
 
@@ -233,7 +252,8 @@ function groupsAndSubnets(facts: Facts): ChecklistItem {
     return item(5, title, {
       result: "unknown",
       text: "neither ENIs with attachments nor ENIConfigs were given",
-      command: "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=INSTANCE --output json > node-enis.json",
+      command:
+        "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=INSTANCE --output json > node-enis.json",
     });
   }
   const subnetIds = new Set(used.flatMap((eni) => eni.subnetId ?? []));
@@ -249,7 +269,8 @@ function groupsAndSubnets(facts: Facts): ChecklistItem {
 }
 
 function eniConfigProblem(facts: Facts, config: EniConfigFact): string | undefined {
-  if (config.securityGroupIds.length > 5) return `ENIConfig ${config.name} lists ${config.securityGroupIds.length} security groups; the quota is 5`;
+  if (config.securityGroupIds.length > 5)
+    return `ENIConfig ${config.name} lists ${config.securityGroupIds.length} security groups; the quota is 5`;
   const subnetId = config.subnetId?.value;
   if (subnetId === undefined || facts.subnets.length === 0) return undefined;
   const subnet = facts.subnets.find((one) => one.id === subnetId);

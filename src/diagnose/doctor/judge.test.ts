@@ -40,7 +40,11 @@ const NOTHING: Facts = mergeFacts([]);
 const TROUBLED: Facts = mergeFacts([
   {
     sightings: [
-      { signal: "add-refused", captures: {}, occurrences: { count: 1, samples: [seen("failed to assign an IP address to container")] } },
+      {
+        signal: "add-refused",
+        captures: {},
+        occurrences: { count: 1, samples: [seen("failed to assign an IP address to container")] },
+      },
     ],
   },
 ]);

@@ -1,7 +1,7 @@
 // The doctor's result as a document: what `-o json` prints (docs/schemas/doctor.v1.json), and what the other forms draw from.
 
 import { formatRfc3339 } from "../../base/calendar.ts";
-import type { DoctorFinding, Diagnosis } from "../doctor/judge.ts";
+import type { Diagnosis, DoctorFinding } from "../doctor/judge.ts";
 import type { Evidence, Facts, Source } from "../facts/model.ts";
 
 export const DOCTOR_SCHEMA = "slash28/doctor/v1";
@@ -19,7 +19,11 @@ export interface FindingDocument {
   readonly certainty: "proved" | "suspected" | "ruled-out";
   readonly summary: string;
   readonly evidence: readonly EvidenceDocument[];
-  readonly against: readonly { readonly class: string | null; readonly text: string; readonly evidence: readonly EvidenceDocument[] }[];
+  readonly against: readonly {
+    readonly class: string | null;
+    readonly text: string;
+    readonly evidence: readonly EvidenceDocument[];
+  }[];
   readonly missing: readonly { readonly what: string; readonly command: string }[];
   readonly fix: readonly string[];
   readonly nodes: readonly string[];
@@ -46,7 +50,12 @@ export interface DoctorDocument {
   readonly next: readonly { readonly what: string; readonly command: string }[];
   readonly notes: readonly string[];
   readonly read: readonly { readonly file: string; readonly kind: string }[];
-  readonly unread: readonly { readonly file: string; readonly line: number | null; readonly reason: string; readonly next: string | null }[];
+  readonly unread: readonly {
+    readonly file: string;
+    readonly line: number | null;
+    readonly reason: string;
+    readonly next: string | null;
+  }[];
 }
 
 export function doctorDocument(diagnosis: Diagnosis, facts: Facts): DoctorDocument {

@@ -24,7 +24,8 @@ export function doctorMarkdown(document: DoctorDocument): string {
   }
   if (document.unread.length > 0) {
     lines.push("## Not read", "");
-    for (const one of document.unread) lines.push(`- \`${one.file}${one.line === null ? "" : `:${one.line}`}\`: ${escape(one.reason)}`);
+    for (const one of document.unread)
+      lines.push(`- \`${one.file}${one.line === null ? "" : `:${one.line}`}\`: ${escape(one.reason)}`);
     lines.push("");
   }
   if (document.notes.length > 0) {

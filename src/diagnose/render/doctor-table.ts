@@ -24,17 +24,21 @@ export function doctorTable(document: DoctorDocument, style: TableStyle): string
   for (const finding of document.findings) lines.push(...findingLines(finding, style, paint), "");
   if (document.next.length > 0) {
     lines.push(paint(document.findings.length > 0 ? "To decide, run:" : "Run next, most telling first:", BOLD));
-    for (const { what, command } of document.next) lines.push(...paragraph(what, style.width, "  "), `    ${paint(command, CYAN)}`);
+    for (const { what, command } of document.next)
+      lines.push(...paragraph(what, style.width, "  "), `    ${paint(command, CYAN)}`);
     lines.push("");
   }
   if (document.ruledOut.length > 0) {
     lines.push(paint("Ruled out", BOLD));
-    for (const one of document.ruledOut) lines.push(...paragraph(`${one.class}: ${one.against[0]?.text ?? ""}`, style.width, "  ", "    "));
+    for (const one of document.ruledOut)
+      lines.push(...paragraph(`${one.class}: ${one.against[0]?.text ?? ""}`, style.width, "  ", "    "));
     lines.push("");
   }
   lines.push(paint("Checked", BOLD));
   for (const one of document.checklist) {
-    const mark = { ok: paint("ok     ", GREEN), found: paint("FOUND  ", RED), unknown: paint("unknown", YELLOW) }[one.result];
+    const mark = { ok: paint("ok     ", GREEN), found: paint("FOUND  ", RED), unknown: paint("unknown", YELLOW) }[
+      one.result
+    ];
     const [first = "", ...rest] = wrap(`${one.title}: ${one.text}`, style.width - 13);
     lines.push(`  ${one.step}. ${mark} ${first}`, ...rest.map((line) => `             ${line}`));
     if (one.command !== null) lines.push(`             ${paint(one.command, CYAN)}`);
@@ -46,7 +50,8 @@ export function doctorTable(document: DoctorDocument, style: TableStyle): string
 /** One line that stands alone. */
 export function verdictText(document: DoctorDocument): string {
   const [first, ...others] = document.findings;
-  if (document.verdict === "healthy") return "healthy: no refusal, no error, and pods have their addresses in what was read";
+  if (document.verdict === "healthy")
+    return "healthy: no refusal, no error, and pods have their addresses in what was read";
   if (first === undefined)
     return "insufficient-evidence: what was given does not decide between the causes; nothing is guessed";
   const more = others.length === 0 ? "" : ` (and ${others.length} more finding${others.length === 1 ? "" : "s"})`;
@@ -63,15 +68,20 @@ function findingLines(
   lines.push(...paragraph(finding.summary, style.width, "   "));
   const scope = scopeText(finding);
   if (scope !== "") lines.push(...paragraph(scope, style.width, "   ").map((line) => paint(line, DIM)));
-  if (finding.evidence.length > 0) lines.push("   Evidence", ...finding.evidence.flatMap((one) => evidenceLines(one, paint)));
+  if (finding.evidence.length > 0)
+    lines.push("   Evidence", ...finding.evidence.flatMap((one) => evidenceLines(one, paint)));
   if (finding.against.length > 0) {
     lines.push("   Against it");
     for (const one of finding.against)
-      lines.push(...paragraph(`- ${one.text}`, style.width, "     ", "       "), ...one.evidence.flatMap((each) => evidenceLines(each, paint)));
+      lines.push(
+        ...paragraph(`- ${one.text}`, style.width, "     ", "       "),
+        ...one.evidence.flatMap((each) => evidenceLines(each, paint)),
+      );
   }
   if (finding.missing.length > 0) {
     lines.push("   To be sure");
-    for (const { what, command } of finding.missing) lines.push(...paragraph(`- ${what}`, style.width, "     ", "       "), `       ${paint(command, CYAN)}`);
+    for (const { what, command } of finding.missing)
+      lines.push(...paragraph(`- ${what}`, style.width, "     ", "       "), `       ${paint(command, CYAN)}`);
   }
   lines.push("   Fix");
   finding.fix.forEach((step, index) => {
@@ -90,7 +100,12 @@ function stepLines(step: string, width: number): string[] {
 function scopeText(finding: FindingDocument): string {
   const parts: string[] = [];
   if (finding.count > 0) parts.push(`seen ${finding.count} time${finding.count === 1 ? "" : "s"}`);
-  if (finding.first !== null) parts.push(finding.last === finding.first || finding.last === null ? `at ${finding.first}` : `${finding.first} to ${finding.last}`);
+  if (finding.first !== null)
+    parts.push(
+      finding.last === finding.first || finding.last === null
+        ? `at ${finding.first}`
+        : `${finding.first} to ${finding.last}`,
+    );
   if (finding.nodes.length > 0) parts.push(`nodes: ${few(finding.nodes)}`);
   if (finding.subnets.length > 0) parts.push(`subnets: ${few(finding.subnets)}`);
   return parts.join("; ");
@@ -113,7 +128,13 @@ function sourceLines(
   const kinds = new Map<string, number>();
   for (const { kind } of document.read) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   if (kinds.size > 0)
-    lines.push(...paragraph(`Read: ${[...kinds].map(([kind, count]) => (count === 1 ? kind : `${count} x ${kind}`)).join(", ")}.`, style.width, ""));
+    lines.push(
+      ...paragraph(
+        `Read: ${[...kinds].map(([kind, count]) => (count === 1 ? kind : `${count} x ${kind}`)).join(", ")}.`,
+        style.width,
+        "",
+      ),
+    );
   if (document.unread.length > 0) {
     lines.push(paint("Not read", BOLD));
     for (const one of document.unread.slice(0, 20)) {
@@ -123,7 +144,8 @@ function sourceLines(
     }
     if (document.unread.length > 20) lines.push(`  and ${document.unread.length - 20} more; -o json lists all`);
   }
-  for (const note of document.notes) lines.push(...paragraph(`Note (from the facts file, no proof): ${note}`, style.width, ""));
+  for (const note of document.notes)
+    lines.push(...paragraph(`Note (from the facts file, no proof): ${note}`, style.width, ""));
   return lines.length === 1 ? [] : lines;
 }
 

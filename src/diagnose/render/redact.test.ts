@@ -14,7 +14,10 @@ describe("masking", () => {
     ["Authorization: Bearer abcdefghijklmnop", "abcdefghijklmnop"],
     ["aws_secret_access_key = wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", "wJalr"],
     ["Encoded authorization failure message: AbCdEfGhIjKlMnOpQrStUvWxYz0123", "AbCdEfGhIj"],
-    ["https://oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF", "0123456789ABCDEF0123456789ABCDEF"],
+    [
+      "https://oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF",
+      "0123456789ABCDEF0123456789ABCDEF",
+    ],
   ])("%s", (text, secret) => {
     expect(redact(text)).not.toContain(secret);
   });
