@@ -1,8 +1,8 @@
 // Whether anything is wrong at all, whether health was seen, and what to fetch when nothing decides.
 
 import type { Facts } from "../facts/model.ts";
-import type { SignalId } from "../facts/signals.ts";
 import { effectiveSettings } from "../facts/settings.ts";
+import type { SignalId } from "../facts/signals.ts";
 import type { Missing } from "./failure-class.ts";
 
 const TROUBLE: readonly SignalId[] = [
@@ -23,13 +23,17 @@ export function isTroubleSeen(facts: Facts): boolean {
     facts.sightings.some((one) => TROUBLE.includes(one.signal)) ||
     facts.ec2Errors.length > 0 ||
     facts.logs.some((log) => log.refusalCount > 0 || log.starvations.length > 0) ||
-    facts.pods.some((pod) => pod.waitingReason === "ContainerCreating" && pod.address === undefined && !pod.isHostNetwork)
+    facts.pods.some(
+      (pod) => pod.waitingReason === "ContainerCreating" && pod.address === undefined && !pod.isHostNetwork,
+    )
   );
 }
 
 /** Something that would have shown the trouble was read, and shows none: an agent's log that serves, or pods with addresses. */
 export function isHealthWitnessed(facts: Facts): boolean {
-  const servingLog = facts.logs.some((log) => !log.isExcerpt && log.lineCount > 0 && log.starts.every((one) => one.isServing));
+  const servingLog = facts.logs.some(
+    (log) => !log.isExcerpt && log.lineCount > 0 && log.starts.every((one) => one.isServing),
+  );
   const own = facts.pods.filter((pod) => !pod.isHostNetwork && pod.phase === "Running");
   return servingLog || (own.length > 0 && own.every((pod) => pod.address !== undefined));
 }
@@ -38,7 +42,8 @@ export function isHealthWitnessed(facts: Facts): boolean {
 export function nextCommands(facts: Facts): Missing[] {
   const missing: Missing[] = [];
   const node = facts.nodes.find((one) => one.name !== undefined)?.name ?? "NODE";
-  const subnet = facts.subnets[0]?.id ?? facts.ec2Errors.find((one) => one.subnetId !== undefined)?.subnetId ?? "SUBNET";
+  const subnet =
+    facts.subnets[0]?.id ?? facts.ec2Errors.find((one) => one.subnetId !== undefined)?.subnetId ?? "SUBNET";
   if (facts.logs.every((log) => log.isExcerpt)) {
     missing.push({
       what: "the agent's log of a node that refuses pods: the cause stands there, never in the event",
