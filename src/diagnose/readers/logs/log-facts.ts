@@ -103,7 +103,7 @@ export class LogFacts implements LogReader {
       sightings: this.#sightings.result(node),
       ec2Errors: this.#errors.result(node),
       logs: [digest],
-      settings: [...this.#settings.settings(node), ...this.#pasted.settings()],
+      settings: [...this.#settings.settings(node), ...(isExcerpt ? this.#pasted.settings() : [])],
       versions: this.#settings.versions(node),
       events: this.#events.result(),
       read: this.#files.map((file) => ({ file, kind })),
@@ -153,6 +153,7 @@ export class LogFacts implements LogReader {
   }
 
   #otherLine(bytes: Uint8Array, start: number, end: number): void {
+    this.#lastLine();
     const raw = decodeBytes(bytes, start, Math.min(end, start + TEXT_MAX));
     this.#pasted.line(raw, { file: this.#current.file, line: this.#lineNumber });
     const line = this.#texts.line(raw, this.#lineNumber);
@@ -179,9 +180,7 @@ export class LogFacts implements LogReader {
     if (tags.length > 0) {
       this.#tell(this.#counted(tellStory(tags, message, joined.alternative)), joined.fields);
     }
-    if (!joined.isAgents) return;
-    this.#lastBytes = undefined;
-    this.#last = { text: quote(raw), ms };
+    if (joined.isAgents) this.#last = { text: quote(raw), ms };
   }
 
   #counted(told: ToldStory): CountedStory {
