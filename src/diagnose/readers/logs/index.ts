@@ -5,6 +5,7 @@ import { LogFacts, type LogReaderOptions } from "./log-facts.ts";
 
 export type { LogReaderOptions } from "./log-facts.ts";
 export { type LogKind, looksLikeLog } from "./sniff-log.ts";
+export { createTimelineReader, type TimelineLine, type TimelineReader } from "./timeline.ts";
 
 /** One reader for the logs of one kind of one node; a pasted text is a set of its own. Never throws, whatever bytes come. */
 export function createLogReader(options: LogReaderOptions): LogReader {
