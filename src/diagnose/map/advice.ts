@@ -60,13 +60,13 @@ export function unitAdvice(owner: EniOwner, eni: EniFact | undefined): string {
     case "unknown":
       return "find out whose it is before anything else";
     default:
-      return `move it to another subnet`;
+      return "move it to another subnet";
   }
 }
 
 export function addressAdvice(holder: Holder): string {
   const { eni, owner, address, isPrimary } = holder;
   if (owner.instanceId !== undefined && !isPrimary && owner.kind !== "instance")
-    return `once no pod uses it: aws ec2 unassign-private-ip-addresses --network-interface-id ${eni.id} --private-ip-addresses ${formatIpv4(address)}`;
+    return `cordon the node; once no pod uses it: aws ec2 unassign-private-ip-addresses --network-interface-id ${eni.id} --private-ip-addresses ${formatIpv4(address)}`;
   return unitAdvice(owner, eni);
 }

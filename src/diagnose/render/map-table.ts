@@ -6,6 +6,7 @@ import { table, wrap } from "../../text/layout.ts";
 import { KIND_NAMES } from "../map/advice.ts";
 import type { OwnerKind } from "../map/owners.ts";
 import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument } from "./map-document.ts";
+import { printable } from "./plain-text.ts";
 
 export interface MapStyle {
   readonly isColored: boolean;
@@ -36,9 +37,9 @@ export function mapTable(document: MapDocument, style: MapStyle): string {
   const lines = document.subnets.flatMap((subnet) => [...subnetLines(subnet, style, paint), ""]);
   if (document.subnets.length > 0) lines.push(...legend(document, paint), "");
   for (const one of document.missing)
-    lines.push(...wrap(`${one.id} is not drawn: ${one.reason}.`, WIDTH), `  ${one.next}`);
+    lines.push(...wrap(printable(`${one.id} is not drawn: ${one.reason}.`), WIDTH), `  ${one.next}`);
   for (const one of document.unread) {
-    lines.push(...wrap(`not read: ${one.file}: ${one.reason}`, WIDTH));
+    lines.push(...wrap(printable(`not read: ${one.file}: ${one.reason}`), WIDTH));
     if (one.next !== null) lines.push(`  ${one.next}`);
   }
   while (lines.at(-1) === "") lines.pop();
@@ -47,7 +48,7 @@ export function mapTable(document: MapDocument, style: MapStyle): string {
 
 function subnetLines(subnet: SubnetDocument, style: MapStyle, paint: Paint): string[] {
   const title = [subnet.id, subnet.cidr, subnet.zone, subnet.name].filter((part) => part !== null).join("  ");
-  const lines = [paint(title, "1")];
+  const lines = [paint(printable(title), "1")];
   if (subnet.foundBy.length > 0) lines.push(...indented(`Tied to the cluster by: ${subnet.foundBy.join(", ")}`));
   lines.push(...indented(freeText(subnet)), ...indented(countText(subnet)));
   const { addresses, prefixes } = subnet.hoursToZero;
@@ -154,7 +155,7 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
       .map((one) => [short(one.name), String(one.freed.length), String(one.shared), String(one.prefixes)]);
     lines.push("", ...table(["If this alone went", "/28s won", "shared", "its /28s"], rows, [false, true, true, true]));
     if (winning.length > ROWS_MAX) lines.push(`  and ${winning.length - ROWS_MAX} more in -o json`);
-    lines.push(...indented(`First: ${winning[0]?.how}`));
+    lines.push(...indented(`The first: ${winning[0]?.how}`));
   }
   const steps = subnet.plan.slice(0, 4).map((step) => `${step.release.map(short).join(" with ")} (${step.totalFreed})`);
   if (subnet.plan.length > 1 || (winning.length === 0 && subnet.plan.length > 0))
@@ -165,7 +166,7 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
   if (easy.length > 0) {
     lines.push("", "  Single addresses that each spoil a whole /28 and can be given back:");
     for (const one of easy.slice(0, 4))
-      lines.push(`    ${paint(one.address, "33")} frees ${one.freed}`, `      ${one.how}`);
+      lines.push(`    ${paint(one.address, "33")} frees ${one.freed}`, `      ${printable(one.how)}`);
     if (easy.length > 4) lines.push(`    and ${easy.length - 4} more in -o json`);
   }
   return lines;
@@ -200,13 +201,14 @@ function legend(document: MapDocument, paint: Paint): string[] {
 }
 
 function indented(text: string): string[] {
-  return wrap(text, WIDTH - 2).map((line) => `  ${line}`);
+  return wrap(printable(text), WIDTH - 2).map((line) => `  ${line}`);
 }
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function short(name: string): string {
+function short(given: string): string {
+  const name = printable(given);
   return name.length <= NAME_MAX ? name : `${name.slice(0, NAME_MAX - 3)}...`;
 }
