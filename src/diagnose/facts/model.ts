@@ -137,6 +137,8 @@ export interface NodeBootstrap {
   readonly osFamily?: Located<OsFamily> | undefined;
   readonly maxPods?: Located<number> | undefined;
   readonly maxPodsExpression?: Located<string> | undefined;
+  /** Karpenter's podsPerCore: an upper bound beside maxPods. */
+  readonly podsPerCore?: Located<number> | undefined;
   /** bootstrap.sh --use-max-pods. */
   readonly useMaxPods?: Located<boolean> | undefined;
   /** The arguments of bootstrap.sh, where there are such. */
