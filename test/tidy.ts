@@ -56,6 +56,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/text",
     "src/ports",
     "src/drivers",
+    "src/subnet",
     "src/diagnose/facts",
     "src/diagnose/readers",
   ],

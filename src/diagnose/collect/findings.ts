@@ -1,0 +1,39 @@
+// What one input gives: parts of facts, logs still to be put in order, and what was not read.
+
+import type { FactsPart, NodeKey, UnreadFile } from "../facts/model.ts";
+import type { LogKind } from "../readers/logs/index.ts";
+import type { Bytes } from "./byte-stream.ts";
+
+export interface LogSource {
+  readonly path: string;
+  readonly node: NodeKey | undefined;
+  readonly kind: LogKind;
+  /** Time of its first line that has one. */
+  readonly firstMs: number | undefined;
+  /** From its beginning, each time. */
+  open(): Bytes;
+}
+
+export class Findings {
+  readonly parts: FactsPart[] = [];
+  readonly logs: LogSource[] = [];
+  readonly unread: UnreadFile[] = [];
+  /** Files that no reader knows. */
+  readonly unknown: string[] = [];
+  /** Files of a bundle that hold nothing of use. */
+  uselessCount = 0;
+}
+
+/** Unrecognised files listed one by one; a folder of sources would fill a report. */
+const UNKNOWN_COUNT_MAX = 30;
+
+/** The list of files that no reader knows, bounded. */
+export function unknownFiles(paths: readonly string[]): UnreadFile[] {
+  const listed: UnreadFile[] = paths
+    .slice(0, UNKNOWN_COUNT_MAX)
+    .map((file) => ({ file, reason: "not recognised by its content" }));
+  const rest = paths.slice(UNKNOWN_COUNT_MAX);
+  if (rest[0] !== undefined)
+    listed.push({ file: rest[0], reason: `and ${rest.length - 1} more files: not recognised by their content` });
+  return listed;
+}
