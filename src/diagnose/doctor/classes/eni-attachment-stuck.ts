@@ -31,6 +31,7 @@ export const failureClass = defineClass({
       const { node, errors, instanceType, refusedCount, agentLimit } = refusal;
       const instanceId = index.instance(node)?.id ?? index.node(node)?.instanceId ?? "INSTANCE_ID";
       noteErrors(notes, errors);
+      notes.affects({ nodes: [node] });
       if (agentLimit !== undefined && refusedCount !== undefined && agentLimit.value >= refusedCount) {
         notes.against(
           `the agent believes in ${agentLimit.value} ENIs, EC2 allows ${refusedCount - 1}: the table is wrong`,
@@ -47,8 +48,13 @@ export const failureClass = defineClass({
         what: "the attachments that EC2 holds, with their status",
         command: `aws ec2 describe-instances --instance-ids ${instanceId} --output json > instances.json`,
       });
+      const counted =
+        refusedCount === undefined
+          ? "as many ENIs as the type may have"
+          : `${refusedCount - 1} ENIs already, the limit of ${instanceType}`;
+      const which = hanging.eniId === undefined ? "" : `; ${hanging.eniId} is ${hanging.status}`;
       notes.summary(
-        `EC2 refused ${totalCount(errors)} attaches on ${nodeName(node)}: it counts ${refusedCount === undefined ? "one ENI more" : `${refusedCount - 1} ENIs, its limit for ${instanceType},`} than the agent uses${hanging.eniId === undefined ? "" : `; ${hanging.eniId} is ${hanging.status}`}.`,
+        `EC2 refused ${totalCount(errors)} attaches on ${nodeName(node)}: it counts ${counted}, one more than the agent has${which}.`,
       );
       const eni = hanging.eniId ?? "ENI_ID";
       notes.fix(

@@ -1,5 +1,6 @@
 // The shipped table promises more ENIs than EC2 lets the type have.
 
+import { instanceTypeLimits } from "../../../catalog/instance-types.ts";
 import { quotes } from "../../facts/settings.ts";
 import { ATTACHMENT_NEEDS, attachmentRefusals, describedLimit } from "../attachment-limit.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
@@ -29,6 +30,7 @@ export const failureClass = defineClass({
       const type = instanceType ?? "TYPE";
       const described = describedLimit(facts, instanceType);
       noteErrors(notes, errors);
+      notes.affects({ nodes: [node] });
       const isAbove = agentLimit !== undefined && refusedCount !== undefined && agentLimit.value >= refusedCount;
       notes.proof(
         "the agent's limit for the type is above EC2's",
@@ -39,6 +41,13 @@ export const failureClass = defineClass({
             "sudo grep hasRoomForEni /var/log/aws-routed-eni/ipamd.log | tail -n 3; curl -s http://localhost:61678/metrics | grep awscni_eni_max   # on the node",
         },
       );
+      const table = instanceType === undefined ? undefined : instanceTypeLimits(instanceType);
+      const isTableAbove =
+        isAbove || (table !== undefined && refusedCount !== undefined && table.eniCountMax >= refusedCount);
+      notes.proof("the CNI's table is above EC2's limit", isTableAbove ? quotes(errors, 1) : undefined, {
+        what: `the version of the CNI, and its table for ${type} (v1.23.1 has ${table?.eniCountMax ?? "no entry"})`,
+        command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml",
+      });
       if (described !== undefined && refusedCount !== undefined && described.value >= refusedCount) {
         notes.against(
           `EC2 describes a limit of ${described.value} for ${type}`,

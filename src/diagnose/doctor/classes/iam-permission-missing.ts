@@ -57,7 +57,7 @@ export const failureClass = defineClass({
     const who = principal === undefined ? "the CNI's role" : (roleName(principal) ?? principal);
     const count = totalCount(whileGrowing);
     notes.summary(
-      `${who} is not allowed ${what}${count > 0 ? ` (refused ${count} times)` : ""}: the agent cannot add addresses.`,
+      `${who} is not allowed ${what}${count > 0 ? ` (refused ${count} times)` : ""}: these calls of the agent fail until a policy allows them.`,
     );
     notes.fix(
       `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy`,

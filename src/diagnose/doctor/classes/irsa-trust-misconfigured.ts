@@ -34,8 +34,14 @@ export const failureClass = defineClass({
       (one) => one.code === "InvalidIdentityToken" || one.api === undefined || one.api.startsWith("AssumeRole"),
     );
     const lines = sightingsOf(facts, "irsa-failure");
-    const texts = [...errors, ...lines].flatMap((one) => one.occurrences.samples);
-    const refusals = texts.filter(({ text }) => REFUSED.test(text) && !UNANSWERED.test(text));
+    // A quote may be cut before its code: what was parsed of the whole line counts.
+    const told = errors.flatMap((one) => one.occurrences.samples);
+    const refusals = [
+      ...told,
+      ...lines
+        .flatMap((one) => one.occurrences.samples)
+        .filter(({ text }) => REFUSED.test(text) && !UNANSWERED.test(text)),
+    ];
     if (refusals.length === 0) return;
     noteErrors(notes, errors);
     notes.sign(...refusals.slice(0, 2), ...trustMismatch(facts));
@@ -47,14 +53,16 @@ export const failureClass = defineClass({
       what: "the agent's log",
       command: "sudo grep -i WebIdentity /var/log/aws-routed-eni/ipamd.log | tail -n 5",
     });
-    const isNoProvider = refusals.some(({ text }) => /No OpenIDConnect provider/.test(text));
+    const isNoProvider = [...errors.map((one) => one.message), ...refusals.map(({ text }) => text)].some((text) =>
+      text.includes("No OpenIDConnect provider"),
+    );
     const mismatch = trustMismatch(facts);
     const what = isNoProvider
       ? "the account has no OIDC provider for the cluster's issuer"
       : mismatch.length > 0
         ? "its trust policy does not name system:serviceaccount:kube-system:aws-node"
         : "its trust policy does not admit this service account of this cluster";
-    notes.summary(`STS refuses aws-node the role ${role}: ${what}.`);
+    notes.summary(`STS refuses aws-node ${role === "ROLE" ? "its role" : `the role ${role}`}: ${what}.`);
     notes.fix(
       "aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer --output text; aws iam list-open-id-connect-providers",
       isNoProvider
