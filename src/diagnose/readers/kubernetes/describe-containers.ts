@@ -8,15 +8,18 @@ export function describedEnv(
   containers: readonly DescribeField[],
   name: string,
   file: string,
-): Pick<SettingsSource, "env" | "isComplete" | "at"> | undefined {
+): Pick<SettingsSource, "env" | "untold" | "isComplete" | "at"> | undefined {
   const container = containers.find((one) => one.key === name);
   const field = fieldNamed(container?.children ?? [], "Environment");
   if (container === undefined || field === undefined) return undefined;
-  const env = field.children.flatMap((one): EnvEntry[] => {
-    const isReference = /^\(v1:|^<set to the key /.test(one.value);
-    const isEntry = /^[A-Za-z_][\w.-]*$/.test(one.key) && !isReference;
-    return isEntry ? [{ name: one.key, value: one.value.trim(), isString: true, at: { file, line: one.line } }] : [];
+  const named = field.children.filter((one) => /^[A-Za-z_][\w.-]*$/.test(one.key));
+  const isReference = (one: DescribeField) => /^\(v1:|^<set to the key /.test(one.value);
+  const untold = named.filter(isReference).map((one) => one.key);
+  const env = named.flatMap((one): EnvEntry[] => {
+    return !isReference(one)
+      ? [{ name: one.key, value: one.value.trim(), isString: true, at: { file, line: one.line } }]
+      : [];
   });
   const hasMore = fieldNamed(container.children, "Environment Variables from") !== undefined;
-  return { env, isComplete: !hasMore && field.children.length > 0, at: { file, line: field.line } };
+  return { env, untold, isComplete: !hasMore && field.children.length > 0, at: { file, line: field.line } };
 }

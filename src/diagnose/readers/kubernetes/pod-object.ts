@@ -110,6 +110,9 @@ function agentFacts(pod: PodFact, spec: PlainMap, context: PlainContext): FactsP
     env: envOf(agent.value, ["spec", "containers", agent.index], context),
     initEnv: init === undefined ? [] : envOf(init.value, ["spec", "initContainers", init.index], context),
     otherKeys: [],
+    untold: mapsIn(agent.value, "env").flatMap(({ value }) =>
+      "valueFrom" in value ? (textIn(value, "name") ?? []) : [],
+    ),
   };
   return { versions, settings: [settings] };
 }
