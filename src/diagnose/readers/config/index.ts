@@ -1,0 +1,32 @@
+// The readers of configuration, most specific first, and the handlers of its objects.
+
+import type { FileReader } from "../reader.ts";
+import { iamPolicyReader } from "./iam-policy.ts";
+import { nodeGroupReader } from "./node-groups.ts";
+import { containerInfoReader, printenvReader, settingsPageReader } from "./running-env.ts";
+import {
+  bootLogReader,
+  bootstrapArgumentsReader,
+  bottlerocketReader,
+  nodeadmLogReader,
+  userDataReader,
+} from "./user-data-files.ts";
+import { addonAnswerReader, valuesReader } from "./values-files.ts";
+
+export { readBootstrapArguments } from "./bootstrap-arguments.ts";
+export { CONFIG_HANDLERS } from "./object-handlers.ts";
+
+export const CONFIG_READERS: readonly FileReader[] = [
+  addonAnswerReader,
+  settingsPageReader,
+  containerInfoReader,
+  nodeadmLogReader,
+  bootLogReader,
+  nodeGroupReader,
+  iamPolicyReader,
+  userDataReader,
+  bottlerocketReader,
+  printenvReader,
+  bootstrapArgumentsReader,
+  valuesReader,
+];
