@@ -1,0 +1,53 @@
+// The subnet has no addresses left.
+
+import type { Evidence } from "../../facts/model.ts";
+import { quotes } from "../../facts/settings.ts";
+import { noteErrors, totalCount } from "../ec2-answers.ts";
+import { defineClass } from "../failure-class.ts";
+import { BLOCK_SIZE, noAddressErrors, noBlockErrors, noRoomErrors, SHORTAGE_NEEDS, shortageOf, subnetName } from "../subnet-shortage.ts";
+import { describeEnis } from "../subnet-view.ts";
+
+export const failureClass = defineClass({
+  id: "subnet-free-ips-exhausted",
+  title: "The subnet has no addresses left",
+  needs: [...SHORTAGE_NEEDS],
+  lookAlikes: [],
+  docs: {
+    what: "The subnet has fewer free addresses than the agent asks for: pods, warm pools and other tenants hold the rest.",
+    why: "More is held than the subnet has. Where idle warm addresses, leaked ENIs or reservations hold it, those classes name the cause, and this one is their consequence. With 16 free addresses or more, and prefixes asked for, it is subnet-fragmented-no-free-28 instead.",
+    next: "Add a subnet (a secondary CIDR such as 100.64.0.0/10, with custom networking or tagged for discovery), lower warm targets, delete what is idle.",
+    prevention: "Nodes x addresses held by each (from the targets), with the surge of a rolling update, against the subnet's size.",
+    sources: ["amazon-vpc-cni-k8s#40, #547, #123, #1739, #1773", "karpenter-provider-aws#3380"],
+  },
+  look(facts, notes) {
+    const named = noAddressErrors(facts);
+    // The other two codes are exhaustion as well where fewer than 16 addresses are left.
+    const others = [...noBlockErrors(facts), ...noRoomErrors(facts)].filter((error) =>
+      shortageOf(facts, [error]).views.some((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE),
+    );
+    const errors = [...named, ...others];
+    if (errors.length === 0) return;
+    noteErrors(notes, errors);
+    const shortage = shortageOf(facts, errors);
+    const id = subnetName(shortage);
+    notes.affects({ subnets: [...shortage.views.map((view) => view.id), ...shortage.unseenIds] });
+    const codes = [...new Set(errors.map((one) => one.code))].join(", ");
+    notes.proof(`EC2 refused for lack of addresses: ${codes}`, quotes(errors), {
+      what: "EC2's answer",
+      command: "sudo grep -h -e InsufficientFreeAddressesInSubnet /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+    });
+    const empty = shortage.views.filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE);
+    const evidence: Evidence[] = empty.flatMap((view) => view.evidence);
+    notes.proof("the subnet's free addresses are fewer than a call asks for", empty.length > 0 ? evidence : undefined, describeEnis(id === "SUBNET" ? undefined : id));
+    const [view] = empty;
+    const count = view?.availableIpAddressCount ?? shortage.views[0]?.availableIpAddressCount;
+    notes.summary(
+      `${id} has ${count ?? "an unknown number of"} free addresses; EC2 refused ${totalCount(errors)} calls (${codes}).`,
+    );
+    notes.fix(
+      `Add a subnet in ${view?.zone ?? "the same zone"} and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; a secondary CIDR such as 100.64.0.0/16 serves as well`,
+      `See who holds the addresses: slash28 map --subnet ${id}`,
+      "Lower what nodes hold unused: kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=2 MINIMUM_IP_TARGET=PODS_PER_NODE",
+    );
+  },
+});

@@ -1,0 +1,45 @@
+// What helps a subnet that has no free /28 or no address, as commands with the ids of the case.
+
+import type { Facts } from "../facts/model.ts";
+import { emptiestRange, type Spoiler, spoilers, type SubnetView } from "./subnet-view.ts";
+
+/** Ways to whole free /28s, safest first. */
+export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "enis" | "nodes">): string[] {
+  const id = view?.id ?? "SUBNET";
+  const zone = view?.zone ?? "ZONE";
+  const steps = [
+    `Give new nodes and ENIs a subnet of their own in ${zone}, and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; the node needs a free ENI slot`,
+  ];
+  const won = view === undefined ? [] : spoilers(view, facts).filter((one) => one.wonCount > 0);
+  for (const one of won.slice(0, 2)) steps.push(`${releaseOf(one, facts)}   # wins ${one.wonCount} whole /28s`);
+  const range = view === undefined ? undefined : emptiestRange(view);
+  steps.push(
+    `aws ec2 create-subnet-cidr-reservation --subnet-id ${id} --reservation-type prefix --cidr ${range?.cidr ?? "RANGE"}   # keeps single addresses out from now on${range === undefined ? "; choose the emptiest aligned range" : `; ${range.usedCount} addresses there stay until moved off`}`,
+  );
+  return steps;
+}
+
+function releaseOf(spoiler: Spoiler, facts: Pick<Facts, "nodes">): string {
+  const { kind, name } = spoiler.holder;
+  if (kind === "leaked") return `aws ec2 delete-network-interface --network-interface-id ${spoiler.eniId}`;
+  if (kind.startsWith("node-")) {
+    const instanceId = name.replace("node ", "");
+    const node = facts.nodes.find((one) => one.instanceId === instanceId)?.name ?? name;
+    return `kubectl drain ${node} --ignore-daemonsets --delete-emptydir-data, then end its instance`;
+  }
+  return `Move ${name} (${spoiler.eniId}) to another subnet`;
+}
+
+/** Who spoils the blocks, in words: `6 by 6 load balancer, 4 by node i-0abc`. */
+export function spoilerText(view: SubnetView, facts: Pick<Facts, "enis" | "nodes">): string {
+  const byName = new Map<string, number>();
+  for (const one of spoilers(view, facts)) {
+    const name = one.holder.name.startsWith("ENI ") ? "other ENIs" : one.holder.name;
+    byName.set(name, (byName.get(name) ?? 0) + one.blockCount);
+  }
+  return [...byName]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 3)
+    .map(([name, count]) => `${name} in ${count}`)
+    .join(", ");
+}

@@ -1,0 +1,107 @@
+// EC2's three ways to say that a subnet has no room, the subnets that each refusal concerns, and what is known of those subnets.
+
+import type { EniConfigFact, Ec2ErrorFact, Facts, NodeFact, NodeKey } from "../facts/model.ts";
+import { effectiveSettings } from "../facts/settings.ts";
+import { eniConfigName } from "./checklist.ts";
+import { errorsWithCode, plainCode } from "./ec2-answers.ts";
+import { SUBNET_NEEDS, type SubnetView, subnetViews } from "./subnet-view.ts";
+
+/** The sections a class needs that asks which subnet is short. */
+export const SHORTAGE_NEEDS = [...SUBNET_NEEDS, "ec2Errors", "instances", "settings", "eniConfigs"] as const;
+
+export type ShortageFacts = Pick<Facts, (typeof SHORTAGE_NEEDS)[number]>;
+
+/** Below this EC2 has no block of 16 to give, whatever its layout. */
+export const BLOCK_SIZE = 16;
+
+/** AssignPrivateIpAddresses found no aligned free /28; some answers of CreateNetworkInterface say it too. */
+export function noBlockErrors(facts: Pick<Facts, "ec2Errors">): Ec2ErrorFact[] {
+  return errorsWithCode(facts, "InsufficientCidrBlocks");
+}
+
+/** CreateNetworkInterface found no room for an address and its prefixes together: a code that the agent does not know. */
+export function noRoomErrors(facts: Pick<Facts, "ec2Errors">): Ec2ErrorFact[] {
+  return errorsWithCode(facts, "InvalidParameterValue").filter((one) => isNoRoomText(one.message));
+}
+
+export function noAddressErrors(facts: Pick<Facts, "ec2Errors">): Ec2ErrorFact[] {
+  return errorsWithCode(facts, "InsufficientFreeAddressesInSubnet");
+}
+
+/** Refusals of any of the three kinds. */
+export function shortageErrors(facts: Pick<Facts, "ec2Errors">): Ec2ErrorFact[] {
+  return [...noBlockErrors(facts), ...noRoomErrors(facts), ...noAddressErrors(facts)];
+}
+
+/** The node was refused by EC2 for something else than room. */
+export function otherErrors(facts: Pick<Facts, "ec2Errors">): Ec2ErrorFact[] {
+  const short = new Set(shortageErrors(facts));
+  return facts.ec2Errors.filter((one) => !short.has(one) && plainCode(one.code) !== "");
+}
+
+function isNoRoomText(message: string): boolean {
+  return /sufficient free Ipv4 addresses or prefixes/i.test(message);
+}
+
+export interface Shortage {
+  readonly errors: readonly Ec2ErrorFact[];
+  /** The subnets that the refusals concern; empty where no fact tells. */
+  readonly views: readonly SubnetView[];
+  /** Named by the refusals but not described. */
+  readonly unseenIds: readonly string[];
+}
+
+/** These refusals and their subnets. */
+export function shortageOf(facts: ShortageFacts, errors: readonly Ec2ErrorFact[]): Shortage {
+  const views = subnetViews(facts);
+  const ids = new Set(errors.flatMap((error) => subnetsOf(facts, error, views)));
+  return {
+    errors,
+    views: views.filter((view) => ids.has(view.id)),
+    unseenIds: [...ids].filter((id) => views.every((view) => view.id !== id)),
+  };
+}
+
+/** The subnet a refusal names, that of the ENI it names, else those of the node's pods, else the only one there is. */
+function subnetsOf(facts: ShortageFacts, error: Ec2ErrorFact, views: readonly SubnetView[]): string[] {
+  if (error.subnetId !== undefined) return [error.subnetId];
+  const ofEni = facts.enis.find((eni) => eni.id === error.eniId)?.subnetId;
+  if (ofEni !== undefined) return [ofEni];
+  const ofNode = podSubnetsOf(facts, error.node);
+  if (ofNode.length > 0) return ofNode;
+  const configured = [...new Set(facts.eniConfigs.flatMap((one) => one.subnetId?.value ?? []))];
+  if (effectiveSettings(facts, error.node).customNetworking && configured.length > 0) return configured;
+  return views.length === 1 ? views.map((view) => view.id) : [];
+}
+
+/** Where a node's pods have their ENIs, without discovery: the ENIConfig's subnet, else its own. */
+export function podSubnetsOf(facts: ShortageFacts, node: NodeKey | undefined): string[] {
+  if (node === undefined) return [];
+  const fact = facts.nodes.find((one) => one.key === node);
+  const settings = effectiveSettings(facts, node);
+  if (settings.customNetworking) {
+    const config = fact === undefined ? undefined : eniConfigOf(fact, facts.eniConfigs, settings);
+    return config?.subnetId === undefined ? [] : [config.subnetId.value];
+  }
+  const instanceId = fact?.instanceId ?? node;
+  const instance = facts.instances.find(
+    (one) => one.id === instanceId || (fact?.name !== undefined && one.privateDnsName === fact.name),
+  );
+  const own = fact?.subnetId ?? instance?.subnetId;
+  const ofEnis = facts.enis.filter((eni) => eni.instanceId === (instance?.id ?? instanceId));
+  return [...new Set([...(own === undefined ? [] : [own]), ...ofEnis.flatMap((eni) => eni.subnetId ?? [])])];
+}
+
+export function eniConfigOf(
+  node: NodeFact,
+  configs: readonly EniConfigFact[],
+  settings: ReturnType<typeof effectiveSettings>,
+): EniConfigFact | undefined {
+  const name = eniConfigName(node, settings);
+  return configs.find((one) => one.name === name);
+}
+
+/** The subnet a command should name. */
+export function subnetName(shortage: Shortage): string {
+  return shortage.views[0]?.id ?? shortage.unseenIds[0] ?? "SUBNET";
+}
