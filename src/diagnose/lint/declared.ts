@@ -1,8 +1,8 @@
 // The settings as lint rules look at them: each source by itself, so that two clusters in one repository are not mixed up, and
 // for rules that join settings with nodes or subnets, what holds under every source. Never a guess from no source at all.
 
-import { EffectiveSettings } from "../facts/settings.ts";
 import type { EnvEntry, Facts, SettingsSource } from "../facts/model.ts";
+import { EffectiveSettings } from "../facts/settings.ts";
 import type { Edit } from "./rule.ts";
 
 /** One source of the Linux agent's environment, and what it amounts to. */

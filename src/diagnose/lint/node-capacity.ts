@@ -1,9 +1,9 @@
 // What declared nodes can carry, for the rules on max-pods: which number meets which instance types, and which one thing makes
 // it too large. One cause a case, so that one mistake is reported by one rule.
 
-import { type EffectiveSettings, isCniAtLeast } from "../facts/settings.ts";
 import { limitsOf, podCapacity, type TypeLimits } from "../facts/capacity.ts";
 import type { Facts, Located, NodeBootstrap } from "../facts/model.ts";
+import { type EffectiveSettings, isCniAtLeast } from "../facts/settings.ts";
 import { allowedTypes } from "./karpenter-types.ts";
 
 /** aws-node and kube-proxy run on every node with the host's address (EKS user guide, 2026-08); others are not known. */
@@ -48,7 +48,11 @@ export function titleOf(bootstrap: NodeBootstrap): string {
         : bootstrap.origin === "facts"
           ? "the nodes"
           : "node group";
-  return bootstrap.name === "" ? (kind === "node group" ? `this ${bootstrap.origin} configuration` : kind) : `${kind} ${bootstrap.name}`;
+  return bootstrap.name === ""
+    ? kind === "node group"
+      ? `this ${bootstrap.origin} configuration`
+      : kind
+    : `${kind} ${bootstrap.name}`;
 }
 
 /** Names of the types that a bootstrap is for; those of its NodePools for an EC2NodeClass. */
@@ -102,7 +106,8 @@ export function overCapacity(
   ];
   const podCountMax = podCapacity(limits, withTrunk).addressCount + HOST_NETWORK_PODS;
   for (const [cause, typeLimits, capacityOptions] of steps) {
-    if (maxPods > podCapacity(typeLimits, capacityOptions).addressCount + HOST_NETWORK_PODS) return { cause, podCountMax };
+    if (maxPods > podCapacity(typeLimits, capacityOptions).addressCount + HOST_NETWORK_PODS)
+      return { cause, podCountMax };
   }
   return undefined;
 }

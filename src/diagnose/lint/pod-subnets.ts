@@ -1,8 +1,8 @@
 // The subnets that pods get their addresses from, as far as the facts tell, and what they can hold.
 
 import { ADDRESSES_PER_PREFIX, type Cidr, cidrSize, formatCidr } from "../../base/ipv4.ts";
-import type { EffectiveSettings } from "../facts/settings.ts";
 import type { Facts, SubnetFact } from "../facts/model.ts";
+import type { EffectiveSettings } from "../facts/settings.ts";
 
 export const ROLE_TAG = "kubernetes.io/role/cni";
 export const CLUSTER_TAG = "cni.networking.k8s.aws/cluster/";

@@ -23,7 +23,10 @@ export const rule = defineRule({
         if (key.name !== "branch-eni-cooldown" && key.name !== "branchENICooldown") continue;
         const seconds = parseIntLiteral(key.value);
         if (seconds === undefined || seconds >= SECONDS_MIN) continue;
-        report({ at: key.at, message: `${key.name} is ${seconds} seconds; the controller takes ${SECONDS_MIN} at least.` });
+        report({
+          at: key.at,
+          message: `${key.name} is ${seconds} seconds; the controller takes ${SECONDS_MIN} at least.`,
+        });
       }
     }
   },

@@ -21,7 +21,10 @@ export const rule = defineRule({
       const found = entry("IP_COOLDOWN_PERIOD");
       const seconds = parseIntLiteral(found?.value ?? "");
       if (found === undefined || seconds === undefined || seconds < 0 || (seconds >= 10 && seconds <= 60)) continue;
-      const effect = seconds < 10 ? "an address may be reused while traffic for its last pod still arrives" : "released addresses are unusable, yet count as available, for that long";
+      const effect =
+        seconds < 10
+          ? "an address may be reused while traffic for its last pod still arrives"
+          : "released addresses are unusable, yet count as available, for that long";
       report({ at: found.at, message: `IP_COOLDOWN_PERIOD=${seconds}: ${effect}.` });
     }
   },

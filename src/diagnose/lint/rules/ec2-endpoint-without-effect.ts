@@ -19,7 +19,10 @@ export const rule = defineRule({
     for (const { entry } of agentSources({ settings })) {
       const endpoint = entry("AWS_EC2_ENDPOINT");
       if (endpoint === undefined || endpoint.value === "") continue;
-      report({ at: endpoint.at, message: `AWS_EC2_ENDPOINT=${endpoint.value} has no effect on the agent's EC2 calls.` });
+      report({
+        at: endpoint.at,
+        message: `AWS_EC2_ENDPOINT=${endpoint.value} has no effect on the agent's EC2 calls.`,
+      });
     }
   },
 });

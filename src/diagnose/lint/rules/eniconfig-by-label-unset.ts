@@ -20,7 +20,8 @@ export const rule = defineRule({
       (one.setting(name).value ?? "") === "";
     const effective = settingsWhere(
       { settings },
-      (one) => one.customNetworking && isUnset("ENI_CONFIG_LABEL_DEF")(one) && isUnset("ENI_CONFIG_ANNOTATION_DEF")(one),
+      (one) =>
+        one.customNetworking && isUnset("ENI_CONFIG_LABEL_DEF")(one) && isUnset("ENI_CONFIG_ANNOTATION_DEF")(one),
     );
     const [first] = eniConfigs;
     if (effective === undefined || first === undefined || eniConfigs.some((one) => one.name === "default")) return;
@@ -29,7 +30,12 @@ export const rule = defineRule({
     if (isLabelled) return;
     report({
       at: first.at,
-      message: `ENIConfigs ${eniConfigs.slice(0, 4).map((one) => one.name).join(", ")} exist, none named default, and ENI_CONFIG_LABEL_DEF is not set: nodes without the label k8s.amazonaws.com/eniConfig find none.`,
+      message: `ENIConfigs ${eniConfigs
+        .slice(0, 4)
+        .map((one) => one.name)
+        .join(
+          ", ",
+        )} exist, none named default, and ENI_CONFIG_LABEL_DEF is not set: nodes without the label k8s.amazonaws.com/eniConfig find none.`,
       evidence: [effective.evidence("ENI_CONFIG_LABEL_DEF")],
     });
   },

@@ -1,8 +1,8 @@
 // One max-pods in an EC2NodeClass whose NodePools allow types that carry fewer.
 
+import { limitsOf } from "../../facts/capacity.ts";
 import { agentSources } from "../declared.ts";
 import { allowedTypes } from "../karpenter-types.ts";
-import { limitsOf } from "../../facts/capacity.ts";
 import { overCapacity } from "../node-capacity.ts";
 import { defineRule } from "../rule.ts";
 

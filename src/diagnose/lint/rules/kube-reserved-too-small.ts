@@ -23,7 +23,8 @@ export const rule = defineRule({
     for (const bootstrap of bootstraps) {
       const { maxPods, maxPodsExpression } = bootstrap;
       if (maxPods === undefined || maxPodsExpression !== undefined) continue;
-      if (bootstrap.origin !== "nodeadm" && bootstrap.origin !== "bootstrap.sh" && bootstrap.origin !== "terraform") continue;
+      if (bootstrap.origin !== "nodeadm" && bootstrap.origin !== "bootstrap.sh" && bootstrap.origin !== "terraform")
+        continue;
       const isBooted = bootstrap.osFamily?.value === "al2023" || bootstrap.osFamily?.value === "al2";
       if (bootstrap.origin === "terraform" && !isBooted) continue;
       const limits = bootstrap.instanceTypes.flatMap((type) => limitsOf(type.value, instanceTypes) ?? []);

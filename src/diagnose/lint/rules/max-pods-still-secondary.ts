@@ -23,7 +23,9 @@ export const rule = defineRule({
     for (const { name, maxPods, types } of maxPodsCases({ bootstraps, nodes, instanceTypes })) {
       const same = types.find(
         (limits) =>
-          limits.supportsPrefixes && maxPods.value === limits.publishedMaxPods && maxPods.value < recommendedCap(limits),
+          limits.supportsPrefixes &&
+          maxPods.value === limits.publishedMaxPods &&
+          maxPods.value < recommendedCap(limits),
       );
       if (same === undefined) continue;
       report({

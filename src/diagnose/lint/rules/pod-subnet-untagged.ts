@@ -1,6 +1,6 @@
 // A subnet of the carrier-grade range that nothing lets the agent use.
 
-import { formatCidr, parseCidr, cidrWithin } from "../../../base/ipv4.ts";
+import { cidrWithin, formatCidr, parseCidr } from "../../../base/ipv4.ts";
 import { settingsWhere } from "../declared.ts";
 import { ROLE_TAG } from "../pod-subnets.ts";
 import { defineRule } from "../rule.ts";

@@ -23,7 +23,9 @@ export const rule = defineRule({
       const values = TARGETS.map((name) => effective.setting(name).value ?? "0");
       if (values.some((value) => value > "0")) continue;
       const set = TARGETS.flatMap((name) => entry(name) ?? []);
-      const shown = TARGETS.map((name, index) => `${name} ${entry(name) === undefined ? "unset" : `"${values[index]}"`}`);
+      const shown = TARGETS.map(
+        (name, index) => `${name} ${entry(name) === undefined ? "unset" : `"${values[index]}"`}`,
+      );
       report({
         at: set[0]?.at ?? entry("ENABLE_PREFIX_DELEGATION")?.at ?? source.at,
         message: `Prefix mode is on, and ${shown.join(", ")} all count as zero: aws-node refuses to start.`,

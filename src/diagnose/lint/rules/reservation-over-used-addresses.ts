@@ -20,7 +20,9 @@ export const rule = defineRule({
       if (held.type !== "prefix") continue;
       const inside = enis
         .filter((eni) => eni.subnetId === held.subnetId)
-        .flatMap((eni) => eni.addresses.filter((one) => cidrContains(held.cidr, one)).map((address) => ({ eni, address })));
+        .flatMap((eni) =>
+          eni.addresses.filter((one) => cidrContains(held.cidr, one)).map((address) => ({ eni, address })),
+        );
       if (inside.length === 0) continue;
       const spoiled = new Set(inside.map(({ address }) => Math.floor(address / 16))).size;
       report({
@@ -28,7 +30,10 @@ export const rule = defineRule({
         message: `${inside.length} single addresses lie in the prefix reservation ${formatCidr(held.cidr)} of ${held.subnetId} and keep ${spoiled} of its /28s from being delegated.`,
         evidence: inside
           .slice(0, 3)
-          .map(({ eni, address }) => ({ source: eni.at, text: `${formatIpv4(address)} ${eni.id} ${eni.description}`.trim() })),
+          .map(({ eni, address }) => ({
+            source: eni.at,
+            text: `${formatIpv4(address)} ${eni.id} ${eni.description}`.trim(),
+          })),
       });
     }
   },

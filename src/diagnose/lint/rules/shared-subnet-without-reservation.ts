@@ -1,9 +1,9 @@
 // Prefix mode in a subnet that others use address by address, with nothing reserved.
 
+import type { EniFact, Evidence, SubnetFact } from "../../facts/model.ts";
 import { prefixModeSettings } from "../declared.ts";
 import { podSubnets } from "../pod-subnets.ts";
 import { defineRule } from "../rule.ts";
-import type { EniFact, Evidence, SubnetFact } from "../../facts/model.ts";
 
 export const rule = defineRule({
   code: "PD1081",

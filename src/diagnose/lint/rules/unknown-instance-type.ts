@@ -1,8 +1,8 @@
 // An instance type that the agent's table does not list.
 
 import { instanceTypes as catalogue } from "../../../catalog/instance-types.ts";
-import { limitsOf } from "../../facts/capacity.ts";
 import { nearNames } from "../../../text/near-names.ts";
+import { limitsOf } from "../../facts/capacity.ts";
 import { defineRule } from "../rule.ts";
 
 export const rule = defineRule({

@@ -18,7 +18,8 @@ export const rule = defineRule({
   check({ settings }, report) {
     for (const { settings: effective, entry } of agentSources({ settings })) {
       const found = entry("WARM_IP_TARGET");
-      if (found === undefined || effective.warmIpTarget === 0 || effective.minimumIpTarget > 0 || effective.ipv6) continue;
+      if (found === undefined || effective.warmIpTarget === 0 || effective.minimumIpTarget > 0 || effective.ipv6)
+        continue;
       // A whole prefix or more at a time is not small.
       if (effective.prefixDelegation && effective.warmIpTarget >= 16) continue;
       report({

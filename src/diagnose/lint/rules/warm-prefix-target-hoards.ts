@@ -22,7 +22,9 @@ export const rule = defineRule({
       const target = effective.warmPrefixTarget;
       if (found === undefined || !effective.prefixDelegation || effective.hasIpTargets || effective.ipv6 || target <= 1)
         continue;
-      const small = podSubnets({ subnets, eniConfigs, bootstraps }, effective).filter((one) => one.cidr.prefixLength > 22);
+      const small = podSubnets({ subnets, eniConfigs, bootstraps }, effective).filter(
+        (one) => one.cidr.prefixLength > 22,
+      );
       const [first] = small.sort((a, b) => a.usablePrefixCount - b.usablePrefixCount);
       if (first === undefined) continue;
       report({

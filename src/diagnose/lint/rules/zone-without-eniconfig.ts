@@ -19,7 +19,10 @@ export const rule = defineRule({
     source: "EKS user guide, custom networking; amazon-vpc-cni-k8s v1.23.1, pkg/eniconfig",
   },
   check({ settings, eniConfigs, nodes, subnets, bootstraps }, report) {
-    const effective = settingsWhere({ settings }, (one) => one.customNetworking && one.setting(LABEL).value === ZONE_LABEL);
+    const effective = settingsWhere(
+      { settings },
+      (one) => one.customNetworking && one.setting(LABEL).value === ZONE_LABEL,
+    );
     const names = eniConfigs.map((one) => one.name);
     const [first] = eniConfigs;
     if (effective === undefined || first === undefined) return;
