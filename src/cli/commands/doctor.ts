@@ -1,20 +1,23 @@
 // slash28 doctor: why pods get no address, from whatever is at hand: logs, bundles, dumps, a facts file, a live cluster.
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { collect } from "../../diagnose/collect/index.ts";
 import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
 import { diagnose } from "../../diagnose/doctor/judge.ts";
-import type { Facts } from "../../diagnose/facts/model.ts";
+import { parseSubject, timeline } from "../../diagnose/doctor/timeline.ts";
+import { createTimelineReader } from "../../diagnose/readers/logs/timeline.ts";
 import { type DoctorDocument, doctorDocument } from "../../diagnose/render/doctor-document.ts";
 import { doctorMarkdown } from "../../diagnose/render/doctor-markdown.ts";
 import { doctorTable } from "../../diagnose/render/doctor-table.ts";
 import { redact } from "../../diagnose/render/redact.ts";
+import { timelineDocument, timelineText } from "../../diagnose/render/timeline-text.ts";
 import { type CollectFlags, collectFacts, collectOptions } from "../collect-facts.ts";
+import { CommandError } from "../command-error.ts";
 
 interface Options extends CollectFlags {
   readonly output: "table" | "json" | "markdown";
   readonly redact: boolean;
   readonly timeline?: string;
+  readonly live?: true;
 }
 
 export function doctorCommand(): Command {
@@ -39,11 +42,32 @@ export function doctorCommand(): Command {
 }
 
 async function doctor(paths: readonly string[], options: Options): Promise<number> {
-  const facts = await collectFacts(paths, options, collect);
+  if (paths.length === 0 && options.facts === undefined && options.ec2 === undefined && options.live !== true) {
+    throw new CommandError("nothing to look at", {
+      exitStatus: 2,
+      next: "Name logs, a support bundle, dumps or folders; or --facts FILE, --ec2 DIR, --live.",
+    });
+  }
+  if (options.timeline !== undefined) return await showTimeline(paths, options, options.timeline);
+  const facts = await collectFacts(paths, options);
   const diagnosis = diagnose(facts, FAILURE_CLASSES);
   const document = doctorDocument(diagnosis, facts);
   process.stdout.write(render(document, options));
   return document.verdict === "healthy" ? 0 : 1;
+}
+
+async function showTimeline(paths: readonly string[], options: Options, subject: string): Promise<number> {
+  const reader = createTimelineReader({ subject });
+  const facts = await collectFacts(paths, options, { timeline: reader });
+  const { lines, droppedCount } = reader.end();
+  const entries = timeline(facts, parseSubject(subject), lines);
+  if (droppedCount > 0) process.stderr.write(`The ${droppedCount} oldest lines about ${subject} are left out.\n`);
+  process.stdout.write(
+    options.output === "json"
+      ? `${JSON.stringify(timelineDocument(entries, subject), null, 2)}\n`
+      : timelineText(entries, subject),
+  );
+  return entries.length > 0 ? 0 : 1;
 }
 
 function render(document: DoctorDocument, options: Options): string {
@@ -66,5 +90,3 @@ function toSubject(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("Name a pod, a node or a prefix.");
   return text.trim();
 }
-
-export type { Facts };

@@ -6,8 +6,8 @@ import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
 import type { FailureClass } from "../../diagnose/doctor/failure-class.ts";
 import { diagnose } from "../../diagnose/doctor/judge.ts";
 import { mergeFacts } from "../../diagnose/facts/merge.ts";
-import { LINT_RULES } from "../../diagnose/lint/rules/index.ts";
 import type { LintRule } from "../../diagnose/lint/rule.ts";
+import { LINT_RULES } from "../../diagnose/lint/rules/index.ts";
 import { createLogReader } from "../../diagnose/readers/logs/index.ts";
 import { parseReason, REASONS, type Reason, reasonPages } from "../../ipam/reasons.ts";
 import { wrap } from "../../text/layout.ts";
@@ -20,7 +20,10 @@ const SHOWN_MAX = 3;
 export function explainCommand(): Command {
   return new Command("explain")
     .description("what a reason, a failure class, a lint code or a pasted error text means, and what to do")
-    .argument("<what...>", "a reason such as subnet-fragmented, a class, a code such as PD1001, a text in quotes, or `list`")
+    .argument(
+      "<what...>",
+      "a reason such as subnet-fragmented, a class, a code such as PD1001, a text in quotes, or `list`",
+    )
     .action((words: string[]) => {
       process.stdout.write(explain(words.join(" ").trim()));
     });
@@ -51,9 +54,18 @@ function listText(): string {
     return [title, ...rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`), ""];
   };
   return [
-    ...section("Reasons of a refused pod", REASONS.map((reason) => [reason, reasonPages[reason].what])),
-    ...section("Failure classes", FAILURE_CLASSES.map((one) => [one.id, one.title])),
-    ...section("Lint rules", LINT_RULES.map((one) => [one.code, `${one.severity.padEnd(7)} ${one.docs.what}`])),
+    ...section(
+      "Reasons of a refused pod",
+      REASONS.map((reason) => [reason, reasonPages[reason].what]),
+    ),
+    ...section(
+      "Failure classes",
+      FAILURE_CLASSES.map((one) => [one.id, one.title]),
+    ),
+    ...section(
+      "Lint rules",
+      LINT_RULES.map((one) => [one.code, `${one.severity.padEnd(7)} ${one.docs.what}`]),
+    ),
   ].join("\n");
 }
 
@@ -109,7 +121,9 @@ function textMeaning(text: string): string | undefined {
   reader.push(new TextEncoder().encode(`${text}\n`));
   const { findings } = diagnose(mergeFacts([reader.end()]), FAILURE_CLASSES);
   if (findings.length === 0) return generalMeaning(text);
-  const shown = findings.slice(0, SHOWN_MAX).flatMap((finding) => FAILURE_CLASSES.filter((one) => one.id === finding.class));
+  const shown = findings
+    .slice(0, SHOWN_MAX)
+    .flatMap((finding) => FAILURE_CLASSES.filter((one) => one.id === finding.class));
   const lead =
     shown.length === 1
       ? "This text points to one class; it does not prove it."

@@ -4,6 +4,7 @@
 import { mergeFacts, resolveNodes } from "../facts/merge.ts";
 import type { Facts, FactsPart } from "../facts/model.ts";
 import { eventSightings } from "../readers/kubernetes/index.ts";
+import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.ts";
 import type { Bytes } from "./byte-stream.ts";
@@ -34,6 +35,8 @@ export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly bounds?: Partial<Bounds> | undefined;
   readonly stdin?: Bytes | undefined;
+  /** Gets the bytes of every log, too. */
+  readonly timeline?: TimelineReader | undefined;
   readonly readers?: readonly FileReader[] | undefined;
 }
 
@@ -60,7 +63,7 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     const found = await visitInput(input, source, { bounds, readers, signal });
     // Logs of an archive are held in memory: they are read before the next archive is opened.
     const isHeld = found.logs.some((log) => log.path.includes("!"));
-    const logParts = isHeld ? await readLogs(found.logs.splice(0), signal) : [];
+    const logParts = isHeld ? await readLogs(found.logs.splice(0), options) : [];
     done++;
     onProgress?.({ done, total: inputs.length, file: input.path });
     return { found, logParts };
@@ -74,7 +77,7 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     unknown.push(...found.unknown);
     uselessCount += found.uselessCount;
   }
-  parts.push(...(await readLogs(logs, signal)), { unread: unknownFiles(unknown) });
+  parts.push(...(await readLogs(logs, options)), { unread: unknownFiles(unknown) });
   if (uselessCount > 0) parts.push({ read: [{ file: `${uselessCount} more files`, kind: "of bundles, not needed" }] });
   return settled(parts);
 }
@@ -87,9 +90,9 @@ export function settled(parts: readonly FactsPart[]): Facts {
   return resolveNodes({ ...facts, wholeSubnets: whole, unread: [...facts.unread, ...unread] });
 }
 
-async function readLogs(logs: readonly LogSource[], signal: AbortSignal | undefined): Promise<FactsPart[]> {
+async function readLogs(logs: readonly LogSource[], options: CollectOptions): Promise<FactsPart[]> {
   const parts: FactsPart[] = [];
-  for (const set of logSets(logs)) parts.push(await readLogSet(set, signal));
+  for (const set of logSets(logs)) parts.push(await readLogSet(set, options));
   return parts;
 }
 

@@ -3,6 +3,7 @@
 import { parseRfc3339 } from "../../base/calendar.ts";
 import type { FactsPart, UnreadFile } from "../facts/model.ts";
 import { createLogReader } from "../readers/logs/index.ts";
+import type { TimelineReader } from "../readers/logs/timeline.ts";
 import { peek } from "./byte-stream.ts";
 import { asUtf8, encodingOf } from "./decode.ts";
 import { failureText } from "./failure-text.ts";
@@ -35,17 +36,25 @@ export function logSets(logs: readonly LogSource[]): LogSource[][] {
 }
 
 /** Reads one set. What breaks off counts as far as it goes. */
-export async function readLogSet(set: readonly LogSource[], signal: AbortSignal | undefined): Promise<FactsPart> {
+export async function readLogSet(
+  set: readonly LogSource[],
+  options: { readonly signal?: AbortSignal | undefined; readonly timeline?: TimelineReader | undefined },
+): Promise<FactsPart> {
+  const { signal, timeline } = options;
   const [first] = set;
   if (first === undefined) return {};
-  const reader = createLogReader({ node: first.node, ...(first.kind === "excerpt" ? { isExcerpt: true } : {}) });
+  // Elsewhere the text itself tells whether somebody cut it out of a longer one.
+  const isExcerpt = first.kind === "excerpt" ? true : first.isWhole ? false : undefined;
+  const reader = createLogReader({ node: first.node, ...(isExcerpt === undefined ? {} : { isExcerpt }) });
   const unread: UnreadFile[] = [];
   for (const log of set) {
     reader.begin(log.path);
+    timeline?.begin(log.path);
     try {
       const { head, rest } = await peek(log.open(), 4);
       for await (const chunk of asUtf8(rest, encodingOf(head))) {
         reader.push(chunk);
+        timeline?.push(chunk);
         signal?.throwIfAborted();
       }
     } catch (error) {

@@ -3,8 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatCheckError } from "../../text/check-error.ts";
 import { collect } from "../collect/index.ts";
 import { CLASS_IDS } from "../facts/class-ids.ts";
+import { readFactsFile } from "../readers/facts-file.ts";
 import type { FailureClass } from "./failure-class.ts";
 import { diagnose } from "./judge.ts";
 
@@ -20,10 +22,9 @@ for (const id of CLASS_IDS) {
 async function diagnoseFolder(folder: string) {
   const factsFile = join(folder, "facts.yaml");
   const names = readdirSync(folder).filter((name) => name !== "facts.yaml" && name !== "expect");
-  const facts = await collect({
-    paths: names.map((name) => join(folder, name)),
-    ...(existsSync(factsFile) ? { factsFile } : {}),
-  });
+  const said = existsSync(factsFile) ? readFactsFile(readFileSync(factsFile, "utf8"), factsFile) : { facts: {} };
+  if (said.facts === undefined) throw new Error(said.errors.map(formatCheckError).join("\n"));
+  const facts = await collect({ paths: names.map((name) => join(folder, name)), parts: [said.facts] });
   expect(facts.unread).toEqual([]);
   return diagnose(facts, classes);
 }
