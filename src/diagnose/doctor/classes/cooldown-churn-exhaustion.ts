@@ -1,0 +1,80 @@
+// Addresses just released rest, yet count as available: the pool does not grow, and the pods are refused.
+
+import type { Evidence, Starvation } from "../../facts/model.ts";
+import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
+import { defineClass } from "../failure-class.ts";
+import { poolEvidence, runLengthMs, starvingNodes } from "../starving.ts";
+
+export const failureClass = defineClass({
+  id: "cooldown-churn-exhaustion",
+  title: "All free addresses are cooling",
+  needs: ["settings", "sightings", "logs"],
+  lookAlikes: ["warm-ip-target-too-thin", "max-pods-above-eni-capacity"],
+  docs: {
+    what: "At the refusal the pool has free addresses, and all of them were released less than IP_COOLDOWN_PERIOD (30 s) ago.",
+    why: "A released address rests, but counts as available, so the agent sees no need to grow; with IP targets the pool can consist wholly of resting addresses. It passes when the oldest release is 30 s old: jobs that do not wait so long fail for good.",
+    next: "WARM_IP_TARGET or WARM_PREFIX_TARGET above the pods that end within 30 s; MINIMUM_IP_TARGET at peak pods plus that; a shorter IP_COOLDOWN_PERIOD (v1.15.0 and later) only where pods are no service endpoints; spread the jobs.",
+    prevention: "Take jobs a minute x 30 s into the plan.",
+    sources: ["amazon-vpc-cni-k8s#1700, #2896, #3752, #1446, #2378, #1160", "karpenter-provider-aws#4202"],
+  },
+  look(facts, notes) {
+    const found = starvingNodes(facts).map((one) => ({ ...one, resting: one.runs.flatMap((run) => restingAt(run) ?? []), settings: effectiveSettings(facts, one.node) }));
+    const churned = found.filter(({ resting }) => resting.length > 0);
+    const [worst] = [...churned].sort((a, b) => b.resting.length - a.resting.length);
+    if (worst === undefined) return;
+    const { run, available, cooling } = worst.resting[0] as Resting;
+    notes.sign(...worst.resting.slice(0, 2).map((one) => one.evidence), ...quotes(sightingsOf(facts, "address-cooling", worst.node), 1));
+    notes.affects({ nodes: churned.map((one) => one.node) });
+    notes.seen(...churned.map((one) => one.occurrences));
+    notes.proof("pods are refused while every free address is cooling", worst.resting.slice(0, 2).map((one) => one.evidence), {
+      what: "the pool at the refusal",
+      command: "sudo grep -h -e 'IP stats' -e cooldown -e 'no available IP' /var/log/aws-routed-eni/ipamd.log | tail -n 40",
+    });
+    const needs = needText(worst.settings, available);
+    notes.proof("with those counted the targets are met, so the agent does not grow", needs, {
+      what: "the warm targets the agent runs with",
+      command: "sudo grep -h -e 'IP pool manager' -e 'Using WARM' -e 'Using MINIMUM' /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+    });
+    const full = worst.resting.filter((one) => one.run.eniLimitCount > 0 || one.run.ec2ErrorCount > 0);
+    if (full.length === worst.resting.length) notes.against("the agent did try to grow and could not", full.slice(0, 1).map((one) => ({ source: one.run.at, text: one.run.text })));
+    const length = runLengthMs(run);
+    notes.summary(
+      `${run.refusalCount} ADDs were refused with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, and ${cooling} cooling after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
+    );
+    const peak = (run.poolLast?.total ?? 0) + cooling;
+    notes.fix(
+      `kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=${Math.max(available, cooling) + 1} MINIMUM_IP_TARGET=${Math.max(peak, worst.settings.minimumIpTarget)}   # more than the pods that end within 30 s`,
+      "Only where pods are no service endpoints, v1.15.0 and later: kubectl -n kube-system set env daemonset aws-node IP_COOLDOWN_PERIOD=10",
+    );
+  },
+});
+
+interface Resting {
+  readonly run: Starvation;
+  readonly available: number;
+  readonly cooling: number;
+  readonly evidence: Evidence;
+}
+
+/** The pool line of a run that shows free addresses, all of them resting; the line is up to 5 s old, so the run's own maximum counts. */
+function restingAt(run: Starvation): Resting | undefined {
+  for (const sample of [run.poolLast, run.poolFirst]) {
+    if (sample === undefined) continue;
+    const available = sample.total - sample.assigned;
+    const cooling = sample.cooling ?? run.coolingMax ?? 0;
+    const [evidence] = poolEvidence(sample.cooling === undefined ? { ...sample, cooling } : sample);
+    if (available > 0 && cooling >= available && evidence !== undefined) return { run, available, cooling, evidence };
+  }
+  return undefined;
+}
+
+/** The targets, where so many available addresses satisfy them. */
+function needText(settings: EffectiveSettings, available: number): Evidence[] | undefined {
+  if (!settings.isKnown) return undefined;
+  if (settings.hasIpTargets)
+    return available >= settings.warmIpTarget ? [settings.evidence("WARM_IP_TARGET"), settings.evidence("MINIMUM_IP_TARGET")] : undefined;
+  // Without IP targets the pool is low below a whole ENI or 16 x target: resting addresses delay growth, they do not stop it.
+  const name = settings.prefixDelegation ? "WARM_PREFIX_TARGET" : "WARM_ENI_TARGET";
+  const unit = settings.prefixDelegation ? 16 * settings.warmPrefixTarget : settings.warmEniTarget === 0 ? 1 : Number.POSITIVE_INFINITY;
+  return available >= Math.max(1, unit) ? [settings.evidence(name)] : undefined;
+}
