@@ -230,7 +230,7 @@ export const SIGNALS = {
   }),
   "eni-created": row({ starts: ["Created a new ENI", "Successfully created and attached a new ENI"] }),
   "eni-limit-reached": row({
-    contains: ["Skipping ENI allocation as the max ENI limit is already reached", "Skipping ENI allocation due to"],
+    contains: ["Skipping ENI allocation as the max ENI limit", "Skipping ENI allocation due to"],
   }),
   "room-for-eni": row({
     contains: ["hasRoomForEni"],
