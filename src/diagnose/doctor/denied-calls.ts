@@ -52,6 +52,7 @@ export function deniedInitLines(facts: Pick<Facts, "sightings">): Evidence[] {
 function isAtStartup(facts: DenialFacts, error: Ec2ErrorFact): boolean {
   const isOfNode = (node: NodeKey | undefined): boolean => node === error.node || node === undefined;
   if (error.occurrences.samples.some(({ text }) => text.includes("Initialization failure"))) return true;
+  if (isCutAtInit(facts, error)) return true;
   const action = refusedAction(error);
   const names = (text: string): boolean =>
     action === undefined || text.includes(action) || text.includes(error.api ?? action);
@@ -63,6 +64,17 @@ function isAtStartup(facts: DenialFacts, error: Ec2ErrorFact): boolean {
         isOfNode(one.node) &&
         one.occurrences.samples.some(({ text }) => text.includes("UnauthorizedOperation") && names(text)),
     )
+  );
+}
+
+/** A wrapped paste: the fatal line and the refusal are apart, and nothing of a serving agent is beside them. */
+function isCutAtInit(facts: Pick<Facts, "sightings" | "logs">, error: Ec2ErrorFact): boolean {
+  return facts.logs.some(
+    (log) =>
+      log.node === error.node &&
+      log.isExcerpt &&
+      log.refusalCount + log.successCount + log.pool.length === 0 &&
+      facts.sightings.some((one) => one.signal === "initialization-failure" && one.node === log.node),
   );
 }
 

@@ -23,6 +23,8 @@ export interface NodeCapacity extends NodePromise {
   readonly hostNetworkCount: number;
   readonly trunk: Trunk;
   readonly unmanagedCount: number;
+  /** ENIs in subnets that tags exclude: attached, and of no use to pods. */
+  readonly excludedCount: number;
   readonly capacity: PodCapacity;
   readonly pods: readonly PodFact[];
 }
@@ -44,6 +46,7 @@ export function nodeCapacities(facts: CapacityFacts, index: NodeIndex): NodeCapa
       hasPrefixes: prefixMode(index, node, settings, limits),
       trunk: trunkState(facts, index, node, settings, limits),
       unmanagedCount: Number(room?.captures.unmanagedEni ?? 0),
+      excludedCount: Number(room?.captures.excludedEni ?? 0),
       pods,
       hostNetworkCount: Math.max(2, hostNetwork.length),
     };
@@ -87,7 +90,8 @@ export function excessPods(view: NodeCapacity, given: readonly Taker[] = []): nu
  * if together they do. `"max-pods"` where it is too large for the type itself; empty where it fits.
  */
 export function blame(view: NodeCapacity): readonly (Taker | "max-pods")[] {
-  if (excessPods(view) === 0) return [];
+  // With ENIs excluded by tag it is the tags, whatever max-pods says.
+  if (excessPods(view) === 0 || view.excludedCount > 0) return [];
   const takers: Taker[] = view.capacity.taken.map((one) => one.by as Taker);
   if (view.settings.prefixDelegation && !view.limits.supportsPrefixes) takers.push("no Nitro");
   const alone = takers.filter((taker) => excessPods(view, [taker]) === 0);

@@ -6,6 +6,7 @@ import { quotes } from "../facts/settings.ts";
 import type { Notes } from "./failure-class.ts";
 import { blame, capacityWithout, excessPods, type NodeCapacity, nodeCapacities, type Taker } from "./node-capacity.ts";
 import type { CapacityFacts, NodeIndex, NodeOrNone } from "./node-index.ts";
+import { nodeName, nodeWords } from "./wording.ts";
 
 export interface OverPromise {
   readonly view: NodeCapacity;
@@ -82,7 +83,7 @@ export function noteOverPromise(
     "pods are refused because all addresses the node can have are taken",
     worst.trouble === "none" ? numbers : worst.troubleEvidence,
     {
-      what: `the pool of ${nodeName(view.node)}: is it full at ${view.capacity.addressCount} addresses?`,
+      what: `the pool of ${nodeWords(view.node)}: is it full at ${view.capacity.addressCount} addresses?`,
       command: `kubectl debug node/${nodeName(view.node)} -it --image=public.ecr.aws/amazonlinux/amazonlinux:2023 -- curl -s http://localhost:61679/v1/enis > enis.json`,
     },
   );
@@ -151,10 +152,6 @@ export function maxPodsSetting(osImage: string | undefined, value: number): stri
   const known = ways.filter(([pattern]) => osImage !== undefined && pattern.test(osImage));
   const texts = (known.length > 0 ? known : ways).map(([, text]) => text);
   return `Set max-pods to ${value} and replace the nodes. ${texts.join("; ")}; Karpenter: EC2NodeClass spec.kubelet.maxPods: ${value}`;
-}
-
-export function nodeName(node: NodeOrNone): string {
-  return node ?? "NODE";
 }
 
 function commandFor(node: NodeOrNone): { what: string; command: string } {

@@ -4,6 +4,7 @@ import type { Ec2ErrorFact, Evidence, NodeKey } from "../../facts/model.ts";
 import { effectiveSettings, quotes } from "../../facts/settings.ts";
 import { countedErrors, errorsWithCode, noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { plural } from "../wording.ts";
 
 const CODES = [
   "RequestLimitExceeded",
@@ -69,7 +70,7 @@ export const failureClass = defineClass({
     const nodeCount = Math.max(together.length, countedNodes.size);
     const count = errors.length > 0 ? totalCount(errors) : counted.reduce((sum, one) => sum + one.count, 0);
     notes.summary(
-      `EC2 throttled ${count} calls${apis.length > 0 ? ` (${apis.join(", ")})` : ""}${nodeCount > 1 ? ` of ${nodeCount} nodes at the same time` : ""}: pools cannot grow while the account's rate is used up.`,
+      `EC2 throttled ${plural(count, "call")}${apis.length > 0 ? ` (${apis.join(", ")})` : ""}${nodeCount > 1 ? ` of ${nodeCount} nodes at the same time` : ""}: pools cannot grow while the account's rate is used up.`,
     );
     const settings = effectiveSettings(facts);
     const warm = settings.warmIpTarget;

@@ -4,7 +4,7 @@ import type { Evidence } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName, nodeWords, times } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "eni-attach-metadata-timeout",
@@ -58,7 +58,7 @@ export const failureClass = defineClass({
         );
     }
     notes.summary(
-      `An ENI attached to ${nodeName(node)} did not show in its metadata in time (${lines.length} times given up): its addresses are missing until a reconcile takes it up.`,
+      `An ENI attached to ${nodeWords(node)} did not show in its metadata in time (given up ${times(lines.length)}): its addresses are missing until a reconcile takes it up.`,
     );
     notes.fix(
       "Wait a minute: the next reconcile usually takes the ENI up (look for: Reconcile and add a new ENI)",

@@ -7,7 +7,7 @@ import { ATTACHMENT_NEEDS, type AttachmentRefusal, attachmentRefusals } from "..
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName, nodeWords, plural } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "eni-attachment-stuck",
@@ -54,7 +54,7 @@ export const failureClass = defineClass({
           : `${refusedCount - 1} ENIs already, the limit of ${instanceType}`;
       const which = hanging.eniId === undefined ? "" : `; ${hanging.eniId} is ${hanging.status}`;
       notes.summary(
-        `EC2 refused ${totalCount(errors)} attaches on ${nodeName(node)}: it counts ${counted}, one more than the agent has${which}.`,
+        `EC2 refused ${plural(totalCount(errors), "attach", "attaches")} on ${nodeWords(node)}: it counts ${counted}, and the agent tries one more${which}.`,
       );
       const eni = hanging.eniId ?? "ENI_ID";
       notes.fix(

@@ -6,7 +6,7 @@ import { ATTACHMENT_NEEDS, attachmentRefusals, describedLimit } from "../attachm
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeWords, plural } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "eni-limit-table-wrong",
@@ -65,7 +65,7 @@ export const failureClass = defineClass({
       const limit = refusedCount === undefined ? "fewer" : `${refusedCount - 1}`;
       const believed = agentLimit === undefined ? "may believe in more" : `believes in ${agentLimit.value}`;
       notes.summary(
-        `EC2 allows ${limit} ENIs on ${type} and the agent ${believed}: ${totalCount(errors)} attaches were refused on ${nodeName(node)}.`,
+        `EC2 allows ${limit} ENIs on ${type} and the agent ${believed}: EC2 refused ${plural(totalCount(errors), "attach", "attaches")} on ${nodeWords(node)}.`,
       );
       if (refusedCount !== undefined) {
         notes.fix(

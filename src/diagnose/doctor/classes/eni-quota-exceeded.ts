@@ -3,6 +3,7 @@
 import { quotes } from "../../facts/settings.ts";
 import { countedErrors, errorsWithCode, noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { plural } from "../wording.ts";
 
 const CODE = "NetworkInterfaceLimitExceeded";
 
@@ -33,7 +34,7 @@ export const failureClass = defineClass({
       command: `sudo grep ${CODE} /var/log/aws-routed-eni/ipamd.log | tail -n 5`,
     });
     const count = errors.length > 0 ? totalCount(errors) : counted.reduce((sum, one) => sum + one.count, 0);
-    notes.summary(`The region's quota of network interfaces is used up: EC2 refused ${count} new ENIs.`);
+    notes.summary(`The region's quota of network interfaces is used up: EC2 refused ${plural(count, "new ENI")}.`);
     notes.fix(
       "aws ec2 describe-network-interfaces --filters Name=status,Values=available --query 'NetworkInterfaces[?starts_with(Description, `aws-K8S-`)].[NetworkInterfaceId,Description]' --output text   # leaked ones: aws ec2 delete-network-interface --network-interface-id ENI_ID",
       "aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-DF5E4CA3 --desired-value 10000",

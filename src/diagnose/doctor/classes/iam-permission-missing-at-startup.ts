@@ -54,9 +54,9 @@ export const failureClass = defineClass({
     const which = version === undefined ? "The CNI" : `CNI ${version.version}`;
     if (version !== undefined) notes.sign({ source: version.at, text: `CNI ${version.version}` });
     const role = roleName(principalOf(atStartup)) ?? "ROLE";
-    const what = actions.length === 0 ? "an EC2 call" : actions.join(", ");
+    const what = actions.length === 0 ? "an EC2 API" : actions.join(", ");
     notes.summary(
-      `${which} calls ${what} at its start and ${role === "ROLE" ? "its role" : `role ${role}`} may not: the agent ends there and its node stays without network.`,
+      `${which} calls ${what} at its start, and ${role === "ROLE" ? "its role" : `role ${role}`} may not: the agent ends there and its node stays without network.`,
     );
     notes.fix(
       `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy   # IPv6: add ${what} to the policy of your own`,

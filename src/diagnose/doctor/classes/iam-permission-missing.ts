@@ -12,6 +12,7 @@ import {
 } from "../denied-calls.ts";
 import { noteErrors, roleName, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { times } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "iam-permission-missing",
@@ -54,10 +55,10 @@ export const failureClass = defineClass({
       },
     );
     const what = actions.length === 0 ? "a call of the CNI" : actions.join(", ");
-    const who = principal === undefined ? "the CNI's role" : (roleName(principal) ?? principal);
+    const who = principal === undefined ? "The CNI's role" : (roleName(principal) ?? principal);
     const count = totalCount(whileGrowing);
     notes.summary(
-      `${who} is not allowed ${what}${count > 0 ? ` (refused ${count} times)` : ""}: these calls of the agent fail until a policy allows them.`,
+      `${who} is not allowed ${what}${count > 0 ? ` (refused ${times(count)})` : ""}: these calls of the agent fail until a policy allows them.`,
     );
     notes.fix(
       `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy`,

@@ -5,7 +5,7 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { errorsWithCode, noteErrors } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex, type NodeOrNone } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 /** Calls after which a missing ENI is no surprise: it was being removed, or is too new for EC2 to know everywhere. */
 const ORDINARY = [

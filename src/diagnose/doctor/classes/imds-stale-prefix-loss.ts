@@ -5,7 +5,7 @@ import { cidrContains, cidrOf, formatCidr, formatIpv4, parseIpv4 } from "../../.
 import type { Evidence, Facts, PodFact, Sighting } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 const NEEDS = ["sightings", "pods", "nodes", "enis", "subnets", "wholeSubnets"] as const;
 type LossFacts = Pick<Facts, (typeof NEEDS)[number]>;

@@ -5,7 +5,8 @@ import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { blame, excessPods, type NodeCapacity, nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
-import { arithmetic, fittingMaxPods, maxPodsSetting, nodeName, troubleOn } from "../over-promise.ts";
+import { arithmetic, fittingMaxPods, maxPodsSetting, troubleOn } from "../over-promise.ts";
+import { nodeName, nodeWords } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-eni-env-caps-node",
@@ -41,7 +42,7 @@ export const failureClass = defineClass({
     });
     const promised = excessPods(view) === 0 || view.maxPods === undefined ? [] : [view.maxPods.evidence];
     notes.proof("pods run into that cap", worst.trouble === "none" ? promised : worst.troubleEvidence, {
-      what: `the pool of ${nodeName(view.node)}: is it full at ${view.capacity.addressCount} addresses?`,
+      what: `the pool of ${nodeWords(view.node)}: is it full at ${view.capacity.addressCount} addresses?`,
       command: "curl -s http://localhost:61679/v1/enis > enis.json   # on the node",
     });
     const max = view.settings.maxEni;

@@ -5,7 +5,8 @@ import { quotes } from "../../facts/settings.ts";
 import { defineClass, type Notes } from "../failure-class.ts";
 import { nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, type CapacityFacts, NodeIndex } from "../node-index.ts";
-import { maxPodsFix, nodeName, noteOverPromise, overPromised } from "../over-promise.ts";
+import { maxPodsFix, noteOverPromise, overPromised } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-above-eni-capacity",
@@ -54,7 +55,8 @@ function limitWithoutNumbers(facts: CapacityFacts, index: NodeIndex, notes: Note
     const [run] = atLimit;
     if (run === undefined) continue;
     const room = index.sightings(node, "room-for-eni").at(-1);
-    if (Number(room?.captures.trunkEni ?? 0) > 0 || Number(room?.captures.unmanagedEni ?? 0) > 0) continue;
+    const taken = [room?.captures.trunkEni, room?.captures.unmanagedEni, room?.captures.excludedEni];
+    if (taken.some((count) => Number(count ?? 0) > 0)) continue;
     notes.sign({ source: run.at, text: run.text }, ...quotes(index.sightings(node, "eni-limit-reached"), 1));
     notes.proof("max-pods is above the addresses of the instance type", undefined, {
       what: "instance type and max-pods of the node that refuses",

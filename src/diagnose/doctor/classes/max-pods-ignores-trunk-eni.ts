@@ -5,7 +5,8 @@ import { cniVersion } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import type { NodeCapacity } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
-import { maxPodsFix, nodeName, noteOverPromise, overPromised } from "../over-promise.ts";
+import { maxPodsFix, noteOverPromise, overPromised } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-ignores-trunk-eni",

@@ -6,7 +6,8 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { type NodeCapacity, nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
-import { maxPodsSetting, nodeName } from "../over-promise.ts";
+import { maxPodsSetting } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-not-raised",

@@ -3,7 +3,7 @@
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName, nodeWords } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "no-slot-for-trunk",
@@ -40,13 +40,13 @@ export const failureClass = defineClass({
       for (const page of index.pages(node)) {
         const trunk = page.enis.find((eni) => eni.isTrunk);
         if (trunk !== undefined)
-          notes.against(`a trunk is attached to ${nodeName(node)} by now`, [
+          notes.against(`a trunk is attached to ${nodeWords(node)} by now`, [
             { source: page.at, text: `${trunk.id} IsTrunk true` },
           ]);
       }
     }
     const [node] = nodes;
-    const where = nodes.size === 1 ? nodeName(node) : `${nodes.size} nodes`;
+    const where = nodes.size === 1 ? nodeWords(node) : `${nodes.size} nodes`;
     notes.summary(
       `On ${where} all ENI slots are taken, so security groups for pods get no trunk: pods that ask for a branch ENI cannot run there.`,
     );

@@ -5,7 +5,8 @@ import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { blame, excessPods, type NodeCapacity, nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
-import { arithmetic, fittingMaxPods, maxPodsSetting, nodeName, troubleOn } from "../over-promise.ts";
+import { arithmetic, fittingMaxPods, maxPodsSetting, troubleOn } from "../over-promise.ts";
+import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "non-nitro-prefix-fallback",
@@ -42,7 +43,7 @@ export const failureClass = defineClass({
     notes.affects({
       nodes: hurt.length > 0 ? hurt.map((one) => one.view.node) : lines.map((one) => index.nodeOf(one)),
     });
-    const isXen = view !== undefined && view.settings.prefixDelegation && !view.limits.supportsPrefixes;
+    const isXen = view?.settings.prefixDelegation === true && !view.limits.supportsPrefixes;
     const computed = isXen ? [view.instanceType.evidence, view.settings.evidence("ENABLE_PREFIX_DELEGATION")] : [];
     if (hurt.length > 0) notes.sign(...computed);
     notes.proof(

@@ -5,7 +5,8 @@ import type { Evidence } from "../../facts/model.ts";
 import { effectiveSettings } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
-import { nodeName, troubleOn } from "../over-promise.ts";
+import { troubleOn } from "../over-promise.ts";
+import { nodeName, nodeWords, plural } from "../wording.ts";
 
 interface Holding {
   readonly node: NodeOrNone;
@@ -62,7 +63,7 @@ export const failureClass = defineClass({
     );
     const slots = limits === undefined ? "" : ` of ${limits.eniCountMax * (limits.ipv4PerEni - 1)} slots`;
     notes.summary(
-      `${secondaryCount} single addresses hold slots on ${nodeName(node)}, ${prefixCount} prefixes have one${slots}: each single address in a pod's use costs the room of 16.`,
+      `${secondaryCount} single addresses hold slots on ${nodeWords(node)}, ${plural(prefixCount, "prefix", "prefixes")} hold the others${slots}: each single address in a pod's use costs the room of 16.`,
     );
     notes.fix(
       `kubectl drain ${nodeName(node)} --ignore-daemonsets --delete-emptydir-data   # then replace it: a new node holds prefixes only`,

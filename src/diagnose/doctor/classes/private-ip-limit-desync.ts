@@ -6,7 +6,7 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { errorsWithCode, noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName } from "../over-promise.ts";
+import { nodeName, times } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "private-ip-limit-desync",
@@ -62,7 +62,7 @@ export const failureClass = defineClass({
       lines.reduce((sum, one) => sum + one.occurrences.count, 0),
     );
     notes.summary(
-      `EC2 refused more addresses on ${eniId ?? "an ENI"} ${count} times because its slots are taken, and the agent counts one as free.`,
+      `EC2 refused more addresses on ${eniId ?? "an ENI"} ${times(count)} because its slots are taken, and the agent counts one as free.`,
     );
     notes.fix(
       "Nothing, if it happened once: the agent reads the ENI from EC2 after such an answer",

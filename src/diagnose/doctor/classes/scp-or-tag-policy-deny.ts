@@ -4,6 +4,7 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { actionsOf, DENIAL_NEEDS, denials, principalOf } from "../denied-calls.ts";
 import { errorsWithCode, noteErrors, roleName, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { times } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "scp-or-tag-policy-deny",
@@ -41,7 +42,7 @@ export const failureClass = defineClass({
       .find((one) => one !== undefined);
     const policy = kind === undefined ? "a policy" : `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
     notes.summary(
-      `${actions.length === 0 ? "A call of the CNI" : actions.join(", ")} is denied explicitly by ${policy} (${totalCount(errors)} times): no permission of role ${role} can change that.`,
+      `${actions.length === 0 ? "A call of the CNI" : actions.join(", ")} is denied explicitly by ${policy} (${times(totalCount(errors))}): no permission of role ${role} can change that.`,
     );
     notes.fix(
       `kubectl -n kube-system set env daemonset aws-node ADDITIONAL_ENI_TAGS='{"KEY":"VALUE"}'   # where the rule asks for tags`,

@@ -4,6 +4,7 @@ import type { Evidence, Facts } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { errorsWithCode, noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { plural } from "../wording.ts";
 
 /** Default of the quota Security groups per network interface. */
 const GROUPS_MAX = 5;
@@ -39,7 +40,7 @@ export const failureClass = defineClass({
     const [first] = long;
     const who = first === undefined ? "The ENI's configuration" : `${first.name} (${first.count} groups)`;
     notes.summary(
-      `${who} asks for more than the ${limit ?? GROUPS_MAX} security groups an ENI may have: EC2 refused ${totalCount(errors)} ENIs.`,
+      `${who} asks for more than the ${limit ?? GROUPS_MAX} security groups an ENI may have: EC2 refused ${plural(totalCount(errors), "ENI")}.`,
     );
     notes.fix(
       "kubectl get eniconfigs -o custom-columns=NAME:.metadata.name,GROUPS:.spec.securityGroups   # and: kubectl get securitygrouppolicies -A -o yaml",

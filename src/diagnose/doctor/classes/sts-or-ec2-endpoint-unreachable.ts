@@ -3,6 +3,7 @@
 import type { Evidence, Facts, NodeKey } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
+import { times } from "../wording.ts";
 
 /** Start to kill by the liveness probe: 60 s of initial delay and three failures, with some slack. */
 const PROBE_KILL_MS = { least: 45_000, most: 240_000 };
@@ -34,7 +35,7 @@ export const failureClass = defineClass({
     const lines = sightingsOf(facts, "request-send-failed").filter(
       (one) => !one.occurrences.samples.some(({ text }) => METADATA.test(text)),
     );
-    const silences = silentStarts(facts);
+    const silences = [...silentStarts(facts), ...silenceBeforeStart(facts)];
     if (unanswered.length === 0 && lines.length === 0 && silences.length === 0) return;
     const texts = [...unanswered, ...lines].flatMap((one) => one.occurrences.samples);
     const named = texts.filter(({ text }) => ENDPOINT.test(text));
@@ -57,7 +58,7 @@ export const failureClass = defineClass({
     notes.summary(
       named.length > 0
         ? `The agent gets no answer from ${host}: without it there are no credentials or no EC2 calls, and the node gets no network.`
-        : `The agent falls silent at its first EC2 or STS call, right after it read the primary ENI from metadata, and is killed ${silences.length} times by its probe.`,
+        : `The agent falls silent at its first EC2 or STS call, right after it read the primary ENI from metadata, and is started again ${times(silences.length)}.`,
     );
     const services = host === undefined ? "ec2 and sts" : (host.split(".")[0] ?? "sts");
     notes.fix(
@@ -94,6 +95,28 @@ function silentStarts(facts: Pick<Facts, "logs">): Silence[] {
       ];
     }),
   );
+}
+
+/** A paste that begins after a start: the primary ENI, then nothing until the next start. */
+function silenceBeforeStart(facts: Pick<Facts, "logs" | "sightings">): Silence[] {
+  return facts.logs.flatMap((log) => {
+    const next = log.starts[0]?.ms;
+    if (next === undefined || log.pool.length > 0) return [];
+    return facts.sightings
+      .filter((one) => one.signal === "primary-eni-found" && one.node === log.node)
+      .flatMap(({ occurrences: { firstMs, samples } }) => {
+        const [sample] = samples;
+        const gap = firstMs === undefined ? 0 : next - firstMs;
+        if (sample === undefined || gap < PROBE_KILL_MS.least || gap > PROBE_KILL_MS.most) return [];
+        return [
+          {
+            node: log.node,
+            evidence: { ...sample, text: `${sample.text} ... then nothing for ${Math.round(gap / 1000)} s` },
+          },
+        ];
+      })
+      .slice(0, 1);
+  });
 }
 
 /** Once may be a slow node; the same silence again at the same place is the endpoint. */

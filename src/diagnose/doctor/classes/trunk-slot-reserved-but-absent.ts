@@ -4,7 +4,8 @@ import type { Evidence, Sighting } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass, type Notes } from "../failure-class.ts";
 import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
-import { arithmetic, nodeName, overPromised } from "../over-promise.ts";
+import { arithmetic, overPromised } from "../over-promise.ts";
+import { nodeName, nodeWords } from "../wording.ts";
 
 /** The controller attaches a trunk within seconds of a node's start; a slot still kept after this long is lost. */
 const LASTING_MS = 60_000;
@@ -95,7 +96,7 @@ function contradict(index: NodeIndex, notes: Notes, nodes: ReadonlySet<NodeOrNon
     for (const eni of index.enis(node))
       if (eni.interfaceType === "trunk")
         notes.against(
-          `a trunk is attached to ${nodeName(node)}`,
+          `a trunk is attached to ${nodeWords(node)}`,
           [{ source: eni.at, text: `${eni.id} InterfaceType trunk` }],
           "max-pods-ignores-trunk-eni",
         );
@@ -110,7 +111,7 @@ function summarise(
 ): void {
   const [line] = kept;
   const [first] = promised;
-  const where = nodes.size === 1 ? nodeName([...nodes][0]) : `${nodes.size} nodes`;
+  const where = nodes.size === 1 ? nodeWords([...nodes][0]) : `${nodes.size} nodes`;
   let numbers = "its trunk could not be created";
   if (line !== undefined) {
     numbers = `${line.captures.currentEnis} of ${line.captures.maxEni} ENIs are attached and the agent may not add another`;

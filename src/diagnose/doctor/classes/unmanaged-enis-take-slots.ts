@@ -1,10 +1,11 @@
 // ENIs that the agent may not use take the node's ENI slots.
 
-import type { Evidence } from "../../facts/model.ts";
+import type { Evidence, Sighting } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
-import { nodeName, overPromised, troubleOn } from "../over-promise.ts";
+import { overPromised, troubleOn } from "../over-promise.ts";
+import { nodeWords } from "../wording.ts";
 
 const NO_MANAGE = "node.k8s.amazonaws.com/no_manage";
 
@@ -29,8 +30,8 @@ export const failureClass = defineClass({
     if (hurt.length === 0) return;
     const room = index.sightings(node, "room-for-eni").at(-1);
     const rooms = quotes(room === undefined ? [] : [room], 1);
-    const marks = quotes(index.sightings(node, "unmanaged-eni"), 2);
-    notes.sign(...rooms, ...marks, ...tagged(index, node));
+    const quoted = quotes(marks(index, node), 2);
+    notes.sign(...rooms, ...quoted, ...tagged(index, node));
     notes.affects({ nodes: hurt });
     for (const one of hurt)
       notes.seen(...index.sightings(one, "eni-limit-reached").map(({ occurrences }) => occurrences));
@@ -43,9 +44,9 @@ export const failureClass = defineClass({
       command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log",
     });
     const unmanaged = room?.captures.unmanagedEni ?? "some";
-    const enis = index.sightings(node, "unmanaged-eni").flatMap((one) => one.captures.eni ?? []);
+    const enis = marks(index, node).flatMap((one) => one.captures.eni ?? []);
     notes.summary(
-      `On ${nodeName(node)} ${unmanaged} of ${room?.captures.maxEni ?? "its"} ENIs are not the agent's${enis.length > 0 ? ` (${[...new Set(enis)].join(", ")})` : ""}: ${room?.captures.currentEnis ?? "fewer"} are left for pods, and all are attached.`,
+      `On ${nodeWords(node)} ${unmanaged} of ${room?.captures.maxEni ?? "its"} ENIs are not the agent's${enis.length > 0 ? ` (${[...new Set(enis)].join(", ")})` : ""}: ${room?.captures.currentEnis ?? "fewer"} are left for pods, and all are attached.`,
     );
     const eni = enis[0] ?? "ENI_ID";
     notes.fix(
@@ -59,7 +60,7 @@ export const failureClass = defineClass({
 /** The room test fails, and would not but for unmanaged ENIs. */
 function takesSlots(index: NodeIndex, node: NodeOrNone): boolean {
   const room = index.sightings(node, "room-for-eni").at(-1)?.captures;
-  if (room === undefined) return tagged(index, node).length > 0 || index.sightings(node, "unmanaged-eni").length > 0;
+  if (room === undefined) return tagged(index, node).length > 0 || marks(index, node).length > 0;
   const unmanaged = Number(room.unmanagedEni);
   return (
     room.hasRoom === "false" && unmanaged > 0 && Number(room.currentEnis) + Number(room.trunkEni) < Number(room.maxEni)
@@ -74,4 +75,12 @@ function tagged(index: NodeIndex, node: NodeOrNone): Evidence[] {
       source: eni.at,
       text: `${eni.id} ${eni.interfaceType}, ${NO_MANAGE}=${eni.tags.get(NO_MANAGE)}`,
     }));
+}
+
+/** Lines that name an unmanaged ENI, or count more than none. */
+function marks(index: NodeIndex, node: NodeOrNone): readonly Sighting[] {
+  return index.sightings(node, "unmanaged-eni").filter(({ captures, occurrences }) => {
+    if (captures.eni !== undefined) return true;
+    return occurrences.samples.some(({ text }) => /accounting for [1-9]/.test(text));
+  });
 }
