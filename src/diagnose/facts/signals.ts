@@ -142,6 +142,7 @@ export const SIGNALS = {
       "Failed to retrieve interfaces data from instance metadata",
       "Failed to get attached ENI info",
       ["ec2imds", "operation error"],
+      "The instance's metadata cannot be read",
     ],
   }),
   "primary-eni-found": row({ starts: ["Found ENI: "] }),

@@ -1,5 +1,6 @@
 // Whether a file is a log, and whose, by its beginning.
 
+import { SIGNAL_IDS, SIGNALS, type SignalRow } from "../../facts/signals.ts";
 import type { Sniff } from "../reader.ts";
 import { readTextLine } from "./log-line.ts";
 
@@ -40,7 +41,17 @@ export function looksLikeLog(sniff: Sniff): LogKind | undefined {
     if (OF_KUBELET.test(head)) return "kubelet";
   }
   if (OF_CONTAINER.test(head)) return "container";
-  return OF_EXCERPT.test(head) ? "excerpt" : undefined;
+  return OF_EXCERPT.test(head) || hasSignal(head) ? "excerpt" : undefined;
+}
+
+/** Any of the texts that mean something: also a single line that somebody saved. */
+function hasSignal(head: string): boolean {
+  return SIGNAL_IDS.some((id) => {
+    const row: SignalRow = SIGNALS[id];
+    return [...(row.starts ?? []), ...(row.contains ?? [])].some((fragment) =>
+      typeof fragment === "string" ? head.includes(fragment) : fragment.every((part) => head.includes(part)),
+    );
+  });
 }
 
 /** Whole documents that other readers know better, though they may name the same things. */
