@@ -13,7 +13,9 @@ export interface Peeked {
   readonly head: Uint8Array;
   /** There is nothing behind `head`. */
   readonly isWhole: boolean;
-  /** Broke while the beginning was read; `rest` throws it after the head. */
+  /** Why the input broke within the beginning; undefined when it did not. */
+  readonly failure: unknown;
+  /** Throws `failure` behind the beginning. */
   readonly rest: Bytes;
   /** Leaves the rest unread and lets go of what is open. */
   close(): Promise<void>;
@@ -51,6 +53,7 @@ export async function peek(source: Bytes, length: number): Promise<Peeked> {
   return {
     head: concatenated(chunks, length),
     isWhole: isWhole && size <= length,
+    failure,
     rest: rest(),
     async close() {
       await iterator.return?.();

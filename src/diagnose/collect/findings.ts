@@ -8,6 +8,8 @@ export interface LogSource {
   readonly path: string;
   readonly node: NodeKey | undefined;
   readonly kind: LogKind;
+  /** A file as the machine has it: what it does not hold did not happen while it was written. */
+  readonly isWhole: boolean;
   /** Time of its first line that has one. */
   readonly firstMs: number | undefined;
   /** From its beginning, each time. */

@@ -89,8 +89,13 @@ function keptOpen(iterator: AsyncGenerator<Uint8Array>): Bytes {
 
 function drained(archive: ReturnType<typeof extract>): Promise<void> {
   return new Promise((resolve) => {
-    archive.once("drain", resolve);
-    archive.once("close", resolve);
+    const done = (): void => {
+      archive.off("drain", done);
+      archive.off("close", done);
+      resolve();
+    };
+    archive.on("drain", done);
+    archive.on("close", done);
   });
 }
 

@@ -132,6 +132,8 @@ class Visit {
   async #read(place: Place, peeked: Peeked): Promise<void> {
     const { path, node } = place;
     const isOfBundle = place.archive?.isBundle ?? place.inside !== undefined;
+    const isBroken = peeked.failure !== undefined;
+    if (isBroken && (peeked.head.length === 0 || isBinary(peeked.head))) throw peeked.failure;
     if (isBinary(peeked.head)) {
       const packing = otherPacking(peeked.head);
       if (packing !== undefined)
@@ -149,8 +151,10 @@ class Visit {
       this.found.parts.push(isSilent ? { ...part, read: [{ file: path, kind: kind.reader.kind }] } : part);
     } else if (kind?.kind === "log" && (!isOfBundle || isUsefulLog(place.inside ?? ""))) {
       const open = place.reopen ?? (await this.#held(place, peeked));
-      this.found.logs.push({ path, node, kind: kind.logKind, firstMs: firstTimeIn(sniff.head), open });
-    } else if (sniff.head === "" && !isOfBundle) this.#unread(path, "is empty");
+      const firstMs = firstTimeIn(sniff.head);
+      this.found.logs.push({ path, node, kind: kind.logKind, isWhole: isOfBundle, firstMs, open });
+    } else if (isBroken) throw peeked.failure;
+    else if (sniff.head === "" && !isOfBundle) this.#unread(path, "is empty");
     else if (isOfBundle && place.archive === undefined) this.found.uselessCount++;
     else this.found.unknown.push(path);
   }
