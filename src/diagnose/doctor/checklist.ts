@@ -58,11 +58,15 @@ function agentLog(facts: Facts): ChecklistItem {
   }
   const refusalCount = sum(logs.map((log) => log.refusalCount));
   const errorCount = sum(facts.ec2Errors.map((one) => one.occurrences.count));
-  const startCount = sum(logs.map((log) => log.starts.length));
+  const restartCount = sum(logs.map((log) => Math.max(0, log.starts.length - 1)));
   const parts = [`${refusalCount} refused ADDs`];
-  for (const one of facts.ec2Errors.slice(0, 3))
-    parts.push(`${one.occurrences.count} x ${one.code}${one.api === undefined ? "" : ` (${one.api})`}`);
-  if (startCount > 1) parts.push(`${startCount} agent starts`);
+  const counts = new Map<string, number>();
+  for (const one of facts.ec2Errors) {
+    const name = `${one.code}${one.api === undefined ? "" : ` (${one.api})`}`;
+    counts.set(name, (counts.get(name) ?? 0) + one.occurrences.count);
+  }
+  for (const [name, count] of [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4)) parts.push(`${count} x ${name}`);
+  if (restartCount > 0) parts.push(`${restartCount} agent restarts`);
   const evidence = [
     ...facts.ec2Errors.flatMap((one) => one.occurrences.samples.slice(0, 1)),
     ...quotes(sightingsOf(facts, ["no-address", "add-reply-refused", "initialization-failure"])),
@@ -209,12 +213,10 @@ function labelsAndEniConfigs(facts: Facts): ChecklistItem {
             without.map((node) => `${node.name} -> ${eniConfigName(node, settings)}`),
           )}`
         : `each of ${named.length} nodes resolves to one of ${facts.eniConfigs.length} ENIConfigs`,
-    evidence: without
-      .slice(0, 3)
-      .map((node) => ({
-        source: node.at,
-        text: `${node.name} resolves to ENIConfig ${eniConfigName(node, settings)}`,
-      })),
+    evidence: without.slice(0, 3).map((node) => ({
+      source: node.at,
+      text: `${node.name} resolves to ENIConfig ${eniConfigName(node, settings)}`,
+    })),
   });
 }
 

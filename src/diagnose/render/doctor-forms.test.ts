@@ -53,7 +53,9 @@ describe("a report", () => {
     expect(text).toContain("ipamd.log:12\n");
     expect(text).toContain("Note (from the facts file, no proof): somebody said so");
     expect(text).not.toContain("\u001b");
-    const long = text.split("\n").filter((line) => line.length > 80 && !/^ *(?:\d\. )?(?:aws|kubectl|sudo) /.test(line));
+    const long = text
+      .split("\n")
+      .filter((line) => line.length > 80 && !/^ *(?:\d\. )?(?:aws|kubectl|sudo) /.test(line));
     expect(long).toEqual([]);
     expect(doctorTable(document, { isColored: true, width: 80 })).toContain("\u001b[");
   });

@@ -10,6 +10,9 @@ export interface TableStyle {
   readonly width: number;
 }
 
+/** The other forms carry all. */
+const EVIDENCE_SHOWN = 6;
+
 const BOLD = "1";
 const DIM = "2";
 const RED = "31";
@@ -17,11 +20,14 @@ const GREEN = "32";
 const YELLOW = "33";
 const CYAN = "36";
 
-export function doctorTable(document: DoctorDocument, style: TableStyle): string {
+export function doctorTable(whole: DoctorDocument, style: TableStyle): string {
+  const folder = commonFolder(whole);
+  const document = withoutFolder(whole, folder);
   const paint = (text: string, code: string): string => (style.isColored ? `\u001b[${code}m${text}\u001b[0m` : text);
   const lines: string[] = [];
   lines.push(paint(verdictText(document), document.verdict === "healthy" ? GREEN : BOLD), "");
   for (const finding of document.findings) lines.push(...findingLines(finding, style, paint), "");
+  if (folder.length > 1) lines.push(paint(`Paths are below ${folder}`, DIM), "");
   if (document.next.length > 0) {
     lines.push(paint(document.findings.length > 0 ? "To decide, run:" : "Run next, most telling first:", BOLD));
     for (const { what, command } of document.next)
@@ -69,7 +75,7 @@ function findingLines(
   const scope = scopeText(finding);
   if (scope !== "") lines.push(...paragraph(scope, style.width, "   ").map((line) => paint(line, DIM)));
   if (finding.evidence.length > 0)
-    lines.push("   Evidence", ...finding.evidence.flatMap((one) => evidenceLines(one, paint)));
+    lines.push("   Evidence", ...finding.evidence.slice(0, EVIDENCE_SHOWN).flatMap((one) => evidenceLines(one, paint)));
   if (finding.against.length > 0) {
     lines.push("   Against it");
     for (const one of finding.against)
@@ -116,7 +122,41 @@ function few(names: readonly string[]): string {
 }
 
 function evidenceLines(evidence: EvidenceDocument, paint: (text: string, code: string) => string): string[] {
-  return [`     ${paint(evidence.source, DIM)}`, `       ${evidence.text}`];
+  return [`     ${paint(evidence.source, DIM)}`, `       ${readable(evidence.text)}`];
+}
+
+/** A JSON log line as a person would read it: time, level, message; anything else as it is. The other forms keep the quote. */
+function readable(text: string): string {
+  const match = /^\{"level":"(\w+)","ts":"([^"]+)",(?:"caller":"[^"]*",)?"msg":"(.*?)"?\}?$/.exec(text);
+  if (match === null) return text;
+  const [, level = "", time = "", message = ""] = match;
+  return `${time} ${level} ${message.replaceAll('\\"', '"').replaceAll("\\n", " ").replaceAll("\\t", " ")}`;
+}
+
+/** The folder that all sources lie in, to be said once; empty when they share none. */
+function commonFolder(document: DoctorDocument): string {
+  const sources = document.findings.flatMap((one) => one.evidence.map((each) => each.source));
+  const [first = "", ...others] = sources;
+  let end = first.lastIndexOf("/") + 1;
+  while (end > 0 && !others.every((one) => one.startsWith(first.slice(0, end))))
+    end = first.lastIndexOf("/", end - 2) + 1;
+  return first.startsWith("/") || sources.length > 1 ? first.slice(0, end) : "";
+}
+
+function withoutFolder(document: DoctorDocument, folder: string): DoctorDocument {
+  if (folder.length < 2) return document;
+  const shortened = (one: EvidenceDocument): EvidenceDocument => ({
+    ...one,
+    source: one.source.startsWith(folder) ? one.source.slice(folder.length) : one.source,
+  });
+  return {
+    ...document,
+    findings: document.findings.map((one) => ({
+      ...one,
+      evidence: one.evidence.map(shortened),
+      against: one.against.map((each) => ({ ...each, evidence: each.evidence.map(shortened) })),
+    })),
+  };
 }
 
 function sourceLines(

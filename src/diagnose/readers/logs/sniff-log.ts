@@ -11,7 +11,7 @@ const OF_PLUGIN = /routed-eni-cni-plugin\/|"caller":"driver\/driver\.go|Received
 const OF_POLICY_AGENT =
   /"logger":"(?:controllers|ebpf-client|env-vars-controller)|aws-eks-nodeagent|Network Policy|PolicyEndpoint/;
 const OF_CONTAINER =
-  /"caller":"entrypoint\.sh"|Starting IPAM daemon|Checking for IPAM connectivity|Starting installing AWS-CNI|Install CNI binaries|Copying config file/;
+  /^slash28: |"caller":"entrypoint\.sh"|Starting IPAM daemon|Checking for IPAM connectivity|Starting installing AWS-CNI|Install CNI binaries|Copying config file/;
 const OF_KUBELET =
   /kubelet(?:\[\d+\])?:|\] "?(?:Error syncing pod|SyncLoop|Failed to create sandbox)|(?:kuberuntime|pod_workers|remote_runtime)\w*\.go:\d+\]|NetworkPluginNotReady/;
 /** Words that make a pasted text worth reading. */
