@@ -5,9 +5,10 @@ import { parseCidr } from "../../base/ipv4.ts";
 import type { CheckError } from "../../text/check-error.ts";
 import { placeYaml } from "../../text/placed-document.ts";
 import { type IntegerRange, type MapReader, scalarText, YamlSource } from "../../text/yaml-source.ts";
-import type { FactsPart, FleetFact, Located, NodeBootstrap, NodeFact, OsFamily, SubnetFact } from "../facts/model.ts";
+import type { FactsPart, FleetFact, Located, NodeBootstrap, NodeFact, SubnetFact } from "../facts/model.ts";
 import { readBootstrapArguments } from "./config/bootstrap-arguments.ts";
 import { readChartValues } from "./config/chart-values.ts";
+import { osFamilyOf } from "./config/os-family.ts";
 import { readFactsPolicy } from "./facts-policy.ts";
 import { joinParts } from "./objects.ts";
 import { Placed } from "./placed.ts";
@@ -98,7 +99,7 @@ class FactsFile {
     const maxPods = kubelet && this.#count(kubelet, "maxPods", this.#placed.get("kubelet"), MAX_PODS);
     kubelet?.done();
     const os = this.#map.text("os", { isRequired: false });
-    const family = os === undefined ? undefined : osFamily(os);
+    const family = os === undefined ? undefined : (osFamilyOf(os) ?? "other");
     const text = this.#map.text("nodeBootstrap", { isRequired: false });
     const placed = this.#placed.get("nodeBootstrap");
     const given = text === undefined ? {} : readBootstrapArguments(text, placed.at, placed.span);
@@ -228,14 +229,4 @@ class FactsFile {
     this.#source.error(map.value(key), `"${key}" must hold instance types such as m5.large, not "${text}"`);
     return false;
   }
-}
-
-/** As people, AMI types and node labels call it. */
-function osFamily(text: string): OsFamily {
-  const name = text.toLowerCase().replace(/[\s_-]+/g, "");
-  if (/^(?:al|amazonlinux)2023/.test(name)) return "al2023";
-  if (/^(?:al|amazonlinux)2/.test(name)) return "al2";
-  if (name.startsWith("bottlerocket")) return "bottlerocket";
-  if (name.startsWith("windows")) return "windows";
-  return name.startsWith("ubuntu") ? "ubuntu" : "other";
 }

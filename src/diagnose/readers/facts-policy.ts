@@ -2,6 +2,7 @@
 // YAML, or a list of actions.
 
 import type { FactsPart, IamPolicyFact, IamStatement, Located } from "../facts/model.ts";
+import { statementsOf } from "./config/iam-statements.ts";
 import type { Placed } from "./placed.ts";
 
 const ACTION = /^(?:\*|[a-z][a-z0-9-]*:[A-Za-z*?]+)$/;
@@ -35,34 +36,10 @@ function policyOf(placed: Placed): Partial<IamPolicyFact> | undefined {
 
 function documentOf(document: Placed): Partial<IamPolicyFact> | undefined {
   const statement = document.get("Statement");
-  const all = Array.isArray(statement.value) ? statement.items() : statement.isMap ? [statement] : [];
-  const statements = all.flatMap(statementOf);
-  return statements.length === 0 || statements.length < all.length ? undefined : { statements };
-}
-
-function statementOf(statement: Placed): IamStatement[] {
-  const effect = statement.get("Effect").text;
-  if (effect !== "Allow" && effect !== "Deny") return [];
-  const conditionKeys = statement
-    .get("Condition")
-    .entries()
-    .flatMap(([, keys]) => keys.entries().map(([key]) => key));
-  return [
-    {
-      effect,
-      actions: textsAt(statement, "Action"),
-      notActions: textsAt(statement, "NotAction"),
-      resources: textsAt(statement, "Resource"),
-      conditionKeys,
-      at: statement.at,
-    },
-  ];
-}
-
-function textsAt(statement: Placed, key: string): string[] {
-  const value = statement.get(key);
-  const one = value.text;
-  return one === undefined ? value.locatedTexts.map((text) => text.value) : [one];
+  const statements = statementsOf(statement);
+  const count = statement.isMap ? 1 : statement.items().length;
+  // A statement without an effect is a slip that must not read as "nothing allowed".
+  return statements.length === 0 || statements.length < count ? undefined : { statements };
 }
 
 /** Actions and managed policies, mixed as they come. */
