@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   },
   {
+    name: "map",
+    summary: "the /28 blocks of subnets, who spoils them, and what would win them back",
+    load: async () => (await import("./commands/map.ts")).mapCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),
