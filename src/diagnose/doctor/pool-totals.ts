@@ -34,7 +34,12 @@ export function poolTotals(facts: Pick<Facts, (typeof POOL_NEEDS)[number]>): Poo
   for (const log of facts.logs) {
     const last = log.pool.at(-1);
     if (last === undefined) continue;
-    add({ node: log.node, total: last.total, assigned: last.assigned, evidence: { source: last.at, text: poolText(last) } });
+    add({
+      node: log.node,
+      total: last.total,
+      assigned: last.assigned,
+      evidence: { source: last.at, text: poolText(last) },
+    });
   }
   return [...found.values()];
 }

@@ -1,7 +1,7 @@
 // What helps a subnet that has no free /28 or no address, as commands with the ids of the case.
 
 import type { Facts } from "../facts/model.ts";
-import { emptiestRange, type Spoiler, spoilers, type SubnetView } from "./subnet-view.ts";
+import { emptiestRange, type Spoiler, type SubnetView, spoilers } from "./subnet-view.ts";
 
 /** Ways to whole free /28s, safest first. */
 export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "enis" | "nodes">): string[] {

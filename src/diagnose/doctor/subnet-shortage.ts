@@ -1,6 +1,6 @@
 // EC2's three ways to say that a subnet has no room, the subnets that each refusal concerns, and what is known of those subnets.
 
-import type { EniConfigFact, Ec2ErrorFact, Facts, NodeFact, NodeKey } from "../facts/model.ts";
+import type { Ec2ErrorFact, EniConfigFact, Facts, NodeFact, NodeKey } from "../facts/model.ts";
 import { effectiveSettings } from "../facts/settings.ts";
 import { eniConfigName } from "./checklist.ts";
 import { errorsWithCode, plainCode } from "./ec2-answers.ts";

@@ -2,8 +2,8 @@
 
 import { effectiveSettings, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { podSubnetsOf, SHORTAGE_NEEDS } from "../subnet-shortage.ts";
 import { discoveryOf, ROLE_TAG } from "../subnet-discovery.ts";
+import { podSubnetsOf, SHORTAGE_NEEDS } from "../subnet-shortage.ts";
 import { subnetViews } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
@@ -31,14 +31,18 @@ export const failureClass = defineClass({
     });
     if (told.length === 0 && (barred.length === 0 || isCniAtLeast(facts, "1.22.1") === false)) return;
     const marked = sightingsOf(facts, "eni-excluded");
-    const nodes = barred.length > 0 ? [...nodesOf].filter(([, ids]) => barred.some((view) => ids.includes(view.id))).map(([node]) => node) : [];
+    const nodes =
+      barred.length > 0
+        ? [...nodesOf].filter(([, ids]) => barred.some((view) => ids.includes(view.id))).map(([node]) => node)
+        : [];
     const tags = barred.map((view) => ({ source: view.at, text: `${view.id}: ${ROLE_TAG}=0` }));
     notes.sign(...quotes(told, 2), ...quotes(marked, 1), ...tags);
     notes.affects({ nodes: [...told.map((one) => one.node), ...nodes], subnets: barred.map((view) => view.id) });
     notes.seen(...told.map((one) => one.occurrences));
     notes.proof("the agent finds no subnet that its tags allow", quotes(told), {
       what: "the agent's own word",
-      command: "sudo grep -h -e 'no valid subnets available' -e 'role/cni=0' /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+      command:
+        "sudo grep -h -e 'no valid subnets available' -e 'role/cni=0' /var/log/aws-routed-eni/ipamd.log | tail -n 5",
     });
     const [own] = barred;
     notes.summary(
@@ -50,6 +54,7 @@ export const failureClass = defineClass({
       `aws ec2 create-tags --resources POD_SUBNET --tags Key=${ROLE_TAG},Value=1   # a subnet in ${own?.zone ?? "the node's zone"}, same VPC`,
       `Or let the node's own subnet carry pods again: aws ec2 delete-tags --resources ${own?.id ?? "NODE_SUBNET"} --tags Key=${ROLE_TAG}`,
     );
-    if (!settings.subnetDiscovery) notes.fix("kubectl -n kube-system set env daemonset aws-node ENABLE_SUBNET_DISCOVERY=true");
+    if (!settings.subnetDiscovery)
+      notes.fix("kubectl -n kube-system set env daemonset aws-node ENABLE_SUBNET_DISCOVERY=true");
   },
 });

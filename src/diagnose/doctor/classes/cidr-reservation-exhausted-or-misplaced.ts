@@ -1,6 +1,6 @@
 // A CIDR reservation is there, and prefixes still fail.
 
-import { formatCidr, cidrContains, cidrSize } from "../../../base/ipv4.ts";
+import { cidrContains, cidrSize, formatCidr } from "../../../base/ipv4.ts";
 import type { ReservationFact } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
@@ -19,7 +19,12 @@ export const failureClass = defineClass({
   title: "The subnet's CIDR reservation is full, of the wrong type or in the wrong place",
   needs: [...SHORTAGE_NEEDS],
   lookAlikes: [],
-  causes: ["subnet-fragmented-no-free-28", "eni-create-no-prefix-space", "subnet-free-ips-exhausted", "ec2-api-throttled"],
+  causes: [
+    "subnet-fragmented-no-free-28",
+    "eni-create-no-prefix-space",
+    "subnet-free-ips-exhausted",
+    "ec2-api-throttled",
+  ],
   docs: {
     what: "A reservation exists, and EC2 still finds no /28 or no single address for the agent.",
     why: "The reservation is full; or of type explicit, which automatic requests never use; or in another subnet than the ENIs; or laid over addresses that were in use; or so large that no single address is left for the ENIs themselves. Free /28s outside a full prefix reservation do get used, so both sides count.",
@@ -39,7 +44,11 @@ export const failureClass = defineClass({
       notes.affects({ nodes: errors.map((one) => one.node), subnets: [view.id] });
       notes.seen(...errors.map((one) => one.occurrences));
       notes.proof("EC2 refused in the subnet of the reservation", quotes(errors), describeEnis(view.id));
-      notes.proof(fault.text, fault.isCertain ? [...view.reservations.map(reservationEvidence), ...view.evidence] : undefined, describeEnis(view.id));
+      notes.proof(
+        fault.text,
+        fault.isCertain ? [...view.reservations.map(reservationEvidence), ...view.evidence] : undefined,
+        describeEnis(view.id),
+      );
       notes.summary(`${view.id}: ${fault.text}.`);
       notes.fix(fault.fix);
       return;
@@ -50,20 +59,31 @@ export const failureClass = defineClass({
     function elsewhere(): void {
       const failing = new Set([...shortage.views.map((view) => view.id), ...shortage.unseenIds]);
       const nodeSubnets = new Set(facts.enis.filter((eni) => eni.instanceId !== undefined).map((eni) => eni.subnetId));
-      const idle = facts.reservations.filter((one) => one.type === "prefix" && !failing.has(one.subnetId) && !nodeSubnets.has(one.subnetId));
+      const idle = facts.reservations.filter(
+        (one) => one.type === "prefix" && !failing.has(one.subnetId) && !nodeSubnets.has(one.subnetId),
+      );
       const [first] = idle;
       const [view] = shortage.views;
       if (first === undefined || view === undefined || view.reservations.length > 0 || facts.enis.length === 0) return;
       notes.sign(...idle.slice(0, 2).map(reservationEvidence));
       notes.affects({ nodes: errors.map((one) => one.node), subnets: [view.id, first.subnetId] });
-      notes.proof("prefixes fail in a subnet without the reservation", view.freePrefixCount === 0 ? [...quotes(errors, 1), ...view.evidence] : undefined, describeEnis(view.id));
+      notes.proof(
+        "prefixes fail in a subnet without the reservation",
+        view.freePrefixCount === 0 ? [...quotes(errors, 1), ...view.evidence] : undefined,
+        describeEnis(view.id),
+      );
       notes.proof("whether the nodes were meant to have their ENIs in the reserved subnet", undefined, {
         what: "the subnets of node groups and ENIConfigs",
-        command: "kubectl get eniconfigs -o yaml > eniconfigs.yaml; aws eks describe-nodegroup --cluster-name CLUSTER --nodegroup-name GROUP --output json > nodegroup.json",
+        command:
+          "kubectl get eniconfigs -o yaml > eniconfigs.yaml; aws eks describe-nodegroup --cluster-name CLUSTER --nodegroup-name GROUP --output json > nodegroup.json",
       });
-      notes.summary(`Prefixes fail in ${view.id}; the prefix reservation ${formatCidr(first.cidr)} is in ${first.subnetId}, where no node has an ENI.`);
+      notes.summary(
+        `Prefixes fail in ${view.id}; the prefix reservation ${formatCidr(first.cidr)} is in ${first.subnetId}, where no node has an ENI.`,
+      );
       const range = emptiestRange(view);
-      notes.fix(`aws ec2 create-subnet-cidr-reservation --subnet-id ${view.id} --reservation-type prefix --cidr ${range?.cidr ?? "RANGE"}`);
+      notes.fix(
+        `aws ec2 create-subnet-cidr-reservation --subnet-id ${view.id} --reservation-type prefix --cidr ${range?.cidr ?? "RANGE"}`,
+      );
     }
   },
 });
@@ -75,7 +95,8 @@ function faultOf(view: SubnetView, singles: boolean): Fault | undefined {
   const range = emptiestRange(view);
   const add = `aws ec2 create-subnet-cidr-reservation --subnet-id ${view.id} --reservation-type prefix --cidr ${range?.cidr ?? "EMPTY_RANGE"}${range === undefined || range.usedCount > 0 ? "   # this subnet has no empty range left: reserve in another subnet and bring new nodes up there" : ""}`;
   const insideFree = view.map?.blocks.filter((one) => one.state === "free" && one.reservation === "prefix").length;
-  const isSingleShort = singles && view.availableIpAddressCount !== undefined && view.availableIpAddressCount < BLOCK_SIZE;
+  const isSingleShort =
+    singles && view.availableIpAddressCount !== undefined && view.availableIpAddressCount < BLOCK_SIZE;
   if (isSingleShort && prefixed.length > 0 && (insideFree ?? 1) > 0) {
     return {
       text: `prefix reservations (${names(prefixed)}) leave ${view.availableIpAddressCount} single addresses for ENIs${insideFree === undefined ? "" : `, with ${insideFree} free /28s inside`}`,

@@ -18,25 +18,42 @@ export const failureClass = defineClass({
     sources: ["amazon-vpc-cni-k8s#1700, #2896, #3752, #1446, #2378, #1160", "karpenter-provider-aws#4202"],
   },
   look(facts, notes) {
-    const found = starvingNodes(facts).map((one) => ({ ...one, resting: one.runs.flatMap((run) => restingAt(run) ?? []), settings: effectiveSettings(facts, one.node) }));
+    const found = starvingNodes(facts).map((one) => ({
+      ...one,
+      resting: one.runs.flatMap((run) => restingAt(run) ?? []),
+      settings: effectiveSettings(facts, one.node),
+    }));
     const churned = found.filter(({ resting }) => resting.length > 0);
     const [worst] = [...churned].sort((a, b) => b.resting.length - a.resting.length);
     if (worst === undefined) return;
     const { run, available, cooling } = worst.resting[0] as Resting;
-    notes.sign(...worst.resting.slice(0, 2).map((one) => one.evidence), ...quotes(sightingsOf(facts, "address-cooling", worst.node), 1));
+    notes.sign(
+      ...worst.resting.slice(0, 2).map((one) => one.evidence),
+      ...quotes(sightingsOf(facts, "address-cooling", worst.node), 1),
+    );
     notes.affects({ nodes: churned.map((one) => one.node) });
     notes.seen(...churned.map((one) => one.occurrences));
-    notes.proof("pods are refused while every free address is cooling", worst.resting.slice(0, 2).map((one) => one.evidence), {
-      what: "the pool at the refusal",
-      command: "sudo grep -h -e 'IP stats' -e cooldown -e 'no available IP' /var/log/aws-routed-eni/ipamd.log | tail -n 40",
-    });
+    notes.proof(
+      "pods are refused while every free address is cooling",
+      worst.resting.slice(0, 2).map((one) => one.evidence),
+      {
+        what: "the pool at the refusal",
+        command:
+          "sudo grep -h -e 'IP stats' -e cooldown -e 'no available IP' /var/log/aws-routed-eni/ipamd.log | tail -n 40",
+      },
+    );
     const needs = needText(worst.settings, available);
     notes.proof("with those counted the targets are met, so the agent does not grow", needs, {
       what: "the warm targets the agent runs with",
-      command: "sudo grep -h -e 'IP pool manager' -e 'Using WARM' -e 'Using MINIMUM' /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+      command:
+        "sudo grep -h -e 'IP pool manager' -e 'Using WARM' -e 'Using MINIMUM' /var/log/aws-routed-eni/ipamd.log | tail -n 5",
     });
     const full = worst.resting.filter((one) => one.run.eniLimitCount > 0 || one.run.ec2ErrorCount > 0);
-    if (full.length === worst.resting.length) notes.against("the agent did try to grow and could not", full.slice(0, 1).map((one) => ({ source: one.run.at, text: one.run.text })));
+    if (full.length === worst.resting.length)
+      notes.against(
+        "the agent did try to grow and could not",
+        full.slice(0, 1).map((one) => ({ source: one.run.at, text: one.run.text })),
+      );
     const length = runLengthMs(run);
     notes.summary(
       `${run.refusalCount} ADDs were refused with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, and ${cooling} cooling after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
@@ -72,9 +89,15 @@ function restingAt(run: Starvation): Resting | undefined {
 function needText(settings: EffectiveSettings, available: number): Evidence[] | undefined {
   if (!settings.isKnown) return undefined;
   if (settings.hasIpTargets)
-    return available >= settings.warmIpTarget ? [settings.evidence("WARM_IP_TARGET"), settings.evidence("MINIMUM_IP_TARGET")] : undefined;
+    return available >= settings.warmIpTarget
+      ? [settings.evidence("WARM_IP_TARGET"), settings.evidence("MINIMUM_IP_TARGET")]
+      : undefined;
   // Without IP targets the pool is low below a whole ENI or 16 x target: resting addresses delay growth, they do not stop it.
   const name = settings.prefixDelegation ? "WARM_PREFIX_TARGET" : "WARM_ENI_TARGET";
-  const unit = settings.prefixDelegation ? 16 * settings.warmPrefixTarget : settings.warmEniTarget === 0 ? 1 : Number.POSITIVE_INFINITY;
+  const unit = settings.prefixDelegation
+    ? 16 * settings.warmPrefixTarget
+    : settings.warmEniTarget === 0
+      ? 1
+      : Number.POSITIVE_INFINITY;
   return available >= Math.max(1, unit) ? [settings.evidence(name)] : undefined;
 }

@@ -21,13 +21,16 @@ export const failureClass = defineClass({
     what: "ENIs made by agents of instances that are gone (description aws-K8S-..., status available) keep their addresses.",
     why: "The instance ended between detach and delete, or between create and attach. The agents' hourly cleaner runs on live nodes alone, leaves ENIs alone that are younger than five minutes, and is off with DISABLE_LEAKED_ENI_CLEANUP=true, on IPv6 and without provisioning; with CLUSTER_NAME set it looks at that cluster's ENIs only.",
     next: "Delete them once their instance is gone for certain; let the cleaner run; upgrade.",
-    prevention: "Alert on available ENIs with the tag node.k8s.amazonaws.com/instance_id; have another cleaner where the agent's is off.",
+    prevention:
+      "Alert on available ENIs with the tag node.k8s.amazonaws.com/instance_id; have another cleaner where the agent's is off.",
     sources: ["amazon-vpc-cni-k8s#69, #608, #1223"],
   },
   look(facts, notes) {
     const errors = shortageErrors(facts);
     const failing = shortageOf(facts, errors).views;
-    const tight = subnetViews(facts).filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE || failing.includes(view));
+    const tight = subnetViews(facts).filter(
+      (view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE || failing.includes(view),
+    );
     const nowMs = facts.logs.reduce((last, log) => Math.max(last, log.lastMs ?? 0), 0);
     const leaked = tight.flatMap((view) => view.enis.filter((eni) => isDetached(eni) && !isYoung(eni, nowMs)));
     const heldCount = sum(leaked.map(heldBy));
@@ -35,16 +38,35 @@ export const failureClass = defineClass({
     if (heldCount < BLOCK_SIZE || heldCount <= sum(tight.map((view) => view.availableIpAddressCount ?? 0)) / 4) return;
     const gone = leaked.filter((eni) => isGone(eni, facts));
     const alive = leaked.length - gone.length;
-    notes.sign(...leaked.slice(0, 3).map((eni) => ({ source: eni.at, text: `${eni.id} ${eni.status}, "${eni.description}", ${heldBy(eni)} addresses` })));
+    notes.sign(
+      ...leaked
+        .slice(0, 3)
+        .map((eni) => ({
+          source: eni.at,
+          text: `${eni.id} ${eni.status}, "${eni.description}", ${heldBy(eni)} addresses`,
+        })),
+    );
     notes.affects({ nodes: errors.map((one) => one.node), subnets: tight.map((view) => view.id) });
     notes.seen({ count: leaked.length });
     const view = tight[0];
-    notes.proof("the subnet is short", tight.flatMap((one) => [...one.evidence, ...quotes(errors, 1)]), describeEnis(view?.id));
+    notes.proof(
+      "the subnet is short",
+      tight.flatMap((one) => [...one.evidence, ...quotes(errors, 1)]),
+      describeEnis(view?.id),
+    );
     const ids = [...new Set(leaked.flatMap((eni) => madeFor(eni) ?? []))];
-    notes.proof("the instances they were made for are gone", alive === 0 ? gone.slice(0, 2).map((eni) => ({ source: eni.at, text: `${eni.id} was made for ${madeFor(eni)}, which is not there` })) : undefined, {
-      what: "the state of those instances",
-      command: `aws ec2 describe-instances --filters Name=instance-id,Values=${ids.slice(0, 20).join(",")} --output json > instances.json`,
-    });
+    notes.proof(
+      "the instances they were made for are gone",
+      alive === 0
+        ? gone
+            .slice(0, 2)
+            .map((eni) => ({ source: eni.at, text: `${eni.id} was made for ${madeFor(eni)}, which is not there` }))
+        : undefined,
+      {
+        what: "the state of those instances",
+        command: `aws ec2 describe-instances --filters Name=instance-id,Values=${ids.slice(0, 20).join(",")} --output json > instances.json`,
+      },
+    );
     const settings = effectiveSettings(facts);
     const cleaner = settings.isOn("DISABLE_LEAKED_ENI_CLEANUP") ? "; DISABLE_LEAKED_ENI_CLEANUP is true" : "";
     notes.summary(
@@ -54,7 +76,10 @@ export const failureClass = defineClass({
       ...leaked.slice(0, 3).map((eni) => `aws ec2 delete-network-interface --network-interface-id ${eni.id}`),
       `For all ${leaked.length}, after a look at the list: aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=${view?.id} Name=status,Values=available Name=tag-key,Values=node.k8s.amazonaws.com/instance_id --query 'NetworkInterfaces[].NetworkInterfaceId' --output text | xargs -n1 aws ec2 delete-network-interface --network-interface-id`,
     );
-    if (cleaner !== "") notes.fix("kubectl -n kube-system set env daemonset aws-node DISABLE_LEAKED_ENI_CLEANUP-   # the agents then clean up each hour");
+    if (cleaner !== "")
+      notes.fix(
+        "kubectl -n kube-system set env daemonset aws-node DISABLE_LEAKED_ENI_CLEANUP-   # the agents then clean up each hour",
+      );
   },
 });
 

@@ -14,29 +14,40 @@ export const failureClass = defineClass({
   lookAlikes: ["max-eni-env-caps-node", "node-cordoned-no-growth"],
   docs: {
     what: "With MINIMUM_IP_TARGET set and WARM_IP_TARGET 0 or unset the agent asks for nothing once the pool has the minimum.",
-    why: "Either of the two switches to IP targets, where the shortage is max(WARM_IP_TARGET - available, MINIMUM_IP_TARGET - total, 0): zero from then on, also with every address in use. WARM_ENI_TARGET and WARM_PREFIX_TARGET are not read any more. No EC2 error, no attempt, plenty of room everywhere. WARM_IP_TARGET=\"0\" passes the check at start.",
+    why: 'Either of the two switches to IP targets, where the shortage is max(WARM_IP_TARGET - available, MINIMUM_IP_TARGET - total, 0): zero from then on, also with every address in use. WARM_ENI_TARGET and WARM_PREFIX_TARGET are not read any more. No EC2 error, no attempt, plenty of room everywhere. WARM_IP_TARGET="0" passes the check at start.',
     next: "Set WARM_IP_TARGET to 1 or more (2-5 is usual), or remove MINIMUM_IP_TARGET and use WARM_PREFIX_TARGET=1 or WARM_ENI_TARGET=1. It takes effect when aws-node restarts.",
     prevention: "A linter error.",
     sources: ["amazon-vpc-cni-k8s#3685, #2739, #1270", "amazon-vpc-cni-k8s README: MINIMUM_IP_TARGET"],
   },
   look(facts, notes) {
-    const nodes: (NodeKey | undefined)[] = facts.logs.length > 0 ? [...new Set(facts.logs.map((log) => log.node))] : [undefined];
-    const trapped = nodes.map((node) => ({ node, settings: effectiveSettings(facts, node) })).filter(({ settings }) => isTrap(settings));
+    const nodes: (NodeKey | undefined)[] =
+      facts.logs.length > 0 ? [...new Set(facts.logs.map((log) => log.node))] : [undefined];
+    const trapped = nodes
+      .map((node) => ({ node, settings: effectiveSettings(facts, node) }))
+      .filter(({ settings }) => isTrap(settings));
     if (trapped.length === 0) return;
     const starving = starvingNodes(facts).filter((one) => trapped.some(({ node }) => node === one.node));
     const settings = trapped[0]?.settings as EffectiveSettings;
     const minimum = settings.minimumIpTarget;
     const setting = [settings.evidence("MINIMUM_IP_TARGET"), settings.evidence("WARM_IP_TARGET")];
     notes.sign(...setting, ...quotes(sightingsOf(facts, "pool-manager-start"), 1));
-    notes.proof("MINIMUM_IP_TARGET is set, WARM_IP_TARGET is not", setting, { what: "the settings", command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml" });
+    notes.proof("MINIMUM_IP_TARGET is set, WARM_IP_TARGET is not", setting, {
+      what: "the settings",
+      command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml",
+    });
     const stuck: Evidence[] = [];
     const stuckNodes: (NodeKey | undefined)[] = [];
     for (const one of starving) {
       // The pool has its minimum and every address is a pod's: by the agent's own formula it asks for nothing.
-      const samples = one.runs.flatMap((run) => [run.poolLast, run.poolFirst]).filter((sample) => isPoolFull(sample) && (sample?.total ?? 0) >= minimum);
+      const samples = one.runs
+        .flatMap((run) => [run.poolLast, run.poolFirst])
+        .filter((sample) => isPoolFull(sample) && (sample?.total ?? 0) >= minimum);
       const blocked = one.runs.some((run) => run.eniLimitCount > 0 || run.backoffCount > 0 || run.cordonedCount > 0);
       if (blocked) {
-        notes.against(`${one.node ?? "the agent"} did try to grow, or was kept from it by something else`, one.evidence.slice(0, 1));
+        notes.against(
+          `${one.node ?? "the agent"} did try to grow, or was kept from it by something else`,
+          one.evidence.slice(0, 1),
+        );
         continue;
       }
       if (samples.length === 0) continue;
@@ -45,7 +56,14 @@ export const failureClass = defineClass({
     }
     for (const page of facts.introspection) {
       const { totalCount: total, assignedCount: assigned, node } = page;
-      if (total === undefined || assigned === undefined || total < minimum || assigned < total || stuckNodes.includes(node)) continue;
+      if (
+        total === undefined ||
+        assigned === undefined ||
+        total < minimum ||
+        assigned < total ||
+        stuckNodes.includes(node)
+      )
+        continue;
       if (!isTrap(effectiveSettings(facts, node))) continue;
       stuckNodes.push(node);
       stuck.push({ source: page.at, text: `TotalIPs ${total}, AssignedIPs ${assigned}` });

@@ -3,8 +3,8 @@
 import { cidrSize } from "../../../base/ipv4.ts";
 import { effectiveSettings, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { BLOCK_SIZE, SHORTAGE_NEEDS, shortageErrors, shortageOf } from "../subnet-shortage.ts";
 import { type Discovery, discoveryOf, ROLE_TAG } from "../subnet-discovery.ts";
+import { BLOCK_SIZE, SHORTAGE_NEEDS, shortageErrors, shortageOf } from "../subnet-shortage.ts";
 import { describeEnis, type SubnetView, subnetViews } from "../subnet-view.ts";
 
 /** A subnet is another tenant's unless nearly all of it is free. */
@@ -34,9 +34,15 @@ export const failureClass = defineClass({
     const others = views
       .filter((view) => !failing.includes(view) && (view.availableIpAddressCount ?? 0) >= BLOCK_SIZE)
       .map((view) => ({ view, discovery: discoveryOf(view, own, facts) }))
-      .filter(({ discovery }) => ["untagged", "excluded", "other-cluster"].includes(discovery) || (discovery === "used" && !settings.subnetDiscovery));
+      .filter(
+        ({ discovery }) =>
+          ["untagged", "excluded", "other-cluster"].includes(discovery) ||
+          (discovery === "used" && !settings.subnetDiscovery),
+      );
     const told = sightingsOf(facts, ["subnet-excluded-untagged", "subnet-other-cluster"]);
-    const best = others.find(({ view }) => told.some((one) => one.captures["subnet"] === view.id)) ?? others.find(({ view }) => isUnused(view));
+    const best =
+      others.find(({ view }) => told.some((one) => one.captures["subnet"] === view.id)) ??
+      others.find(({ view }) => isUnused(view));
     if (best === undefined) return;
     const { view, discovery } = best;
     const line = told.filter((one) => one.captures["subnet"] === view.id);
@@ -46,20 +52,35 @@ export const failureClass = defineClass({
     notes.seen(...errors.map((one) => one.occurrences));
     notes.proof("the subnet in use is short", [...quotes(errors, 2), ...own.evidence], describeEnis(own.id));
     const isOld = isCniAtLeast(facts, "1.18.0") === false;
-    if (isOld) notes.against("the CNI is older than v1.18.0 and knows no other subnet than the node's", quotes(errors, 1));
+    if (isOld)
+      notes.against("the CNI is older than v1.18.0 and knows no other subnet than the node's", quotes(errors, 1));
     notes.proof(
       `${view.id} is in the same zone${own.zone === undefined ? "" : ` (${own.zone})`} with room, and nothing else uses it`,
       isUnused(view) ? view.evidence : undefined,
-      { what: `whether ${view.id} is meant for pods: it has room, and other users`, command: `aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=${view.id} --output json > other-enis.json` },
+      {
+        what: `whether ${view.id} is meant for pods: it has room, and other users`,
+        command: `aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=${view.id} --output json > other-enis.json`,
+      },
     );
     const why = reason(discovery, settings.subnetDiscovery);
-    notes.proof(why, denied.length > 0 ? quotes(denied, 1) : [{ source: view.at, text: `${view.id}: ${tagText(view)}` }], describeEnis(view.id));
+    notes.proof(
+      why,
+      denied.length > 0 ? quotes(denied, 1) : [{ source: view.at, text: `${view.id}: ${tagText(view)}` }],
+      describeEnis(view.id),
+    );
     notes.summary(
       `${own.id} is short (${own.availableIpAddressCount ?? "?"} addresses free); ${view.id} of the same zone has ${view.availableIpAddressCount} and is not used: ${why}.`,
     );
-    if (discovery !== "used") notes.fix(`aws ec2 create-tags --resources ${view.id} --tags Key=${ROLE_TAG},Value=1   # only if this subnet is meant for pods`);
-    if (discovery === "other-cluster") notes.fix(`aws ec2 create-tags --resources ${view.id} --tags Key=cni.networking.k8s.aws/cluster/CLUSTER,Value=1   # for this cluster`);
-    if (!settings.subnetDiscovery) notes.fix("kubectl -n kube-system set env daemonset aws-node ENABLE_SUBNET_DISCOVERY=true");
+    if (discovery !== "used")
+      notes.fix(
+        `aws ec2 create-tags --resources ${view.id} --tags Key=${ROLE_TAG},Value=1   # only if this subnet is meant for pods`,
+      );
+    if (discovery === "other-cluster")
+      notes.fix(
+        `aws ec2 create-tags --resources ${view.id} --tags Key=cni.networking.k8s.aws/cluster/CLUSTER,Value=1   # for this cluster`,
+      );
+    if (!settings.subnetDiscovery)
+      notes.fix("kubectl -n kube-system set env daemonset aws-node ENABLE_SUBNET_DISCOVERY=true");
     notes.fix("A node uses it with its next ENI: nodes that have all their ENIs must be replaced.");
   },
 });

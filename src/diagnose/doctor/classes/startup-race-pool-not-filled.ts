@@ -20,7 +20,9 @@ export const failureClass = defineClass({
     sources: ["amazon-vpc-cni-k8s#330, #282, #525, #1724, #1923, #1523, #3410"],
   },
   look(facts, notes) {
-    const raced = starvingNodes(facts).map((one) => ({ ...one, early: one.runs.filter((run) => isEarly(run, one.logs)) })).filter((one) => one.early.length > 0);
+    const raced = starvingNodes(facts)
+      .map((one) => ({ ...one, early: one.runs.filter((run) => isEarly(run, one.logs)) }))
+      .filter((one) => one.early.length > 0);
     const [worst] = raced;
     const run = worst?.early[0];
     if (worst === undefined || run === undefined) return;
@@ -31,15 +33,30 @@ export const failureClass = defineClass({
     const isEmpty = run.poolFirst !== undefined && run.poolFirst.total === 0;
     notes.proof("the pool was still empty", isEmpty ? poolEvidence(run.poolFirst) : undefined, {
       what: "the pool at the first refusal",
-      command: "sudo grep -h -e 'Starting L-IPAMD' -e 'IP stats' -e 'no available IP' /var/log/aws-routed-eni/ipamd.log | head -n 40",
+      command:
+        "sudo grep -h -e 'Starting L-IPAMD' -e 'IP stats' -e 'no available IP' /var/log/aws-routed-eni/ipamd.log | head -n 40",
     });
-    notes.proof("refusals ended by themselves and did not come back", isOnly && run.endedBy === "address" ? [{ source: run.at, text: `${run.refusalCount} refusals, then addresses` }] : undefined, {
-      what: "the log of the minutes after",
-      command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node",
-    });
-    if (run.ec2ErrorCount > 0) notes.against("EC2 refused calls meanwhile: the pool was empty for another reason", [{ source: run.at, text: run.text }]);
-    notes.summary(`${run.refusalCount} ADDs were refused within ${WINDOW_MS / 1000} s of the agent's start on ${worst.node ?? "the node"}, before the pool had its first addresses.`);
-    notes.fix("None where it passes by itself: kubelet tries again. Before v1.12.0: upgrade the vpc-cni add-on", "Where pods cannot wait: a startup taint on the node that a controller removes once addresses are there");
+    notes.proof(
+      "refusals ended by themselves and did not come back",
+      isOnly && run.endedBy === "address"
+        ? [{ source: run.at, text: `${run.refusalCount} refusals, then addresses` }]
+        : undefined,
+      {
+        what: "the log of the minutes after",
+        command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node",
+      },
+    );
+    if (run.ec2ErrorCount > 0)
+      notes.against("EC2 refused calls meanwhile: the pool was empty for another reason", [
+        { source: run.at, text: run.text },
+      ]);
+    notes.summary(
+      `${run.refusalCount} ADDs were refused within ${WINDOW_MS / 1000} s of the agent's start on ${worst.node ?? "the node"}, before the pool had its first addresses.`,
+    );
+    notes.fix(
+      "None where it passes by itself: kubelet tries again. Before v1.12.0: upgrade the vpc-cni add-on",
+      "Where pods cannot wait: a startup taint on the node that a controller removes once addresses are there",
+    );
   },
 });
 
@@ -47,5 +64,7 @@ export const failureClass = defineClass({
 function isEarly(run: Starvation, logs: readonly LogDigest[]): boolean {
   const { firstMs } = run;
   if (firstMs === undefined || (run.poolFirst !== undefined && run.poolFirst.total > 0)) return false;
-  return logs.some((log) => log.starts.some((start) => start.ms !== undefined && firstMs >= start.ms && firstMs - start.ms <= WINDOW_MS));
+  return logs.some((log) =>
+    log.starts.some((start) => start.ms !== undefined && firstMs >= start.ms && firstMs - start.ms <= WINDOW_MS),
+  );
 }

@@ -3,8 +3,15 @@
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
-import { BLOCK_SIZE, noBlockErrors, SHORTAGE_NEEDS, shortageErrors, shortageOf, subnetName } from "../subnet-shortage.ts";
 import { blockRemedies, spoilerText } from "../subnet-remedies.ts";
+import {
+  BLOCK_SIZE,
+  noBlockErrors,
+  SHORTAGE_NEEDS,
+  shortageErrors,
+  shortageOf,
+  subnetName,
+} from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
@@ -17,7 +24,8 @@ export const failureClass = defineClass({
     what: "Every aligned block of 16 addresses in the subnet holds at least one used address, so that EC2 can delegate no /28, however many single addresses are free.",
     why: "Nodes' and ENIs' primary addresses, secondary addresses of nodes in the old mode, load balancers and endpoints land anywhere. AvailableIpAddressCount counts single addresses and cannot show it. A line about the ENI limit beside the code is no other cause: prefixes could still go on the ENIs that are there.",
     next: "Bring new nodes up in a subnet of their own, free the blocks that one release or drain wins back, and reserve the emptiest aligned range with type prefix.",
-    prevention: "slash28 map shows free /28s; a prefix reservation keeps single addresses out. Alert on free /28s, not on free addresses.",
+    prevention:
+      "slash28 map shows free /28s; a prefix reservation keeps single addresses out. Alert on free /28s, not on free addresses.",
     sources: [
       "amazon-vpc-cni-k8s#1634, #2749, #1836",
       "EKS best practices, Prefix mode for Linux",
@@ -40,7 +48,8 @@ export const failureClass = defineClass({
     notes.affects({ subnets: [...views.map((view) => view.id), ...shortage.unseenIds] });
     notes.proof("EC2 refused a /28: InsufficientCidrBlocks", quotes(errors), {
       what: "EC2's answer to the agent",
-      command: "sudo grep -h -e InsufficientCidrBlocks -e InsufficientFreeAddresses /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+      command:
+        "sudo grep -h -e InsufficientCidrBlocks -e InsufficientFreeAddresses /var/log/aws-routed-eni/ipamd.log | tail -n 5",
     });
     const isRoomy = (count: number | undefined): boolean => count !== undefined && count >= BLOCK_SIZE;
     const roomy = views.filter((view) => isRoomy(view.availableIpAddressCount));
@@ -65,11 +74,18 @@ export const failureClass = defineClass({
       describeEnis(id === "SUBNET" ? undefined : id),
     );
     const view = fragmented[0] ?? views[0];
-    const refused = errors.length === 0 ? "The agent met a subnet without room" : `EC2 refused ${totalCount(errors)} times to delegate a /28 in ${id}`;
-    if (view === undefined) notes.summary(`${refused}; how many addresses are free there, and in how many whole /28s, is not known.`);
+    const refused =
+      errors.length === 0
+        ? "The agent met a subnet without room"
+        : `EC2 refused ${totalCount(errors)} times to delegate a /28 in ${id}`;
+    if (view === undefined)
+      notes.summary(`${refused}; how many addresses are free there, and in how many whole /28s, is not known.`);
     else {
       const spoiled = spoilerText(view, facts);
-      const free = view.freePrefixCount === undefined ? "how many whole /28s is not known" : `free aligned /28s: ${view.freePrefixCount}`;
+      const free =
+        view.freePrefixCount === undefined
+          ? "how many whole /28s is not known"
+          : `free aligned /28s: ${view.freePrefixCount}`;
       notes.summary(
         `${refused}: ${view.availableIpAddressCount ?? "an unknown number of"} addresses are free, ${free}${spoiled === "" ? "" : ` (blocks broken by: ${spoiled})`}.`,
       );

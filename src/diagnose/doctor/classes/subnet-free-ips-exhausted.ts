@@ -4,7 +4,15 @@ import type { Evidence } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
-import { BLOCK_SIZE, noAddressErrors, noBlockErrors, noRoomErrors, SHORTAGE_NEEDS, shortageOf, subnetName } from "../subnet-shortage.ts";
+import {
+  BLOCK_SIZE,
+  noAddressErrors,
+  noBlockErrors,
+  noRoomErrors,
+  SHORTAGE_NEEDS,
+  shortageOf,
+  subnetName,
+} from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
@@ -16,7 +24,8 @@ export const failureClass = defineClass({
     what: "The subnet has fewer free addresses than the agent asks for: pods, warm pools and other tenants hold the rest.",
     why: "More is held than the subnet has. Where idle warm addresses, leaked ENIs or reservations hold it, those classes name the cause, and this one is their consequence. With 16 free addresses or more, and prefixes asked for, it is subnet-fragmented-no-free-28 instead.",
     next: "Add a subnet (a secondary CIDR such as 100.64.0.0/10, with custom networking or tagged for discovery), lower warm targets, delete what is idle.",
-    prevention: "Nodes x addresses held by each (from the targets), with the surge of a rolling update, against the subnet's size.",
+    prevention:
+      "Nodes x addresses held by each (from the targets), with the surge of a rolling update, against the subnet's size.",
     sources: ["amazon-vpc-cni-k8s#40, #547, #123, #1739, #1773", "karpenter-provider-aws#3380"],
   },
   look(facts, notes) {
@@ -38,7 +47,11 @@ export const failureClass = defineClass({
     });
     const empty = shortage.views.filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE);
     const evidence: Evidence[] = empty.flatMap((view) => view.evidence);
-    notes.proof("the subnet's free addresses are fewer than a call asks for", empty.length > 0 ? evidence : undefined, describeEnis(id === "SUBNET" ? undefined : id));
+    notes.proof(
+      "the subnet's free addresses are fewer than a call asks for",
+      empty.length > 0 ? evidence : undefined,
+      describeEnis(id === "SUBNET" ? undefined : id),
+    );
     const [view] = empty;
     const count = view?.availableIpAddressCount ?? shortage.views[0]?.availableIpAddressCount;
     notes.summary(

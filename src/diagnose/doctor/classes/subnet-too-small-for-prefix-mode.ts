@@ -12,7 +12,13 @@ export const failureClass = defineClass({
   title: "The subnet could never hold the prefixes that the nodes want",
   needs: [...DEMAND_NEEDS, "logs"],
   lookAlikes: [],
-  causes: ["subnet-fragmented-no-free-28", "eni-create-no-prefix-space", "subnet-free-ips-exhausted", "warm-pool-hoards-subnet", "ec2-api-throttled"],
+  causes: [
+    "subnet-fragmented-no-free-28",
+    "eni-create-no-prefix-space",
+    "subnet-free-ips-exhausted",
+    "warm-pool-hoards-subnet",
+    "ec2-api-throttled",
+  ],
   docs: {
     what: "Nodes x /28s for each is more than the subnet's usable blocks, even with nothing else in it.",
     why: "A subnet of /n has 2^(28-n) blocks, of which the first and the last can never be delegated: /24 has 14, /25 6, /26 2, /27 none. A node takes ceil((pods + warm) / 16), and with WARM_PREFIX_TARGET=1 a second one for its first pod. Often taken for fragmentation: tidying up cannot help here.",
@@ -22,14 +28,18 @@ export const failureClass = defineClass({
   },
   look(facts, notes) {
     const settings = effectiveSettings(facts);
-    const inPrefixMode = (isSettingKnown(settings, "ENABLE_PREFIX_DELEGATION") && settings.prefixDelegation) || facts.logs.some((log) => log.mode === "prefix");
+    const inPrefixMode =
+      (isSettingKnown(settings, "ENABLE_PREFIX_DELEGATION") && settings.prefixDelegation) ||
+      facts.logs.some((log) => log.mode === "prefix");
     if (!inPrefixMode) return;
     const errors = shortageErrors(facts);
     // A running cluster that was never refused room has what it needs today, whatever its targets ask for.
     const isRunning = facts.logs.length > 0 || facts.pods.length > 0;
     if (isRunning && errors.length === 0) return;
     const demands = prefixDemands(facts).filter((one) => one.nodeCount > 0);
-    const worst = demands.find((one) => one.wantedCount > one.usableCount) ?? demands.find((one) => (one.fullCount ?? 0) > one.usableCount && one.podCount === 0);
+    const worst =
+      demands.find((one) => one.wantedCount > one.usableCount) ??
+      demands.find((one) => (one.fullCount ?? 0) > one.usableCount && one.podCount === 0);
     if (worst === undefined) return;
     const { views, nodeCount, wantedCount, usableCount, podCount, fullCount } = worst;
     const isCertain = wantedCount > usableCount;
@@ -40,7 +50,9 @@ export const failureClass = defineClass({
       what: "the pods on each node: full to max-pods they need more than the subnet has",
       command: "kubectl get pods -A -o json > pods.json",
     });
-    const names = views.map((view) => `${view.id}${view.cidr === undefined ? "" : ` (${formatCidr(view.cidr)})`}`).join(", ");
+    const names = views
+      .map((view) => `${view.id}${view.cidr === undefined ? "" : ` (${formatCidr(view.cidr)})`}`)
+      .join(", ");
     notes.summary(
       isCertain
         ? `${nodeCount} nodes with ${podCount} pods want ${wantedCount} /28s; ${names} has ${usableCount} that can be delegated, when empty.`
@@ -57,6 +69,7 @@ export const failureClass = defineClass({
 
 /** The smallest subnet with so many usable blocks and a fifth to spare. */
 function sizeFor(blockCount: number): string {
-  for (let length = 24; length > 16; length--) if (2 ** (28 - length) - 2 >= blockCount * 1.25) return `/${Math.min(22, length)}`;
+  for (let length = 24; length > 16; length--)
+    if (2 ** (28 - length) - 2 >= blockCount * 1.25) return `/${Math.min(22, length)}`;
   return "/16";
 }

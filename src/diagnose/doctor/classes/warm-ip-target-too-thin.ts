@@ -21,21 +21,41 @@ export const failureClass = defineClass({
     sources: ["amazon-vpc-cni-k8s#2056, #2804, #2624, #3255, #1077", "amazon-vpc-cni-k8s docs: eni-and-ip-target"],
   },
   look(facts, notes) {
-    const found = starvingNodes(facts).map((one) => ({ ...one, short: one.runs.filter(isOutrun), settings: effectiveSettings(facts, one.node) }));
+    const found = starvingNodes(facts).map((one) => ({
+      ...one,
+      short: one.runs.filter(isOutrun),
+      settings: effectiveSettings(facts, one.node),
+    }));
     const thin = found.filter(({ short, settings }) => short.length > 0 && thinTarget(settings) !== undefined);
     const [worst] = [...thin].sort((a, b) => b.short.length - a.short.length);
     if (worst === undefined) return;
     const target = thinTarget(worst.settings) as string;
     const count = worst.short.reduce((sum, run) => sum + run.refusalCount, 0);
-    const ends = worst.short.flatMap((run) => (run.recoveredMs === undefined || run.firstMs === undefined ? [] : [run.recoveredMs - run.firstMs]));
+    const ends = worst.short.flatMap((run) =>
+      run.recoveredMs === undefined || run.firstMs === undefined ? [] : [run.recoveredMs - run.firstMs],
+    );
     notes.sign(...worst.short.slice(0, 2).map((run) => ({ source: run.at, text: run.text })));
     notes.affects({ nodes: thin.map((one) => one.node) });
     notes.seen(...thin.map((one) => one.occurrences));
-    notes.proof("the warm target is small", [worst.settings.evidence(target)], { what: "the settings", command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml" });
+    notes.proof("the warm target is small", [worst.settings.evidence(target)], {
+      what: "the settings",
+      command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml",
+    });
     notes.proof(
       "each run ended by itself, with addresses added in between",
-      worst.runs.every(isOutrun) ? worst.short.slice(0, 2).map((run) => ({ source: run.at, text: `${run.refusalCount} refusals, ${run.growthDoneCount} growths, over after ${seconds(runLengthMs(run))}` })) : undefined,
-      { what: "how the other runs of refusals ended", command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node, whole minutes after the burst" },
+      worst.runs.every(isOutrun)
+        ? worst.short
+            .slice(0, 2)
+            .map((run) => ({
+              source: run.at,
+              text: `${run.refusalCount} refusals, ${run.growthDoneCount} growths, over after ${seconds(runLengthMs(run))}`,
+            }))
+        : undefined,
+      {
+        what: "how the other runs of refusals ended",
+        command:
+          "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node, whole minutes after the burst",
+      },
     );
     notes.summary(
       `${count} ADDs were refused in ${worst.short.length} short runs${ends.length > 0 ? ` (at most ${seconds(Math.max(...ends.slice(0, 1000)))})` : ""}, and each got an address once the pool had grown: ${target}=${worst.settings.count(target, 1)} is less than the burst.`,
@@ -65,7 +85,8 @@ function isOutrun(run: Starvation): boolean {
 
 /** The target that is thin; undefined where it is not, or not known. */
 function thinTarget(settings: EffectiveSettings): string | undefined {
-  if (settings.hasIpTargets) return settings.warmIpTarget > 0 && settings.warmIpTarget <= 5 ? "WARM_IP_TARGET" : undefined;
+  if (settings.hasIpTargets)
+    return settings.warmIpTarget > 0 && settings.warmIpTarget <= 5 ? "WARM_IP_TARGET" : undefined;
   if (settings.prefixDelegation || !isSettingKnown(settings, "WARM_ENI_TARGET")) return undefined;
   return settings.warmEniTarget <= 1 ? "WARM_ENI_TARGET" : undefined;
 }

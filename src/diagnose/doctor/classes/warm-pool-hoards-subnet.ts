@@ -18,7 +18,8 @@ export const failureClass = defineClass({
     what: "Nodes hold more unused addresses than the starving pods need, because the warm targets tell them to.",
     why: "A spare ENI is up to 49 addresses, a spare prefix 16, on every node; the agent never goes below its target, and without IP targets it never hands single addresses back. Not a leak: each address belongs to a live node.",
     next: "Set MINIMUM_IP_TARGET to the usual pods of a node and WARM_IP_TARGET to 2-5 (never the former alone); with prefixes WARM_PREFIX_TARGET=1 or IP targets; fewer, fuller nodes.",
-    prevention: "Compare nodes x (held - used) with the subnet; WARM_ENI_TARGET on types with 30 addresses and more an ENI wants large subnets.",
+    prevention:
+      "Compare nodes x (held - used) with the subnet; WARM_ENI_TARGET on types with 30 addresses and more an ENI wants large subnets.",
     sources: ["amazon-vpc-cni-k8s#2294, #2017, #1409, #114, #2793, #2578"],
   },
   look(facts, notes) {
@@ -31,7 +32,9 @@ export const failureClass = defineClass({
     const idle = sum(hoards.map((one) => one.total - one.assigned));
     const held = sum(totals.map((one) => one.total));
     const used = sum(totals.map((one) => one.assigned));
-    const waitingCount = facts.pods.filter((pod) => !pod.isHostNetwork && pod.address === undefined && pod.waitingReason === "ContainerCreating").length;
+    const waitingCount = facts.pods.filter(
+      (pod) => !pod.isHostNetwork && pod.address === undefined && pod.waitingReason === "ContainerCreating",
+    ).length;
     const wanted = Math.max(waitingCount, starvingNodes(facts).filter((one) => one.isOngoing).length, 1);
     // Of the nodes that starve themselves, idle addresses are cooling ones; a few warm addresses a node are no hoard.
     if (idle < Math.max(wanted, held / 5)) return;
@@ -41,11 +44,19 @@ export const failureClass = defineClass({
     notes.seen(...errors.map((one) => one.occurrences));
     const id = shortage.views[0]?.id ?? shortage.unseenIds[0];
     notes.proof("EC2 refused for lack of room", quotes(errors), describeEnis(id));
-    notes.proof("the subnet is at the end of its addresses", empty.length > 0 ? empty.flatMap((view) => view.evidence) : undefined, describeEnis(id));
-    notes.proof(`idle addresses (${idle}) cover the pods that wait (${wanted})`, hoards.map((one) => one.evidence), {
-      what: "the pools of all nodes",
-      command: "curl -s http://localhost:61678/metrics | grep -E 'awscni_(total|assigned)_ip'   # on each node",
-    });
+    notes.proof(
+      "the subnet is at the end of its addresses",
+      empty.length > 0 ? empty.flatMap((view) => view.evidence) : undefined,
+      describeEnis(id),
+    );
+    notes.proof(
+      `idle addresses (${idle}) cover the pods that wait (${wanted})`,
+      hoards.map((one) => one.evidence),
+      {
+        what: "the pools of all nodes",
+        command: "curl -s http://localhost:61678/metrics | grep -E 'awscni_(total|assigned)_ip'   # on each node",
+      },
+    );
     notes.summary(
       `${hoards.length} nodes hold ${idle} idle addresses (${used} of ${held} in use over ${totals.length} nodes) while ${empty.map((view) => `${view.id} has ${view.availableIpAddressCount} left`).join(", ") || "EC2 refuses more"}: ${settings[0]?.text}.`,
     );

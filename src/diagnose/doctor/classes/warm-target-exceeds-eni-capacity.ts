@@ -25,7 +25,12 @@ export const failureClass = defineClass({
     const type = facts.nodes.find((one) => node === undefined || one.key === node)?.instanceType;
     const limits = type === undefined ? undefined : limitsOf(type.value, facts.instanceTypes);
     const told = sightingsOf(facts, "per-eni-limits", node)[0];
-    const perEni = told === undefined ? (limits === undefined ? undefined : limits.ipv4PerEni - 1) : Number(told.captures["addresses"]);
+    const perEni =
+      told === undefined
+        ? limits === undefined
+          ? undefined
+          : limits.ipv4PerEni - 1
+        : Number(told.captures["addresses"]);
     const carried = perEni === undefined ? undefined : perEni * (settings.prefixDelegation ? 16 : 1);
     const target = settings.minimumIpTarget > settings.warmIpTarget ? "MINIMUM_IP_TARGET" : "WARM_IP_TARGET";
     const wanted = Math.max(Number(first?.captures["wanted"] ?? 0), settings.hasIpTargets ? settings.count(target) : 0);
@@ -33,13 +38,34 @@ export const failureClass = defineClass({
     notes.sign(...quotes(waits));
     notes.affects({ nodes: waits.map((one) => one.node) });
     notes.seen(...waits.map((one) => one.occurrences));
-    if (carried !== undefined && wanted <= carried) notes.against(`one ENI carries ${carried} addresses, and ${wanted} were wanted: the metadata lags`, quotes(waits, 1), "eni-attach-metadata-timeout");
-    const capacity = told === undefined ? (type === undefined ? [] : [{ source: type.at, text: `instance type ${type.value}` }]) : quotes([told], 1);
-    notes.proof("more is wanted than one ENI carries", carried !== undefined && wanted > carried ? [...capacity, ...(settings.hasIpTargets ? [settings.evidence(target)] : quotes(waits, 1))] : undefined, {
-      what: "the instance type and the targets",
-      command: `kubectl get node ${node ?? "NODE"} -o json > node.json; kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml`,
-    });
-    notes.summary(`The agent waits for ${wanted} addresses on one ENI${carried === undefined ? "" : `, which carries ${carried}`}: its pool fills minutes late.`);
-    notes.fix(`kubectl -n kube-system set env daemonset aws-node ${target}=${carried ?? "ADDRESSES_OF_ONE_ENI"}   # or less; newer versions do not wait so`, "Or prefix delegation: 16 addresses a slot");
+    if (carried !== undefined && wanted <= carried)
+      notes.against(
+        `one ENI carries ${carried} addresses, and ${wanted} were wanted: the metadata lags`,
+        quotes(waits, 1),
+        "eni-attach-metadata-timeout",
+      );
+    const capacity =
+      told === undefined
+        ? type === undefined
+          ? []
+          : [{ source: type.at, text: `instance type ${type.value}` }]
+        : quotes([told], 1);
+    notes.proof(
+      "more is wanted than one ENI carries",
+      carried !== undefined && wanted > carried
+        ? [...capacity, ...(settings.hasIpTargets ? [settings.evidence(target)] : quotes(waits, 1))]
+        : undefined,
+      {
+        what: "the instance type and the targets",
+        command: `kubectl get node ${node ?? "NODE"} -o json > node.json; kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml`,
+      },
+    );
+    notes.summary(
+      `The agent waits for ${wanted} addresses on one ENI${carried === undefined ? "" : `, which carries ${carried}`}: its pool fills minutes late.`,
+    );
+    notes.fix(
+      `kubectl -n kube-system set env daemonset aws-node ${target}=${carried ?? "ADDRESSES_OF_ONE_ENI"}   # or less; newer versions do not wait so`,
+      "Or prefix delegation: 16 addresses a slot",
+    );
   },
 });
