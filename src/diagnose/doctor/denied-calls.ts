@@ -10,19 +10,21 @@ export const DENIAL_NEEDS = ["ec2Errors", "sightings", "logs", "metrics", "versi
 export type DenialFacts = Pick<Facts, (typeof DENIAL_NEEDS)[number]>;
 
 export interface Denials {
-  /** Refused by a policy that denies, whoever wrote it. */
-  readonly explicit: readonly Ec2ErrorFact[];
+  /** Refused by a policy that denies, or by an organisation: no permission of the role helps. */
+  readonly forbidden: readonly Ec2ErrorFact[];
   /** The other refusals, of agents that were starting and did not get further. */
   readonly atStartup: readonly Ec2ErrorFact[];
   readonly whileGrowing: readonly Ec2ErrorFact[];
 }
 
 export function denials(facts: DenialFacts): Denials {
-  const all = errorsWithCode(facts, "UnauthorizedOperation").filter((one) => !isOfMetadata(one));
-  const isExplicit = (one: Ec2ErrorFact): boolean => denialKind(one.message) === "explicit";
-  const others = all.filter((one) => !isExplicit(one));
+  const all = errorsWithCode(facts, "UnauthorizedOperation").filter(
+    (one) => !isOfMetadata(one) && !isOfController(one),
+  );
+  const isForbidden = (one: Ec2ErrorFact): boolean => denialKind(one.message) === "forbidden";
+  const others = all.filter((one) => !isForbidden(one));
   return {
-    explicit: all.filter(isExplicit),
+    forbidden: all.filter(isForbidden),
     atStartup: others.filter((one) => isAtStartup(facts, one)),
     whileGrowing: others.filter((one) => !isAtStartup(facts, one)),
   };
@@ -30,6 +32,14 @@ export function denials(facts: DenialFacts): Denials {
 
 function isOfMetadata(one: Ec2ErrorFact): boolean {
   return one.message.includes("169.254.169.254");
+}
+
+/** The VPC resource controller has the cluster's role: its refusals are no lack of the CNI's. */
+function isOfController({ occurrences }: Ec2ErrorFact): boolean {
+  return (
+    occurrences.samples.length > 0 &&
+    occurrences.samples.every(({ text }) => /TrunkENI|BranchENI|branch ENI|vpc-resource-controller/.test(text))
+  );
 }
 
 /** Agents that ended on a refusal before they served, with the line. */
@@ -125,6 +135,6 @@ export function countedDenials(facts: Pick<Facts, "metrics">): Evidence[] {
 }
 
 /** Words that say why IAM refused, where the answer has them. */
-export function implicitDenials(errors: readonly Ec2ErrorFact[]): Evidence[] {
-  return quotes(errors.filter((one) => denialKind(one.message) === "implicit"));
+export function lackingDenials(errors: readonly Ec2ErrorFact[]): Evidence[] {
+  return quotes(errors.filter((one) => denialKind(one.message) === "lacking"));
 }

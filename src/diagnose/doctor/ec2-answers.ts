@@ -59,10 +59,13 @@ export function refusedPrincipal(message: string): string | undefined {
   return /User: (?<arn>arn:[^\s]+)/.exec(message)?.groups?.arn;
 }
 
-/** Who said no: an explicit deny of some policy, no policy that allows, or the words do not tell. */
-export function denialKind(message: string): "explicit" | "implicit" | "unsaid" {
-  if (/explicit deny/i.test(message)) return "explicit";
-  return /because no [\w -]*(?:policy|boundary|policies) allows?/i.test(message) ? "implicit" : "unsaid";
+/**
+ * Who said no. forbidden: an explicit deny, or an organisation's policy that does not allow it; no permission of the role can
+ * change that. lacking: no policy of the role (or its boundary) allows it. unsaid: the words do not tell.
+ */
+export function denialKind(message: string): "forbidden" | "lacking" | "unsaid" {
+  if (/explicit deny|no (?:service|resource) control policy allows/i.test(message)) return "forbidden";
+  return /because no [\w -]*(?:policy|boundary|policies) allows?/i.test(message) ? "lacking" : "unsaid";
 }
 
 /** `role/eks-node` of an assumed-role or role ARN, for the IAM commands; undefined when it is another kind of ARN. */

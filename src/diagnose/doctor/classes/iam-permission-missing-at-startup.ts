@@ -10,7 +10,7 @@ import {
   policiesLacking,
   principalOf,
 } from "../denied-calls.ts";
-import { noteErrors, roleName } from "../ec2-answers.ts";
+import { denialKind, noteErrors, roleName } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 
 /** Called at start since v1.22.0, by default; old hand-written policies lack them. */
@@ -38,8 +38,8 @@ export const failureClass = defineClass({
   },
   look(facts, notes) {
     const { atStartup } = denials(facts);
-    const starts = deniedStarts(facts).filter(({ start }) => !/explicit deny/i.test(start.lastText));
-    const lines = deniedInitLines(facts).filter(({ text }) => !/explicit deny/i.test(text));
+    const starts = deniedStarts(facts).filter(({ start }) => denialKind(start.lastText) !== "forbidden");
+    const lines = deniedInitLines(facts).filter(({ text }) => denialKind(text) !== "forbidden");
     if (atStartup.length === 0 && starts.length === 0 && lines.length === 0) return expected(facts, notes);
     noteErrors(notes, atStartup);
     const last = starts.map(({ start }) => ({ source: start.at, text: start.lastText }));

@@ -6,7 +6,7 @@ import {
   countedDenials,
   DENIAL_NEEDS,
   denials,
-  implicitDenials,
+  lackingDenials,
   policiesLacking,
   principalOf,
 } from "../denied-calls.ts";
@@ -27,9 +27,9 @@ export const failureClass = defineClass({
     sources: ["https://github.com/aws/amazon-vpc-cni-k8s/issues/1791", "amazon-vpc-cni-k8s documentation: iam-policy"],
   },
   look(facts, notes) {
-    const { whileGrowing, explicit, atStartup } = denials(facts);
+    const { whileGrowing, forbidden, atStartup } = denials(facts);
     const events = sightingsOf(facts, "missing-iam-event");
-    const isElsewhere = whileGrowing.length === 0 && (explicit.length > 0 || atStartup.length > 0);
+    const isElsewhere = whileGrowing.length === 0 && (forbidden.length > 0 || atStartup.length > 0);
     if (isElsewhere || (whileGrowing.length === 0 && events.length === 0)) return;
     noteErrors(notes, whileGrowing);
     notes.sign(...quotes(events, 2), ...countedDenials(facts).slice(0, 2));
@@ -48,7 +48,7 @@ export const failureClass = defineClass({
     );
     notes.proof(
       "no policy allows it, rather than one that denies it",
-      [...implicitDenials(whileGrowing), ...policiesLacking(facts, actions)],
+      [...lackingDenials(whileGrowing), ...policiesLacking(facts, actions)],
       {
         what: "the policies of the role, and the decoded refusal",
         command: `aws iam list-attached-role-policies --role-name ${role}; aws sts decode-authorization-message --encoded-message MESSAGE   # from the refusal's text`,
@@ -60,6 +60,8 @@ export const failureClass = defineClass({
     notes.summary(
       `${who} is not allowed ${what}${count > 0 ? ` (refused ${times(count)})` : ""}: these calls of the agent fail until a policy allows them.`,
     );
+    const isBounded = whileGrowing.some(({ message }) => message.includes("no permissions boundary allows"));
+    if (isBounded) notes.fix(`Extend the permissions boundary of role ${role}: it allows less than the CNI needs`);
     notes.fix(
       `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy`,
       "kubectl -n kube-system rollout restart daemonset aws-node",

@@ -8,6 +8,8 @@ import { NodeIndex } from "../node-index.ts";
 /** Metadata that answers "not there" is stale, not unreachable. */
 const NOT_THERE = /\b404\b|Not Found/;
 
+const COUNT_MIN = 3;
+
 export const failureClass = defineClass({
   id: "imds-unreachable",
   title: "instance metadata cannot be reached",
@@ -32,11 +34,15 @@ export const failureClass = defineClass({
     if (lines.length === 0) return;
     const index = new NodeIndex(facts);
     const nodes = [...new Set(lines.map((one) => index.nodeOf(one)))];
+    const options = nodes.flatMap((node) => closedMetadata(index.instance(node)));
+    const ends = endedStarts(facts);
+    const count = lines.reduce((sum, one) => sum + one.occurrences.count, 0);
+    const isWhole = facts.logs.some((log) => !log.isExcerpt && nodes.includes(index.nodeOf(log)));
+    // An agent that serves and missed metadata once or twice in a whole log is not out of reach.
+    if (isWhole && count < COUNT_MIN && options.length + ends.length === 0) return;
     notes.sign(...quotes(lines));
     notes.affects({ nodes });
     notes.seen(...lines.map((one) => one.occurrences));
-    const options = nodes.flatMap((node) => closedMetadata(index.instance(node)));
-    const ends = endedStarts(facts);
     notes.sign(...options);
     notes.proof("the agent gets no metadata", quotes(lines, 2), {
       what: "the agent's log",

@@ -29,6 +29,13 @@ export const failureClass = defineClass({
     const lines = sightingsOf(facts, "data-store-out-of-sync");
     if (errors.length === 0 && lines.length === 0) return;
     const index = new NodeIndex(facts);
+    const count = Math.max(
+      totalCount(errors),
+      lines.reduce((sum, one) => sum + one.occurrences.count, 0),
+    );
+    const isWhole = facts.logs.some((log) => !log.isExcerpt && log.starvations.length === 0);
+    // Once, in a whole log without a refusal, it is the ordinary way in which the agent catches up.
+    if (count === 1 && isWhole) return;
     noteErrors(notes, errors);
     if (errors.length === 0) notes.seen(...lines.map((one) => one.occurrences));
     notes.sign(...quotes(lines, 1));
@@ -57,10 +64,6 @@ export const failureClass = defineClass({
       what: `what EC2 holds on ${eniId ?? "the ENI"}, and the instance type`,
       command: `aws ec2 describe-network-interfaces --network-interface-ids ${eniId ?? "ENI_ID"} --output json > enis.json; kubectl get node ${nodeName(node)} -o json > node.json`,
     });
-    const count = Math.max(
-      totalCount(errors),
-      lines.reduce((sum, one) => sum + one.occurrences.count, 0),
-    );
     notes.summary(
       `EC2 refused more addresses on ${eniId ?? "an ENI"} ${times(count)} because its slots are taken, and the agent counts one as free.`,
     );

@@ -23,26 +23,26 @@ export const failureClass = defineClass({
     ],
   },
   look(facts, notes) {
-    const { explicit } = denials(facts);
+    const { forbidden } = denials(facts);
     const tagging = sightingsOf(facts, "eni-tag-failed");
     const refusedTags = errorsWithCode(facts, "UnauthorizedOperation").filter((one) => one.api === "CreateTags");
-    if (explicit.length === 0 && (tagging.length === 0 || refusedTags.length === 0)) return;
-    const errors = explicit.length > 0 ? explicit : refusedTags;
+    if (forbidden.length === 0 && (tagging.length === 0 || refusedTags.length === 0)) return;
+    const errors = forbidden.length > 0 ? forbidden : refusedTags;
     noteErrors(notes, errors);
     notes.sign(...quotes(tagging, 1));
     const role = roleName(principalOf(errors)) ?? "ROLE";
     const actions = actionsOf(errors);
-    notes.proof("the refusal is an explicit deny", quotes(explicit, 2), {
+    notes.proof("a policy denies the call, or an organisation does not allow it", quotes(forbidden, 2), {
       what: "the decoded refusal: explicitDeny true, and the statement that denies",
       command:
         "aws sts decode-authorization-message --encoded-message MESSAGE --query DecodedMessage --output text   # from the refusal's text",
     });
     const kind = errors
-      .map((one) => /explicit deny in an? ([a-z -]+policy)/.exec(one.message)?.[1])
+      .map((one) => /(?:explicit deny in an?|because no) ([a-z -]+policy)/.exec(one.message)?.[1])
       .find((one) => one !== undefined);
     const policy = kind === undefined ? "a policy" : `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
     notes.summary(
-      `${actions.length === 0 ? "A call of the CNI" : actions.join(", ")} is denied explicitly by ${policy} (${times(totalCount(errors))}): no permission of role ${role} can change that.`,
+      `${actions.length === 0 ? "A call of the CNI" : actions.join(", ")} is denied by ${policy} (${times(totalCount(errors))}): no permission of role ${role} can change that.`,
     );
     notes.fix(
       `kubectl -n kube-system set env daemonset aws-node ADDITIONAL_ENI_TAGS='{"KEY":"VALUE"}'   # where the rule asks for tags`,
