@@ -12,10 +12,11 @@ export class Placed {
   /** undefined: there is nothing at this path. */
   readonly value: unknown;
 
-  constructor(document: PlacedDocument, path: JsonPath = [], value: unknown = document.value) {
+  /** Without a path the whole document; `value` is what stands at the path, and may be nothing. */
+  constructor(document: PlacedDocument, path: JsonPath = [], value?: unknown) {
     this.document = document;
     this.path = path;
-    this.value = value;
+    this.value = path.length === 0 ? document.value : value;
   }
 
   /** The value under these keys; one without value where a step leads nowhere. */
