@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   },
   {
+    name: "lint",
+    summary: "what in manifests, values, Terraform and dumps will leave pods without address",
+    load: async () => (await import("./commands/lint.ts")).lintCommand(),
+  },
+  {
     name: "map",
     summary: "the /28 blocks of subnets, who spoils them, and what would win them back",
     load: async () => (await import("./commands/map.ts")).mapCommand(),

@@ -1,6 +1,7 @@
 // What the linter found as a document: what `-o json` prints (docs/schemas/lint.v1.json), and what the other forms draw from.
 
 import type { UnreadFile } from "../facts/model.ts";
+import { isAtLeast } from "../lint/lint.ts";
 import type { Finding, Severity } from "../lint/rule.ts";
 import { type EvidenceDocument, sourceText } from "./doctor-document.ts";
 
@@ -57,16 +58,11 @@ export interface LintRun {
   readonly unread: readonly UnreadFile[];
 }
 
-/** The severity counts for `--fail-on`. */
-export function isFailing(severity: Severity, failOn: Severity): boolean {
-  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
-}
-
 export function lintDocument(run: LintRun): LintDocument {
   const count = (severity: Severity): number => run.findings.filter((one) => one.rule.severity === severity).length;
   return {
     schema: LINT_SCHEMA,
-    failed: run.findings.some((one) => isFailing(one.rule.severity, run.failOn)),
+    failed: run.findings.some((one) => isAtLeast(one.rule.severity, run.failOn)),
     failOn: run.failOn,
     counts: { error: count("error"), warning: count("warning"), info: count("info") },
     known: run.knownCount,
@@ -115,10 +111,10 @@ export function placeOf(finding: LintFindingDocument): string {
   });
 }
 
-/** `2 errors, 1 warning, 3 notes`; what there is none of is left out. */
+/** `2 errors, 1 warning, 3 info`; what there is none of is left out. */
 export function countsText(document: LintDocument): string {
   const { error, warning, info } = document.counts;
-  const parts = [counted(error, "error"), counted(warning, "warning"), counted(info, "note")].filter(
+  const parts = [counted(error, "error"), counted(warning, "warning"), info === 0 ? "" : `${info} info`].filter(
     (part) => part !== "",
   );
   return parts.length === 0 ? "no findings" : parts.join(", ");

@@ -170,7 +170,7 @@ describe("Markdown and table", () => {
     expect(text).toContain("deploy/values.yaml:7:3\n  error PD1001 rule-of-error\n");
     expect(text).toContain("next: Next.");
     expect(text).toContain("not read: broken.yaml:3: not YAML: a tab");
-    expect(text).toEndWith("1 error, 1 note in 2 files; slash28 explain PD1001 says why\n");
+    expect(text).toEndWith("1 error, 1 info in 2 files; slash28 explain PD1001 says why\n");
     expect(text).not.toContain("\u001b");
   });
 });

@@ -1,19 +1,20 @@
 // The findings as JUnit XML: one suite a file, one case a finding. A finding below `--fail-on` is a case that passes and says
 // what was seen, so that a reader of the report is red exactly when the command is.
 
-import { countsText, isFailing, type LintDocument, type LintFindingDocument, placeOf } from "./lint-document.ts";
+import { isAtLeast } from "../lint/lint.ts";
+import { countsText, type LintDocument, type LintFindingDocument, placeOf } from "./lint-document.ts";
 import { xmlText } from "./plain-text.ts";
 
 export function lintJunit(document: LintDocument): string {
   const suites = groupByFile(document);
-  const failing = document.findings.filter((one) => isFailing(one.severity, document.failOn)).length;
+  const failing = document.findings.filter((one) => isAtLeast(one.severity, document.failOn)).length;
   const total = Math.max(1, document.findings.length) + document.unread.length;
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="slash28 lint" tests="${total}" failures="${failing}" errors="0" time="0">`,
   ];
   for (const [file, findings] of suites) {
-    const failures = findings.filter((one) => isFailing(one.severity, document.failOn)).length;
+    const failures = findings.filter((one) => isAtLeast(one.severity, document.failOn)).length;
     lines.push(
       `  <testsuite name="${xmlText(file)}" tests="${findings.length}" failures="${failures}" errors="0" skipped="0" time="0">`,
     );
@@ -43,7 +44,7 @@ function testCase(finding: LintFindingDocument, document: LintDocument): string[
   const line = finding.line === null ? "" : ` line="${finding.line}"`;
   const open = `    <testcase classname="${xmlText(finding.file)}" name="${xmlText(`${finding.code} ${finding.name}`)}" file="${xmlText(finding.file)}"${line} time="0">`;
   const text = xmlText(`${placeOf(finding)}: ${finding.message} next: ${finding.next}`);
-  const body = isFailing(finding.severity, document.failOn)
+  const body = isAtLeast(finding.severity, document.failOn)
     ? `      <failure type="${finding.severity}" message="${xmlText(finding.message)}">${text}</failure>`
     : `      <system-out>${text}</system-out>`;
   return [open, body, "    </testcase>"];
