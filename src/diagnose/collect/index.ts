@@ -58,7 +58,9 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     }
   }
   let done = 0;
-  const visited = await inTurns(inputs, SIDE_BY_SIDE, async (input) => {
+  // A timeline takes one file at a time.
+  const width = options.timeline === undefined ? SIDE_BY_SIDE : 1;
+  const visited = await inTurns(inputs, width, async (input) => {
     const source = input.reopen?.() ?? (input.path === "stdin" ? stdinOf(options) : fileOnce(input.path));
     const found = await visitInput(input, source, { bounds, readers, signal });
     // Logs of an archive are held in memory: they are read before the next archive is opened.

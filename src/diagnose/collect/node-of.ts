@@ -11,8 +11,7 @@ const USEFUL = /^(?:system|var_log|ipamd|cni|kubelet|nodeadm)\/|^var\/log\/aws-r
 const USELESS =
   /^(?:networking|storage|sysctls|modinfo|gpu|kernel|docker|containerd|sandbox-image)\/|^system\/(?!instance-id|region|availability-zone)/;
 /** Logs of a bundle that tell about addresses; the others are the machine's own. */
-const USEFUL_LOG =
-  /aws-routed-eni\/|(?:^|\/)messages(?:[-.]|$)|(?:kube-system_)?aws-node|kubelet\/kubelet\.log|kubelet\.out|nodeadm\/|user-data|cloud-init/;
+const USEFUL_LOG = /aws-routed-eni\/|(?:^|\/)messages(?:[-.]|$)|(?:kube-system_)?aws-node|kubelet\/kubelet\.log/;
 
 /** The node by its bundle's name, a folder `nodes/NAME`, or a folder or file named as nodes are. */
 export function nodeOfPath(path: string): NodeKey | undefined {

@@ -1,5 +1,6 @@
 // What a file is, told from its content: the readers in the order in which they are asked, then the logs.
 
+import { CONFIG_HANDLERS, CONFIG_READERS } from "../readers/config/index.ts";
 import { EC2_READER } from "../readers/ec2/index.ts";
 import { KUBERNETES_HANDLERS, KUBERNETES_READERS } from "../readers/kubernetes/index.ts";
 import { type LogKind, looksLikeLog } from "../readers/logs/index.ts";
@@ -10,7 +11,8 @@ import type { FileReader, Sniff } from "../readers/reader.ts";
 /** Most specific first; the first that recognises a file reads it. */
 export const FILE_READERS: readonly FileReader[] = [
   EC2_READER,
-  objectsReader({ ...KUBERNETES_HANDLERS }),
+  objectsReader({ ...CONFIG_HANDLERS, ...KUBERNETES_HANDLERS }),
+  ...CONFIG_READERS,
   ...KUBERNETES_READERS,
   ...NODE_READERS,
 ];
