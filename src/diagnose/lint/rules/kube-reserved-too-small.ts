@@ -23,10 +23,9 @@ export const rule = defineRule({
     for (const bootstrap of bootstraps) {
       const { maxPods, maxPodsExpression } = bootstrap;
       if (maxPods === undefined || maxPodsExpression !== undefined) continue;
-      if (bootstrap.origin !== "nodeadm" && bootstrap.origin !== "bootstrap.sh" && bootstrap.origin !== "terraform")
-        continue;
-      const isBooted = bootstrap.osFamily?.value === "al2023" || bootstrap.osFamily?.value === "al2";
-      if (bootstrap.origin === "terraform" && !isBooted) continue;
+      // Only where bootstrap.sh or nodeadm is known to be what boots the node.
+      const isBootstrapSh = bootstrap.bootstrapArguments !== undefined && bootstrap.osFamily?.value !== "al2023";
+      if (bootstrap.origin !== "nodeadm" && !isBootstrapSh) continue;
       const limits = bootstrap.instanceTypes.flatMap((type) => limitsOf(type.value, instanceTypes) ?? []);
       const [least] = limits.sort((a, b) => a.publishedMaxPods - b.publishedMaxPods);
       if (least === undefined) continue;
