@@ -60,7 +60,7 @@ export function deniedInitLines(facts: Pick<Facts, "sightings">): Evidence[] {
 }
 
 function isAtStartup(facts: DenialFacts, error: Ec2ErrorFact): boolean {
-  const isOfNode = (node: NodeKey | undefined): boolean => node === error.node || node === undefined;
+  const isOfNode = (node: NodeKey | undefined): boolean => node === error.node;
   if (error.occurrences.samples.some(({ text }) => text.includes("Initialization failure"))) return true;
   if (isCutAtInit(facts, error)) return true;
   const action = refusedAction(error);
