@@ -3,6 +3,7 @@
 import type { JsonPath } from "../../text/json-position.ts";
 import { type PlacedDocument, placeJson } from "../../text/placed-document.ts";
 import type { Source, Span } from "../facts/model.ts";
+import { fieldText } from "../readers/kubernetes/index.ts";
 import { Placed } from "../readers/placed.ts";
 
 /** @param field of the object in the answer, `items[3]`; empty when it is all of it. */
@@ -24,8 +25,8 @@ class ApiPlaced extends Placed {
   }
 
   override get at(): Source {
-    const inside = this.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
-    const field = `${this.#field}${inside}`.replace(/^\./, "");
+    const inside = fieldText(this.path);
+    const field = this.#field === "" || inside === "" ? this.#field + inside : `${this.#field}.${inside}`;
     return { file: this.document.file, ...(field === "" ? {} : { field }) };
   }
 
