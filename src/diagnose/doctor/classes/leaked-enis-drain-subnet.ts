@@ -29,7 +29,7 @@ export const failureClass = defineClass({
     const errors = shortageErrors(facts);
     const failing = shortageOf(facts, errors).views;
     const tight = subnetViews(facts).filter(
-      (view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE || failing.includes(view),
+      (view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE || failing.some((one) => one.id === view.id),
     );
     const nowMs = facts.logs.reduce((last, log) => Math.max(last, log.lastMs ?? 0), 0);
     const leaked = tight.flatMap((view) => view.enis.filter((eni) => isDetached(eni) && !isYoung(eni, nowMs)));
@@ -39,12 +39,10 @@ export const failureClass = defineClass({
     const gone = leaked.filter((eni) => isGone(eni, facts));
     const alive = leaked.length - gone.length;
     notes.sign(
-      ...leaked
-        .slice(0, 3)
-        .map((eni) => ({
-          source: eni.at,
-          text: `${eni.id} ${eni.status}, "${eni.description}", ${heldBy(eni)} addresses`,
-        })),
+      ...leaked.slice(0, 3).map((eni) => ({
+        source: eni.at,
+        text: `${eni.id} ${eni.status}, "${eni.description}", ${heldBy(eni)} addresses`,
+      })),
     );
     notes.affects({ nodes: errors.map((one) => one.node), subnets: tight.map((view) => view.id) });
     notes.seen({ count: leaked.length });

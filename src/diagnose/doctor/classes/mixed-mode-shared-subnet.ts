@@ -41,12 +41,10 @@ export const failureClass = defineClass({
       );
       const settings = effectiveSettings(facts);
       const singles = view.enis.filter((eni) => single.some((one) => one.eniId === eni.id));
-      const evidence = singles
-        .slice(0, 3)
-        .map((eni) => ({
-          source: eni.at,
-          text: `${eni.id} of ${eni.instanceId}: ${eni.addresses.length} addresses, no /28`,
-        }));
+      const evidence = singles.slice(0, 3).map((eni) => ({
+        source: eni.at,
+        text: `${eni.id} of ${eni.instanceId}: ${eni.addresses.length} addresses, no /28`,
+      }));
       notes.sign(...evidence);
       notes.affects({ nodes: errors.map((one) => one.node), subnets: [view.id] });
       notes.seen(...errors.map((one) => one.occurrences));

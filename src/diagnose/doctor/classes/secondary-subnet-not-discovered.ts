@@ -32,7 +32,7 @@ export const failureClass = defineClass({
     const [own] = failing;
     if (own === undefined) return;
     const others = views
-      .filter((view) => !failing.includes(view) && (view.availableIpAddressCount ?? 0) >= BLOCK_SIZE)
+      .filter((view) => failing.every((one) => one.id !== view.id) && (view.availableIpAddressCount ?? 0) >= BLOCK_SIZE)
       .map((view) => ({ view, discovery: discoveryOf(view, own, facts) }))
       .filter(
         ({ discovery }) =>

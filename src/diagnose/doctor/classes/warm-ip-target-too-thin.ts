@@ -44,12 +44,10 @@ export const failureClass = defineClass({
     notes.proof(
       "each run ended by itself, with addresses added in between",
       worst.runs.every(isOutrun)
-        ? worst.short
-            .slice(0, 2)
-            .map((run) => ({
-              source: run.at,
-              text: `${run.refusalCount} refusals, ${run.growthDoneCount} growths, over after ${seconds(runLengthMs(run))}`,
-            }))
+        ? worst.short.slice(0, 2).map((run) => ({
+            source: run.at,
+            text: `${run.refusalCount} refusals, ${run.growthDoneCount} growths, over after ${seconds(runLengthMs(run))}`,
+          }))
         : undefined,
       {
         what: "how the other runs of refusals ended",
