@@ -20,7 +20,9 @@ const WATCH_MIN_MS = 1_000;
 
 interface Options extends CollectFlags {
   readonly subnet?: readonly string[];
+  readonly live?: true;
   readonly cluster?: string;
+  readonly region?: string;
   readonly vpc?: string;
   readonly output: "table" | "json" | "svg" | "prometheus";
   readonly enis?: true;
@@ -34,6 +36,8 @@ export function mapCommand(): Command {
     .description("the /28 blocks of subnets, who spoils them, and what would win them back")
     .argument("[path...]", "answers of describe-subnets, describe-network-interfaces and the like, or folders of them");
   return collectOptions(command)
+    .option("--live", "ask EC2 itself, with describe calls alone; needs --cluster, --vpc or --subnet")
+    .option("--region <region>", "with --live: the region, unless the environment names it")
     .option("--subnet <id...>", "only these subnets")
     .option("--cluster <name>", "only subnets that EKS, tags, ENIConfigs or nodes tie to this cluster")
     .option("--vpc <id>", "only subnets of this VPC")
@@ -54,12 +58,26 @@ export function mapCommand(): Command {
 async function map(paths: readonly string[], options: Options): Promise<number> {
   checkUsage(paths, options);
   const choice: MapOptions = { subnetIds: options.subnet, cluster: options.cluster, vpc: options.vpc };
-  const read = (): Promise<Facts> => collectFacts(paths, options);
+  const read = (): Promise<Facts> => readFacts(paths, options);
   if (options.watch !== undefined) return await watch(read, choice, { ...options, watch: options.watch });
   const document = new MapHistory(choice).add(await read(), systemClock().wallMs());
   requireSubnets(document);
   process.stdout.write(render(document, options));
   return statusOf(document, options);
+}
+
+/** What files say, and with --live what EC2 answers; ENIConfigs among the files tell more of the cluster's subnets. */
+async function readFacts(paths: readonly string[], options: Options): Promise<Facts> {
+  const hasFiles = paths.length > 0 || options.ec2 !== undefined || options.facts !== undefined;
+  if (options.live !== true) return await collectFacts(paths, options);
+  const given = hasFiles ? await collectFacts(paths, options) : undefined;
+  const { collectEc2 } = await import("../../diagnose/collect/ec2-live.ts");
+  const parts = await collectEc2({
+    scope: { cluster: options.cluster, vpcId: options.vpc, subnetIds: options.subnet },
+    region: options.region,
+    eniConfigSubnetIds: given?.eniConfigs.flatMap((one) => one.subnetId?.value ?? []),
+  });
+  return await collectFacts(paths, options, { parts });
 }
 
 async function watch(
@@ -116,8 +134,13 @@ function checkUsage(paths: readonly string[], options: Options): void {
   const usage = (message: string, next: string): never => {
     throw new CommandError(message, { exitStatus: 2, next });
   };
-  if (paths.length === 0 && options.ec2 === undefined && options.facts === undefined)
-    usage("nothing to draw", "Name dumps of the AWS CLI, or a folder of them with --ec2 DIR.");
+  const hasFiles = paths.length > 0 || options.ec2 !== undefined || options.facts !== undefined;
+  if (!hasFiles && options.live !== true)
+    usage("nothing to draw", "Name dumps of the AWS CLI, or a folder of them with --ec2 DIR; or ask EC2 with --live.");
+  const { cluster, vpc, subnet } = options;
+  if (options.live === true && cluster === undefined && vpc === undefined && subnet === undefined)
+    usage("--live needs to know which subnets", "Add --cluster NAME, --vpc ID or --subnet ID.");
+  if (options.region !== undefined && options.live !== true) usage("--region needs --live", "A dump has its region.");
   if (options.metrics !== undefined && options.watch === undefined)
     usage("--metrics needs --watch", "Add --watch 60s.");
   if (options.watch !== undefined && options.output === "svg")
@@ -138,7 +161,7 @@ function requireSubnets(document: MapDocument): void {
       : `: ${missing.id}: ${missing.reason}`;
   throw new CommandError(`no subnet to draw in what was read${why}`, {
     exitStatus: 3,
-    next: missing?.next ?? "aws ec2 describe-subnets --output json, and describe-network-interfaces with it",
+    next: missing?.next ?? unread?.next ?? "aws ec2 describe-subnets --output json, and describe-network-interfaces with it",
   });
 }
 
