@@ -51,10 +51,13 @@ function requirePath(path: string): void {
   try {
     statSync(path);
   } catch (error) {
-    throw new CommandError(`${path} cannot be read: ${(error as Error).message.replace(/^E[A-Z]+: /, "")}`, {
-      exitStatus: 3,
-      next: "Name a file, a folder, an archive, or - for standard input.",
-    });
+    throw new CommandError(
+      `${path} cannot be read: ${(error as Error).message.replace(/^E[A-Z]+: /, "").replace(/, stat .*$/, "")}`,
+      {
+        exitStatus: 3,
+        next: "Name a file, a folder, an archive, or - for standard input.",
+      },
+    );
   }
 }
 

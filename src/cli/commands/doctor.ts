@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
 import { diagnose } from "../../diagnose/doctor/judge.ts";
 import { parseSubject, timeline } from "../../diagnose/doctor/timeline.ts";
+import type { FactsPart } from "../../diagnose/facts/model.ts";
 import { createTimelineReader } from "../../diagnose/readers/logs/timeline.ts";
 import { type DoctorDocument, doctorDocument } from "../../diagnose/render/doctor-document.ts";
 import { doctorMarkdown } from "../../diagnose/render/doctor-markdown.ts";
@@ -12,8 +13,9 @@ import { redact } from "../../diagnose/render/redact.ts";
 import { timelineDocument, timelineText } from "../../diagnose/render/timeline-text.ts";
 import { type CollectFlags, collectFacts, collectOptions } from "../collect-facts.ts";
 import { CommandError } from "../command-error.ts";
+import type { LiveFlags } from "../live-facts.ts";
 
-interface Options extends CollectFlags {
+interface Options extends CollectFlags, LiveFlags {
   readonly output: "table" | "json" | "markdown";
   readonly redact: boolean;
   readonly timeline?: string;
@@ -25,6 +27,11 @@ export function doctorCommand(): Command {
     .description("why pods get no address: the cause, its evidence, what speaks against it, and the fix")
     .argument("[path...]", "logs, support bundles, dumps, manifests, folders of them; - reads standard input");
   return collectOptions(command)
+    .option("--live", "read the cluster and its subnets themselves, with reads alone")
+    .option("--cluster <name>", "with --live: the EKS cluster, unless the context names it")
+    .option("--region <region>", "with --live: the region, unless the environment names it")
+    .option("--kubeconfig <file>", "with --live: instead of KUBECONFIG and ~/.kube/config")
+    .option("--context <name>", "with --live: instead of the current one")
     .addOption(
       new Option("-o, --output <format>", "how to print the result")
         .choices(["table", "json", "markdown"])
@@ -48,17 +55,22 @@ async function doctor(paths: readonly string[], options: Options): Promise<numbe
       next: "Name logs, a support bundle, dumps or folders; or --facts FILE, --ec2 DIR, --live.",
     });
   }
-  if (options.timeline !== undefined) return await showTimeline(paths, options, options.timeline);
-  const facts = await collectFacts(paths, options);
+  const parts = options.live === true ? await (await import("../live-facts.ts")).liveParts(options) : [];
+  if (options.timeline !== undefined) return await showTimeline(paths, { ...options, parts }, options.timeline);
+  const facts = await collectFacts(paths, options, { parts });
   const diagnosis = diagnose(facts, FAILURE_CLASSES);
   const document = doctorDocument(diagnosis, facts);
   process.stdout.write(render(document, options));
   return document.verdict === "healthy" ? 0 : 1;
 }
 
-async function showTimeline(paths: readonly string[], options: Options, subject: string): Promise<number> {
+async function showTimeline(
+  paths: readonly string[],
+  options: Options & { readonly parts: readonly FactsPart[] },
+  subject: string,
+): Promise<number> {
   const reader = createTimelineReader({ subject });
-  const facts = await collectFacts(paths, options, { timeline: reader });
+  const facts = await collectFacts(paths, options, { parts: options.parts, timeline: reader });
   const { lines, droppedCount } = reader.end();
   const entries = timeline(facts, parseSubject(subject), lines);
   if (droppedCount > 0) process.stderr.write(`The ${droppedCount} oldest lines about ${subject} are left out.\n`);

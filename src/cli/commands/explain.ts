@@ -7,7 +7,7 @@ import type { FailureClass } from "../../diagnose/doctor/failure-class.ts";
 import { diagnose } from "../../diagnose/doctor/judge.ts";
 import { mergeFacts } from "../../diagnose/facts/merge.ts";
 import type { LintRule } from "../../diagnose/lint/rule.ts";
-import { LINT_RULES } from "../../diagnose/lint/rules/index.ts";
+import { RULES } from "../../diagnose/lint/rules/index.ts";
 import { createLogReader } from "../../diagnose/readers/logs/index.ts";
 import { parseReason, REASONS, type Reason, reasonPages } from "../../ipam/reasons.ts";
 import { wrap } from "../../text/layout.ts";
@@ -36,11 +36,11 @@ export function explain(what: string): string {
   if (reason !== undefined) return explainText(reason);
   const failureClass = FAILURE_CLASSES.find((one) => one.id === what);
   if (failureClass !== undefined) return classText(failureClass);
-  const rule = LINT_RULES.find((one) => one.code === what.toUpperCase() || one.name === what);
+  const rule = RULES.find((one) => one.code === what.toUpperCase() || one.name === what);
   if (rule !== undefined) return ruleText(rule);
   const meant = /\s/.test(what) || what.length > 40 ? textMeaning(what) : errorCodeMeaning(what);
   if (meant !== undefined) return meant;
-  const names = [...REASONS, ...FAILURE_CLASSES.map((one) => one.id), ...LINT_RULES.map((one) => one.code)];
+  const names = [...REASONS, ...FAILURE_CLASSES.map((one) => one.id), ...RULES.map((one) => one.code)];
   const near = nearNames(what, names)[0];
   throw new CommandError(`nothing is known about "${what.slice(0, 120)}"`, {
     exitStatus: 2,
@@ -64,7 +64,7 @@ function listText(): string {
     ),
     ...section(
       "Lint rules",
-      LINT_RULES.map((one) => [one.code, `${one.severity.padEnd(7)} ${one.docs.what}`]),
+      RULES.map((one) => [one.code, `${one.severity.padEnd(7)} ${one.docs.what}`]),
     ),
   ].join("\n");
 }
