@@ -73,7 +73,7 @@ export function quoteValue(entry: EnvEntry, value: string): Edit[] | undefined {
   return [{ ...entry.valueSpan, text: `"${value}"` }];
 }
 
-/** `1 node`, `3 nodes`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** `1 node`, `3 nodes`; `1 prefix`, `2 prefixes`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -3,6 +3,7 @@
 import type { Facts } from "../facts/model.ts";
 import type { Finding, LintRule, Report, Severity } from "./rule.ts";
 import { RULES } from "./rules/index.ts";
+import { possibleWorlds } from "./untold.ts";
 
 export interface LintOptions {
   /** Default: all of them. */
@@ -11,17 +12,9 @@ export interface LintOptions {
 
 /** All findings, sorted by file, line, column and code; what one rule says twice of one place is said once. */
 export function runLint(facts: Facts, options: LintOptions = {}): Finding[] {
-  const findings: Finding[] = [];
-  const seen = new Set<string>();
-  for (const rule of options.rules ?? RULES) {
-    rule.check(facts, (report: Report) => {
-      const { file, line, column } = report.at;
-      const key = JSON.stringify([rule.code, file, line ?? 0, column ?? 0, report.message]);
-      if (seen.has(key)) return;
-      seen.add(key);
-      findings.push({ ...report, rule });
-    });
-  }
+  const rules = options.rules ?? RULES;
+  const [first = new Map(), ...others] = possibleWorlds(facts).map((world) => findingsIn(world, rules));
+  const findings = [...first].filter(([key]) => others.every((other) => other.has(key))).map(([, finding]) => finding);
   return findings.sort(
     (a, b) =>
       compareTexts(a.at.file, b.at.file) ||
@@ -30,6 +23,19 @@ export function runLint(facts: Facts, options: LintOptions = {}): Finding[] {
       compareTexts(a.rule.code, b.rule.code) ||
       compareTexts(a.message, b.message),
   );
+}
+
+/** By what makes them one: rule, place and message. */
+function findingsIn(facts: Facts, rules: readonly LintRule[]): Map<string, Finding> {
+  const findings = new Map<string, Finding>();
+  for (const rule of rules) {
+    rule.check(facts, (report: Report) => {
+      const { file, line, column, field } = report.at;
+      const key = JSON.stringify([rule.code, file, line, column, field, report.message]);
+      if (!findings.has(key)) findings.set(key, { ...report, rule });
+    });
+  }
+  return findings;
 }
 
 const WEIGHT: Readonly<Record<Severity, number>> = { error: 3, warning: 2, info: 1 };

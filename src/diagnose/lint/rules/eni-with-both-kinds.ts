@@ -1,5 +1,6 @@
 // ENIs that hold prefixes and secondary addresses.
 
+import { counted } from "../declared.ts";
 import { defineRule } from "../rule.ts";
 
 export const rule = defineRule({
@@ -20,7 +21,7 @@ export const rule = defineRule({
       if (eni.prefixes.length === 0 || secondaries < 1 || eni.instanceId === undefined) continue;
       report({
         at: eni.at,
-        message: `${eni.id} of ${eni.instanceId} holds ${eni.prefixes.length} prefixes and ${secondaries} secondary addresses.`,
+        message: `${eni.id} of ${eni.instanceId} holds ${counted(eni.prefixes.length, "prefix", "prefixes")} and ${counted(secondaries, "secondary address", "secondary addresses")}.`,
       });
     }
   },

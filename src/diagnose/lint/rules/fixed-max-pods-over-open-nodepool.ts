@@ -1,7 +1,7 @@
 // One max-pods in an EC2NodeClass whose NodePools allow types that carry fewer.
 
 import { limitsOf } from "../../facts/capacity.ts";
-import { agentSources } from "../declared.ts";
+import { agentSources, counted } from "../declared.ts";
 import { allowedTypes } from "../karpenter-types.ts";
 import { overCapacity } from "../node-capacity.ts";
 import { defineRule } from "../rule.ts";
@@ -40,7 +40,7 @@ export const rule = defineRule({
         const names = small.slice(0, 3).map((type) => type.instanceType);
         report({
           at: maxPods.at,
-          message: `EC2NodeClass ${nodeClass.name} fixes maxPods at ${maxPods.value}, and NodePool ${pool.name} allows ${small.length} types that carry fewer (${names.join(", ")}${small.length > 3 ? ", ..." : ""}).`,
+          message: `EC2NodeClass ${nodeClass.name} fixes maxPods at ${maxPods.value}, and NodePool ${pool.name} allows ${counted(small.length, "smaller type")} (${names.join(", ")}${small.length > 3 ? ", ..." : ""}).`,
           evidence: [{ source: pool.at, text: `NodePool ${pool.name}` }],
         });
       }

@@ -1,7 +1,7 @@
 // Prefix mode is declared, and an instance holds single addresses alone.
 
 import { instanceTypeLimits, supportsPrefixes } from "../../../catalog/instance-types.ts";
-import { prefixModeSettings } from "../declared.ts";
+import { counted, prefixModeSettings } from "../declared.ts";
 import { defineRule } from "../rule.ts";
 
 export const rule = defineRule({
@@ -30,7 +30,7 @@ export const rule = defineRule({
       if (secondaries === 0 || own.some((eni) => eni.prefixes.length > 0)) continue;
       report({
         at: instance.at,
-        message: `${instance.id} (${instance.instanceType}) holds ${secondaries} secondary addresses and no prefix, while prefix mode is on.`,
+        message: `${instance.id} (${instance.instanceType}) holds ${counted(secondaries, "secondary address", "secondary addresses")} and no prefix, while prefix mode is on.`,
         evidence: [effective.evidence("ENABLE_PREFIX_DELEGATION")],
       });
     }

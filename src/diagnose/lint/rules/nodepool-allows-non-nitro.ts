@@ -1,7 +1,7 @@
 // A Karpenter NodePool that allows types without prefixes while prefix mode is on.
 
 import { supportsPrefixes } from "../../../catalog/instance-types.ts";
-import { prefixModeSettings } from "../declared.ts";
+import { counted, prefixModeSettings } from "../declared.ts";
 import { allowedTypes } from "../karpenter-types.ts";
 import { defineRule } from "../rule.ts";
 
@@ -27,7 +27,7 @@ export const rule = defineRule({
       const families = [...new Set(xen.map((type) => type.instanceType.split(".")[0]))];
       report({
         at: pool.requirements[0]?.at ?? pool.at,
-        message: `NodePool ${pool.name} allows ${xen.length} types that cannot use prefixes (${families.slice(0, 5).join(", ")}${families.length > 5 ? ", ..." : ""}).`,
+        message: `NodePool ${pool.name} allows ${counted(xen.length, "type")} that cannot use prefixes (${families.slice(0, 5).join(", ")}${families.length > 5 ? ", ..." : ""}).`,
         evidence: [effective.evidence("ENABLE_PREFIX_DELEGATION")],
       });
     }

@@ -1,6 +1,7 @@
 // A prefix reservation laid over single addresses in use.
 
 import { cidrContains, formatCidr, formatIpv4 } from "../../../base/ipv4.ts";
+import { counted } from "../declared.ts";
 import { defineRule } from "../rule.ts";
 
 export const rule = defineRule({
@@ -27,13 +28,11 @@ export const rule = defineRule({
       const spoiled = new Set(inside.map(({ address }) => Math.floor(address / 16))).size;
       report({
         at: held.at,
-        message: `${inside.length} single addresses lie in the prefix reservation ${formatCidr(held.cidr)} of ${held.subnetId} and keep ${spoiled} of its /28s from being delegated.`,
-        evidence: inside
-          .slice(0, 3)
-          .map(({ eni, address }) => ({
-            source: eni.at,
-            text: `${formatIpv4(address)} ${eni.id} ${eni.description}`.trim(),
-          })),
+        message: `${counted(inside.length, "single address lies", "single addresses lie")} in the prefix reservation ${formatCidr(held.cidr)} of ${held.subnetId} so that ${counted(spoiled, "/28")} of it cannot be delegated.`,
+        evidence: inside.slice(0, 3).map(({ eni, address }) => ({
+          source: eni.at,
+          text: `${formatIpv4(address)} ${eni.id} ${eni.description}`.trim(),
+        })),
       });
     }
   },

@@ -7,31 +7,31 @@ const FAULTS: readonly {
   readonly from: string;
   readonly to: string;
   readonly fault: string;
-  readonly fixed: string;
+  readonly next: string;
 }[] = [
   {
     from: "v1.16.3",
     to: "v1.16.3",
     fault: "the pool loop runs hot and floods the log once all ENIs are attached (#2807)",
-    fixed: "v1.16.4",
+    next: "Use v1.16.4 or later.",
   },
   {
     from: "v1.18.0",
     to: "v1.18.2",
     fault: "a half-filled ENI in a full subnet keeps the node from creating ENIs elsewhere (#2954)",
-    fixed: "v1.18.3",
+    next: "Use v1.18.3 or later.",
   },
   {
     from: "v1.22.0",
     to: "v1.22.1",
     fault: "aws-node does not start without ec2:DescribeSecurityGroups (#3705)",
-    fixed: "v1.22.2",
+    next: "Use v1.22.2 or later.",
   },
   {
     from: "v1.22.2",
     to: "v1.22.2",
     fault: "a node's primary address can be given to a pod on some ENI layouts (#3753)",
-    fixed: "v1.23.0",
+    next: "Read the issue; use another version on types with such a layout.",
   },
 ];
 
@@ -57,7 +57,7 @@ export const rule = defineRule({
       report({
         at: version.at,
         message: `CNI ${version.version}: ${one.fault}.`,
-        next: `Use ${one.fixed} or later.`,
+        next: one.next,
       });
     }
   },
