@@ -1,7 +1,7 @@
 // What the words of a refusal say: who, what, by which kind of policy.
 
 import { expect, test } from "bun:test";
-import { denialKind, errorsWithCode, refusedAction, refusedPrincipal, roleName } from "./ec2-answers.ts";
+import { countedErrors, denialKind, errorsWithCode, refusedAction, refusedPrincipal, roleName } from "./ec2-answers.ts";
 
 const IMPLICIT =
   "You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/eks-node/i-0abc is not authorized to perform: ec2:CreateNetworkInterface on resource: arn:aws:ec2:eu-west-1:123456789012:subnet/* because no identity-based policy allows the ec2:CreateNetworkInterface action";
@@ -36,4 +36,26 @@ test("a code with CloudTrail's prefix is the same code", () => {
   const error = { code: "Client.RequestLimitExceeded", message: "", occurrences: { count: 1, samples: [] } };
   expect(errorsWithCode({ ec2Errors: [error] }, "RequestLimitExceeded")).toEqual([error]);
   expect(errorsWithCode({ ec2Errors: [error] }, "Throttling")).toEqual([]);
+});
+
+test("the agent's own counters count where they are above zero, by code", () => {
+  const at = { file: "metrics.json", line: 3 };
+  const sample = (
+    name: string,
+    error: string,
+    value: number,
+  ): { name: string; labels: Record<string, string>; value: number; at: typeof at } => ({
+    name,
+    labels: { api: "CreateNetworkInterface", error },
+    value,
+    at,
+  });
+  const samples = [
+    sample("awscni_aws_api_error_count", "NetworkInterfaceLimitExceeded", 4),
+    sample("awscni_aws_api_error_count", "NetworkInterfaceLimitExceeded", 0),
+    sample("awscni_aws_api_error_count", "RequestLimitExceeded", 9),
+    sample("awscni_ec2api_error_count", "NetworkInterfaceLimitExceeded", 7),
+  ];
+  const counted = countedErrors({ metrics: [{ node: "a", samples, at }] }, "NetworkInterfaceLimitExceeded");
+  expect(counted.map(({ node, api, count }) => [node, api, count])).toEqual([["a", "CreateNetworkInterface", 4]]);
 });

@@ -118,6 +118,41 @@ describe("trunk", () => {
     expect(kept.capacity.eniCount).toBe(2);
   });
 
+  test("is attached where the agent's page or EC2 shows it", () => {
+    const nodes = [node("m5.large", 29, { instanceId: "i-0abc" })];
+    const eni = { id: "eni-0abc", isPrimary: false, isEfa: false, deviceNumber: 1, cidrs: [] };
+    const page = (isTrunk: boolean): Facts["introspection"] => [
+      {
+        node: "node-a",
+        isEmpty: false,
+        enis: [
+          { ...eni, id: "eni-0abd", isTrunk: false },
+          { ...eni, isTrunk },
+        ],
+        at: AT,
+      },
+    ];
+    expect(view({ nodes, settings, introspection: page(true) }).trunk).toBe("attached");
+    expect(view({ nodes, settings, introspection: page(false) }).trunk).toBe("absent");
+    expect(view({ nodes, settings }).trunk).toBe("unknown");
+    const described = (interfaceType: string): Facts["enis"] => [
+      {
+        id: "eni-0abc",
+        instanceId: "i-0abc",
+        status: "in-use",
+        description: "",
+        interfaceType,
+        addresses: [],
+        prefixes: [],
+        securityGroupIds: [],
+        tags: new Map(),
+        at: AT,
+      },
+    ];
+    expect(view({ nodes, settings, enis: described("trunk") }).trunk).toBe("attached");
+    expect(view({ nodes, settings, enis: described("interface") }).trunk).toBe("unknown");
+  });
+
   test("is no matter on types that cannot trunk, unless the agent says that it keeps a slot", () => {
     expect(view({ nodes: [node("t3.large", 35)], settings }).trunk).toBe("off");
   });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { NO_FACTS } from "../facts/merge.ts";
 import type { Facts, IntrospectionPage, LogDigest, PodFact, Starvation } from "../facts/model.ts";
-import { attachmentRefusals } from "./attachment-limit.ts";
+import { attachmentRefusals, describedLimit } from "./attachment-limit.ts";
 import { NodeIndex } from "./node-index.ts";
 import { maxPodsSetting, troubleOn } from "./over-promise.ts";
 
@@ -138,6 +138,19 @@ describe("attachmentRefusals", () => {
       { signal: "room-for-eni", node: "a", captures, occurrences: { count: 1, samples } },
     ];
     expect(limitWith({ metrics: [metric("a")], sightings })).toBe(3);
+  });
+
+  test("EC2's own limit is that of the type", () => {
+    const described = (instanceType: string, eniCountMax: number): Facts["instanceTypes"][number] => ({
+      instanceType,
+      eniCountMax,
+      ipv4PerEni: 30,
+      isBareMetal: false,
+      at: AT,
+    });
+    const instanceTypes = [described("m5.large", 3), described("d3en.12xlarge", 4)];
+    expect(describedLimit({ ...NO_FACTS, instanceTypes }, "d3en.12xlarge")?.value).toBe(4);
+    expect(describedLimit({ ...NO_FACTS, instanceTypes }, "c5.large")).toBeUndefined();
   });
 
   test("count and type are read from EC2's answer", () => {
