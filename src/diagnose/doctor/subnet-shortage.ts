@@ -101,6 +101,17 @@ export function eniConfigOf(
   return configs.find((one) => one.name === name);
 }
 
+/** `once`, `5 times`. */
+export function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
+/** The subnet, in words. */
+export function subnetText(shortage: Shortage): string {
+  const id = subnetName(shortage);
+  return id === "SUBNET" ? "a subnet that the log does not name" : id;
+}
+
 /** The subnet a command should name. */
 export function subnetName(shortage: Shortage): string {
   return shortage.views[0]?.id ?? shortage.unseenIds[0] ?? "SUBNET";

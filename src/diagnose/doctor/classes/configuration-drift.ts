@@ -26,7 +26,7 @@ interface Drift {
 export const failureClass = defineClass({
   id: "configuration-drift",
   title: "The agents do not run with what is declared",
-  needs: ["settings"],
+  needs: ["settings", "ec2Errors"],
   lookAlikes: [],
   docs: {
     what: "A setting that bears on addresses has another value in the running agent than in the add-on, the chart, Terraform or the DaemonSet.",
@@ -61,6 +61,14 @@ export const failureClass = defineClass({
           "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml; sudo grep -h 'IP pool manager' /var/log/aws-routed-eni/ipamd.log | tail -n 1   # on a node",
       },
     );
+    // What EC2 refused has its own cause; that the settings differ as well does not make them it.
+    if (facts.ec2Errors.length > 0) {
+      notes.proof("the difference brings about what fails", undefined, {
+        what: "the nodes' pools after the DaemonSet has rolled: does it fail as before?",
+        command:
+          "kubectl -n kube-system rollout restart daemonset aws-node && kubectl -n kube-system rollout status daemonset aws-node",
+      });
+    }
     const names = [...new Set(found.map((one) => one.declaredEntry.name))];
     const { declaredEntry: wish, runningEntry: run } = first;
     notes.summary(

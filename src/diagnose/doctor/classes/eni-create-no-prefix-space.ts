@@ -5,7 +5,7 @@ import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
 import { blockRemedies } from "../subnet-remedies.ts";
-import { BLOCK_SIZE, noRoomErrors, SHORTAGE_NEEDS, shortageOf, subnetName } from "../subnet-shortage.ts";
+import { BLOCK_SIZE, noRoomErrors, SHORTAGE_NEEDS, shortageOf, subnetText, times } from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
@@ -29,7 +29,6 @@ export const failureClass = defineClass({
     const created = errors.filter((one) => one.api === undefined || one.api === "CreateNetworkInterface");
     const shortage = shortageOf(facts, errors);
     const { views } = shortage;
-    const id = subnetName(shortage);
     notes.affects({ subnets: [...views.map((view) => view.id), ...shortage.unseenIds] });
     notes.proof("CreateNetworkInterface was refused for lack of free addresses or prefixes", quotes(created), {
       what: "the call that was refused",
@@ -73,7 +72,7 @@ export const failureClass = defineClass({
         ? " With custom networking the node does not become Ready."
         : "";
     notes.summary(
-      `CreateNetworkInterface was refused ${totalCount(errors)} times in ${id} for lack of an address with a /28${room}; the agent tries again with every loop, without a pause.${never}`,
+      `CreateNetworkInterface was refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of an address with a /28${room}; the agent tries again with every loop, without a pause.${never}`,
     );
     notes.fix(...blockRemedies(view, facts));
     if (settings.customNetworking)

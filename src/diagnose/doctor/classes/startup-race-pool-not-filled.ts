@@ -38,9 +38,7 @@ export const failureClass = defineClass({
     });
     notes.proof(
       "refusals ended by themselves and did not come back",
-      isOnly && run.endedBy === "address"
-        ? [{ source: run.at, text: `${run.refusalCount} refusals, then addresses` }]
-        : undefined,
+      isOnly ? [{ source: run.at, text: `${run.refusalCount} refusals, then addresses` }] : undefined,
       {
         what: "the log of the minutes after",
         command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node",
@@ -63,6 +61,8 @@ export const failureClass = defineClass({
 /** Begins within seconds of an agent's start, with nothing in the pool. */
 function isEarly(run: Starvation, logs: readonly LogDigest[]): boolean {
   const { firstMs } = run;
+  // One that does not end by itself is another matter, whatever it is.
+  if (run.endedBy !== "address") return false;
   if (firstMs === undefined || (run.poolFirst !== undefined && run.poolFirst.total > 0)) return false;
   return logs.some((log) =>
     log.starts.some((start) => start.ms !== undefined && firstMs >= start.ms && firstMs - start.ms <= WINDOW_MS),

@@ -11,6 +11,8 @@ import {
   shortageErrors,
   shortageOf,
   subnetName,
+  subnetText,
+  times,
 } from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
@@ -77,7 +79,7 @@ export const failureClass = defineClass({
     const refused =
       errors.length === 0
         ? "The agent met a subnet without room"
-        : `EC2 refused ${totalCount(errors)} times to delegate a /28 in ${id}`;
+        : `EC2 refused ${times(totalCount(errors))} to delegate a /28 in ${subnetText(shortage)}`;
     if (view === undefined)
       notes.summary(`${refused}; how many addresses are free there, and in how many whole /28s, is not known.`);
     else {

@@ -12,6 +12,8 @@ import {
   SHORTAGE_NEEDS,
   shortageOf,
   subnetName,
+  subnetText,
+  times,
 } from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
@@ -55,7 +57,7 @@ export const failureClass = defineClass({
     const [view] = empty;
     const count = view?.availableIpAddressCount ?? shortage.views[0]?.availableIpAddressCount;
     notes.summary(
-      `${id} has ${count ?? "an unknown number of"} free addresses; EC2 refused ${totalCount(errors)} calls (${codes}).`,
+      `${count === undefined ? `EC2 refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of addresses (${codes}); how many are free is not known` : `${id} has ${count} free addresses; EC2 refused ${times(totalCount(errors))} (${codes})`}.`,
     );
     notes.fix(
       `Add a subnet in ${view?.zone ?? "the same zone"} and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; a secondary CIDR such as 100.64.0.0/16 serves as well`,

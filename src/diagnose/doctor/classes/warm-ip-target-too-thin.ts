@@ -77,7 +77,9 @@ function isOutrun(run: Starvation): boolean {
     run.ec2ErrorCount === 0 &&
     run.eniLimitCount === 0 &&
     run.backoffCount === 0 &&
-    !isCooling
+    !isCooling &&
+    // An empty pool is one that has not been filled yet.
+    run.poolFirst?.total !== 0
   );
 }
 
