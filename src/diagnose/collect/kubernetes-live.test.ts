@@ -258,6 +258,21 @@ describe("a cluster that denies", () => {
     expect(unread?.next).toContain("kubectl debug node/b");
   });
 
+  test("a right that is denied is asked for once, not for each node", async () => {
+    const path = (name: string) => `/api/v1/nodes/${name}/proxy/logs/aws-routed-eni/ipamd.log`;
+    const server = serve({ ...CLUSTER, [path("a")]: denied("x"), [path("b")]: denied("x") });
+    const facts = await collectFrom(server.url);
+    expect(server.requests.filter((request) => request.url.includes("/proxy/logs/"))).toHaveLength(1);
+    expect(facts.unread.filter((one) => one.reason.startsWith("may not get nodes/proxy"))).toHaveLength(1);
+  });
+
+  test("nodes that the agent does not run on are not asked for its log", async () => {
+    const fargate = { ...node("f"), metadata: { name: "f", labels: { "eks.amazonaws.com/compute-type": "fargate" } } };
+    const server = serve({ ...CLUSTER, "/api/v1/nodes": { items: [fargate] } });
+    expect((await collectFrom(server.url)).nodes).toHaveLength(1);
+    expect(server.requests.some((request) => request.url.includes("/proxy/logs/"))).toBe(false);
+  });
+
   test("what the cluster does not have is no fault", async () => {
     const facts = await collectFrom(serve(CLUSTER).url, { logNodeCountMax: 0 });
     expect(facts.read).toContainEqual({ file: "kubernetes:nodepools", kind: "none in this cluster" });

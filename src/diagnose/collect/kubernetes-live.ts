@@ -10,7 +10,7 @@ import { placedAnswer } from "./api-placed.ts";
 import { failureText } from "./failure-text.ts";
 import { type ApiAnswer, KubernetesApi } from "./kubernetes-api.ts";
 import { KUBERNETES_LISTS, type KubernetesList } from "./kubernetes-lists.ts";
-import { type AgentOfNode, collectNodeFiles, refused } from "./kubernetes-node-files.ts";
+import { type AgentOfNode, NodeFiles, refused } from "./kubernetes-node-files.ts";
 
 export interface KubernetesLiveOptions {
   /** Left out: KUBECONFIG, then ~/.kube/config, then the service account of the pod we are in. */
@@ -51,8 +51,9 @@ export async function collectKubernetes(options: KubernetesLiveOptions = {}): Pr
   }
   const agents = agentsByNeed(joinParts(parts));
   const chosen = agents.slice(0, options.logNodeCountMax ?? 12);
+  const files = new NodeFiles(api, options.logBytesMax ?? 20 * 2 ** 20);
   for (const agent of chosen) {
-    parts.push(...(await collectNodeFiles(api, agent, options.logBytesMax ?? 20 * 2 ** 20)));
+    parts.push(...(await files.collect(agent)));
     tell(`kubernetes:nodes/${agent.node}`);
   }
   if (chosen.length < agents.length) parts.push(notFetched(agents.length - chosen.length, chosen.length));
@@ -168,9 +169,15 @@ function agentsByNeed(facts: FactsPart): AgentOfNode[] {
       (node.isReady === false ? 1 : 0)
     );
   };
-  const ranked = (facts.nodes ?? []).map((node, index) => ({ node, index, need: need(node) }));
+  const ranked = (facts.nodes ?? []).filter(runsAgent).map((node, index) => ({ node, index, need: need(node) }));
   ranked.sort((a, b) => b.need - a.need || a.index - b.index);
   return ranked.map(({ node }) => ({ node: node.key, pod: agents.get(node.key) }));
+}
+
+/** The agent's DaemonSet passes these by (nodes.md 10). */
+function runsAgent(node: NodeFact): boolean {
+  const computeType = node.labels.get("eks.amazonaws.com/compute-type") ?? "";
+  return node.labels.get("kubernetes.io/os") !== "windows" && !["fargate", "hybrid", "auto"].includes(computeType);
 }
 
 function isAgent(pod: PodFact): boolean {

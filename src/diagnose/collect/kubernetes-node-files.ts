@@ -16,18 +16,36 @@ const LOG_FOLDER = "/var/log/aws-routed-eni";
 const METRICS_BYTES_MAX = 16 * 2 ** 20;
 const CONTAINER = "aws-node";
 
-/** All that can be had of one node. */
-export async function collectNodeFiles(
-  api: KubernetesApi,
-  agent: AgentOfNode,
-  logBytesMax: number,
-): Promise<FactsPart[]> {
-  const parts: FactsPart[] = [];
-  for (const name of ["ipamd.log", "plugin.log"]) parts.push(await nodeLog(api, agent.node, name, logBytesMax));
-  const { pod } = agent;
-  if (pod === undefined) return parts;
-  parts.push(await containerLog(api, agent.node, pod, logBytesMax), await metrics(api, agent.node, pod));
-  return parts;
+/** The files of one node after the other. A right that was denied once is not asked for again. */
+export class NodeFiles {
+  readonly #api: KubernetesApi;
+  readonly #logBytesMax: number;
+  readonly #denied = new Set<string>();
+
+  constructor(api: KubernetesApi, logBytesMax: number) {
+    this.#api = api;
+    this.#logBytesMax = logBytesMax;
+  }
+
+  /** All that can be had of one node. */
+  async collect({ node, pod }: AgentOfNode): Promise<FactsPart[]> {
+    const bytesMax = this.#logBytesMax;
+    const parts: FactsPart[] = [];
+    for (const name of ["ipamd.log", "plugin.log"]) {
+      parts.push(await this.#unlessDenied("get nodes/proxy", () => nodeLog(this.#api, node, name, bytesMax)));
+    }
+    if (pod === undefined) return parts;
+    parts.push(await this.#unlessDenied("get pods/log", () => containerLog(this.#api, node, pod, bytesMax)));
+    parts.push(await this.#unlessDenied("get pods/proxy", () => metrics(this.#api, node, pod)));
+    return parts;
+  }
+
+  async #unlessDenied(right: string, ask: () => Promise<FactsPart>): Promise<FactsPart> {
+    if (this.#denied.has(right)) return {};
+    const part = await ask();
+    if (part.unread?.some((one) => one.reason.startsWith(`may not ${right}`)) === true) this.#denied.add(right);
+    return part;
+  }
 }
 
 async function nodeLog(api: KubernetesApi, node: string, name: string, bytesMax: number): Promise<FactsPart> {

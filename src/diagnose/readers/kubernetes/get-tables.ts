@@ -2,7 +2,7 @@
 
 import { parseRfc3339 } from "../../../base/calendar.ts";
 import { parseIpv4 } from "../../../base/ipv4.ts";
-import type { EventFact, FactsPart, NodeFact, PodFact } from "../../facts/model.ts";
+import type { ContainerFact, EventFact, FactsPart, NodeFact, PodFact } from "../../facts/model.ts";
 import { parseSeries } from "./ages.ts";
 import { cellsOf, columnsOf } from "./columns.ts";
 import { imageVersion } from "./images.ts";
@@ -102,6 +102,8 @@ function objectOf(cells: ReadonlyMap<string, string>): [string, string | undefin
 
 const PHASES: readonly string[] = ["Running", "Pending", "Succeeded", "Failed", "Unknown"];
 const ENDED: Readonly<Record<string, string>> = { Completed: "Succeeded", Error: "Failed", Evicted: "Failed" };
+/** Reasons of a waiting container that has run, or is about to: such a pod keeps its address. */
+const WAITING_AGAIN = /BackOff|Err|Creating/;
 
 /** Without `-o wide` nothing tells whether a running pod has an address: only those that wait are facts then. */
 function podsOf(table: Table): PodFact[] {
@@ -112,15 +114,12 @@ function podsOf(table: Table): PodFact[] {
     shared.set(place, (shared.get(place) ?? 0) + 1);
   }
   return table.rows.flatMap(({ cells, line }): PodFact[] => {
-    const [name, status, ready] = [cells.get("NAME"), cells.get("STATUS"), cells.get("READY") ?? ""];
+    const [name, status, ready] = [nameCell(cells), cells.get("STATUS"), cells.get("READY") ?? ""];
     if (name === undefined || status === undefined || !/^\d+\/\d+$/.test(ready)) return [];
     const [readyCount, wantedCount] = ready.split("/");
     const node = presentCell(cells, "NODE");
     const address = presentCell(cells, "IP");
-    const isPhase = PHASES.includes(status);
-    const phase = isPhase
-      ? status
-      : (ENDED[status] ?? (status === "Terminating" || address !== undefined ? "Running" : "Pending"));
+    const { phase, waitingReason } = stateOf(status, address !== undefined);
     if (!isWide && (phase !== "Pending" || status === "Pending")) return [];
     const isShared = (shared.get(`${cells.get("NODE")} ${cells.get("IP")}`) ?? 0) > 1;
     const restarts = Number(/^\d{1,9}/.exec(cells.get("RESTARTS") ?? "")?.[0] ?? 0);
@@ -133,37 +132,43 @@ function podsOf(table: Table): PodFact[] {
         phase,
         isHostNetwork: address !== undefined && (isShared || address === addressInName(node)),
         isReady: phase === "Running" && readyCount === wantedCount && readyCount !== "0",
-        waitingReason: waitingReason(status, phase, isWide && node === undefined),
+        waitingReason:
+          waitingReason ?? (isWide && phase === "Pending" && node === undefined ? "Unschedulable" : undefined),
         wantsBranchEni: false,
         annotations: new Map(),
         labels: new Map(),
-        containers: restarts === 0 ? [] : [restarted(name, restarts, readyCount === wantedCount, status)],
+        containers:
+          restarts === 0 ? [] : [restarted(name, restarts, { isReady: readyCount === wantedCount, waitingReason })],
         at: { file: table.file, line },
       },
     ];
   });
 }
 
-function waitingReason(status: string, phase: string, isUnplaced: boolean): string | undefined {
-  if (status === "Pending") return isUnplaced ? "Unschedulable" : undefined;
-  return PHASES.includes(status) ||
-    status in ENDED ||
-    status === "Terminating" ||
-    (phase === "Running" && !/BackOff|Err|Creating/.test(status))
-    ? undefined
-    : status.replace(/^Init:/, "");
+/** STATUS is the phase, or the reason of the container that is not well, or that the pod is going. */
+function stateOf(status: string, hasAddress: boolean): { readonly phase: string; readonly waitingReason?: string } {
+  if (PHASES.includes(status)) return { phase: status };
+  if (status === "Terminating") return { phase: status };
+  const ended = Object.hasOwn(ENDED, status) ? ENDED[status] : undefined;
+  if (ended !== undefined) return { phase: ended };
+  if (/^Init:\d+\/\d+$/.test(status)) return { phase: "Pending", waitingReason: "PodInitializing" };
+  if (status.startsWith("Init:")) return { phase: "Pending", waitingReason: status.slice("Init:".length) };
+  if (!hasAddress || status === "PodInitializing") return { phase: "Pending", waitingReason: status };
+  return WAITING_AGAIN.test(status) ? { phase: "Running", waitingReason: status } : { phase: "Running" };
+}
+
+/** `kubectl get pods,nodes` writes `pod/web-1`. */
+function nameCell(cells: ReadonlyMap<string, string>): string | undefined {
+  return cells.get("NAME")?.replace(/^[a-z.]+\//, "");
 }
 
 /** The table counts restarts for the pod as a whole. */
 function restarted(
   name: string,
   restartCount: number,
-  isReady: boolean,
-  status: string,
-): PodFact["containers"][number] {
-  const isAgent = name.startsWith("aws-node-");
-  const waiting = PHASES.includes(status) ? undefined : status;
-  return { name: isAgent ? "aws-node" : "", image: "", isReady, restartCount, waitingReason: waiting };
+  state: Pick<ContainerFact, "isReady" | "waitingReason">,
+): ContainerFact {
+  return { name: name.startsWith("aws-node-") ? "aws-node" : "", image: "", restartCount, ...state };
 }
 
 /** 10.0.1.23 of `ip-10-0-1-23.us-west-2.compute.internal`. */
@@ -184,7 +189,7 @@ function nodesOf(table: Table): FactsPart {
   const nodes: NodeFact[] = [];
   const versions: NonNullable<FactsPart["versions"]>[number][] = [];
   for (const { cells, line } of table.rows) {
-    const [name, status] = [cells.get("NAME"), cells.get("STATUS") ?? ""];
+    const [name, status] = [nameCell(cells), cells.get("STATUS") ?? ""];
     if (name === undefined || !/^(?:Not)?Ready|^Unknown/.test(status)) continue;
     const at = { file: table.file, line };
     const states = status.split(",");
@@ -208,7 +213,7 @@ function nodesOf(table: Table): FactsPart {
 }
 
 function daemonSetsOf(table: Table): FactsPart {
-  const row = table.rows.find(({ cells }) => cells.get("NAME") === "aws-node");
+  const row = table.rows.find(({ cells }) => nameCell(cells) === "aws-node");
   if (row === undefined) return {};
   const at = { file: table.file, line: row.line };
   const count = (heading: string) => {
@@ -236,7 +241,7 @@ const ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 /** NAME and AGE alone fit many kinds: ENIConfigs are told by the command above, or by names that are all zones. */
 function eniConfigsOf(table: Table, command: string): FactsPart {
   const names = table.rows.flatMap(({ cells, line }) => {
-    const name = cells.get("NAME");
+    const name = nameCell(cells);
     return name === undefined ? [] : [{ name, at: { file: table.file, line } }];
   });
   const isTold = /\beniconfigs?\b/i.test(command) || (names.length > 0 && names.every(({ name }) => ZONE.test(name)));

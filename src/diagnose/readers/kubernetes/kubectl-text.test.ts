@@ -348,6 +348,42 @@ test("several outputs in one file are read one after the other, each with its ow
   expect(part.pods?.[0]?.at.line).toBe(5);
 });
 
+test("commands are told in any prompt", () => {
+  const prompts = [
+    "kubectl",
+    "$ kubectl",
+    "# kubectl",
+    "user@host:~/x$ kubectl",
+    "[root@ip-10-0-1-9 ~]# kubectl",
+    "➜  ~ kubectl",
+    "% sudo kubectl",
+  ];
+  for (const prompt of prompts) {
+    const part = read(`${prompt} get eniconfig\nNAME   AGE\nalpha  5d\n`);
+    expect([prompt, part.eniConfigs?.length]).toEqual([prompt, 1]);
+  }
+});
+
+test("what a row's status means: waiting, initialising, going, ended", () => {
+  const rows = (status: string, address: string) =>
+    read(
+      `NAME    READY   STATUS                 RESTARTS   AGE   IP          NODE\npod/w   0/1     ${status.padEnd(20)}   4          5m    ${address.padEnd(9)}   n1\n`,
+    ).pods?.[0];
+  const state = (status: string, address = "<none>") => [
+    rows(status, address)?.phase,
+    rows(status, address)?.waitingReason,
+  ];
+  expect(state("Init:0/2")).toEqual(["Pending", "PodInitializing"]);
+  expect(state("Init:CrashLoopBackOff", "10.0.1.9")).toEqual(["Pending", "CrashLoopBackOff"]);
+  expect(state("CrashLoopBackOff", "10.0.1.9")).toEqual(["Running", "CrashLoopBackOff"]);
+  expect(state("Terminating")).toEqual(["Terminating", undefined]);
+  expect(state("Completed")).toEqual(["Succeeded", undefined]);
+  expect(rows("CrashLoopBackOff", "10.0.1.9")).toMatchObject({
+    name: "w",
+    containers: [{ restartCount: 4, waitingReason: "CrashLoopBackOff" }],
+  });
+});
+
 test("what is no output of kubectl is not taken for it", () => {
   for (const text of [
     "",

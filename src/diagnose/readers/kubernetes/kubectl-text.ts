@@ -10,7 +10,7 @@ import { fieldNamed, parseDescribe } from "./describe-text.ts";
 import { readTable, type TableRow, tableKind } from "./get-tables.ts";
 
 /** A command as it was typed, with or without the prompt before it. */
-const COMMAND = /^(?:\S{0,80}\s?[$#%>]\s+|[$#%>]\s*)?(?:sudo\s+)?(?:kubectl|k|oc)\s+((?:describe|get|-n|--)\S*.*)$/;
+const COMMAND = /^(?:.{0,80}?[$#%>❯➜]\s*(?:\S{1,40}\s+)?)?(?:sudo\s+)?(?:kubectl|k|oc)\s+((?:describe|get|-\S+)\s.*)$/;
 /** `Name:  x` at the left edge, then within a few lines a field that only kubectl's descriptions have. */
 const DESCRIBED = /^Name: {2,}\S[^\n]*\n(?:[^\n]*\n){0,3}?(?:Namespace|Roles|Selector): /;
 
