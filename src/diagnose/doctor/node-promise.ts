@@ -22,7 +22,7 @@ export function nodePromises(facts: CapacityFacts, index: NodeIndex): NodePromis
     const instanceType = typeOf(index, node) ?? shared;
     return instanceType === undefined ? [] : [{ node, instanceType, maxPods: maxPodsOf(facts, index, node) }];
   });
-  return found.length > 0 ? found : declared(facts);
+  return index.keys.length > 0 ? found : declared(facts);
 }
 
 function declared(facts: CapacityFacts): NodePromise[] {
