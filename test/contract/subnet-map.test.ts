@@ -5,6 +5,9 @@ import fc from "fast-check";
 import { parseCidr } from "../../src/base/ipv4.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { parseKnobs } from "../../src/catalog/emulator-knobs.ts";
+import { mergeFacts } from "../../src/diagnose/facts/merge.ts";
+import { buildMap } from "../../src/diagnose/map/build-map.ts";
+import { EC2_READER } from "../../src/diagnose/readers/ec2/index.ts";
 import { ACTIONS } from "../../src/emulator/actions/index.ts";
 import { Vpc } from "../../src/emulator/model/index.ts";
 import { seeSubnets } from "../../src/up/observe.ts";
@@ -83,6 +86,17 @@ test("free /28s and available addresses agree with the emulator on random worlds
       expect(seen?.map.freePrefixCount).toBe(own?.freePrefixCount ?? -1);
       expect(seen?.map.availableIpAddressCount).toBe(own?.availableIpAddressCount ?? -1);
       expect(seen?.map.delegatedPrefixCount).toBe(own?.assignedPrefixCount ?? -1);
+      // The same through the answers that the AWS CLI would print, and the map of the command line.
+      const answers = Object.values(vpc.dump(nowMs)).flat();
+      const text = answers.map((answer) => JSON.stringify(answer)).join("\n");
+      const facts = mergeFacts([EC2_READER.read({ path: "vpc.json", text, node: undefined })]);
+      const [view] = buildMap(facts).subnets;
+      const isDefault = given.reservationFallback && !given.lastBlockAssignable;
+      expect(view?.trust).toBe("exact");
+      expect(view?.availableCounted).toBe(own?.availableIpAddressCount ?? -1);
+      expect(view?.states.get("delegated")).toBe(own?.assignedPrefixCount ?? -1);
+      // The two knobs say what AWS documents nowhere; the map takes their defaults.
+      if (isDefault) expect(view?.freePrefixCount).toBe(own?.freePrefixCount ?? -1);
     }),
     { numRuns: 200 },
   );
