@@ -2,7 +2,7 @@
 // it too large. One cause a case, so that one mistake is reported by one rule.
 
 import { limitsOf, podCapacity, type TypeLimits } from "../facts/capacity.ts";
-import type { Facts, Located, NodeBootstrap } from "../facts/model.ts";
+import type { Facts, Located, NodeBootstrap, NodeFact } from "../facts/model.ts";
 import { type EffectiveSettings, isCniAtLeast } from "../facts/settings.ts";
 import { allowedTypes } from "./karpenter-types.ts";
 
@@ -29,7 +29,7 @@ export function maxPodsCases(facts: NodeSections): MaxPodsCase[] {
   const seen = new Set<string>();
   for (const node of facts.nodes) {
     const maxPods = node.maxPods ?? node.kubeletMaxPods;
-    if (maxPods === undefined || node.instanceType === undefined) continue;
+    if (maxPods === undefined || node.instanceType === undefined || !isServedByAgent(node)) continue;
     const key = `${node.instanceType.value} ${maxPods.value}`;
     const types = knownTypes(facts, [node.instanceType.value]);
     if (types.length === 0 || seen.has(key)) continue;
@@ -37,6 +37,14 @@ export function maxPodsCases(facts: NodeSections): MaxPodsCase[] {
     cases.push({ name: `node ${node.name ?? node.key}`, maxPods, types });
   }
   return cases;
+}
+
+/** Windows nodes and those of Fargate, Auto Mode and hybrid sites run without aws-node. */
+function isServedByAgent(node: NodeFact): boolean {
+  const label = (key: string): string => node.labels.get(key) ?? "";
+  return (
+    label("kubernetes.io/os") !== "windows" && !/fargate|auto|hybrid/.test(label("eks.amazonaws.com/compute-type"))
+  );
 }
 
 export function titleOf(bootstrap: NodeBootstrap): string {

@@ -78,6 +78,7 @@ const OTHERS: readonly string[] = [
   "MY_POD_NAME",
   "POD_MTU",
   "POD_SECURITY_GROUP_ENFORCING_MODE",
+  "VPC_ID",
   "WARM_IP_TARGET",
 ];
 

@@ -10,14 +10,17 @@ import { rule as branchEniCooldownTooShort } from "./branch-eni-cooldown-too-sho
 import { rule as clusterRoleWithoutResourceController } from "./cluster-role-without-resource-controller.ts";
 import { rule as cooldownNotANumber } from "./cooldown-not-a-number.ts";
 import { rule as cooldownOutOfRange } from "./cooldown-out-of-range.ts";
+import { rule as cordonedNodeDoesNotGrow } from "./cordoned-node-does-not-grow.ts";
 import { rule as earlyDemuxWithStrictPodEni } from "./early-demux-with-strict-pod-eni.ts";
 import { rule as ec2EndpointWithoutEffect } from "./ec2-endpoint-without-effect.ts";
 import { rule as eniQuotaNear } from "./eni-quota-near.ts";
 import { rule as eniTagsNotUnderstood } from "./eni-tags-not-understood.ts";
 import { rule as eniWithBothKinds } from "./eni-with-both-kinds.ts";
 import { rule as eniconfigByLabelUnset } from "./eniconfig-by-label-unset.ts";
+import { rule as eniconfigGroupInOtherVpc } from "./eniconfig-group-in-other-vpc.ts";
 import { rule as eniconfigInOtherZone } from "./eniconfig-in-other-zone.ts";
 import { rule as eniconfigLabelLegacy } from "./eniconfig-label-legacy.ts";
+import { rule as eniconfigSubnetUnknown } from "./eniconfig-subnet-unknown.ts";
 import { rule as eniconfigWithoutCustomNetworking } from "./eniconfig-without-custom-networking.ts";
 import { rule as fixedMaxPodsOverOpenNodepool } from "./fixed-max-pods-over-open-nodepool.ts";
 import { rule as hopLimitOne } from "./hop-limit-one.ts";
@@ -77,6 +80,7 @@ import { rule as reservationNotForPrefixes } from "./reservation-not-for-prefixe
 import { rule as reservationOutsideSubnet } from "./reservation-outside-subnet.ts";
 import { rule as reservationOverUsedAddresses } from "./reservation-over-used-addresses.ts";
 import { rule as reservationsLeaveNoSingleAddresses } from "./reservations-leave-no-single-addresses.ts";
+import { rule as reservationsSmallerThanDemand } from "./reservations-smaller-than-demand.ts";
 import { rule as scopedPolicyNeedsClusterName } from "./scoped-policy-needs-cluster-name.ts";
 import { rule as settingAtWrongLevel } from "./setting-at-wrong-level.ts";
 import { rule as sharedSubnetWithoutReservation } from "./shared-subnet-without-reservation.ts";
@@ -191,12 +195,15 @@ export const RULES: readonly LintRule[] = [
   subnetFragmented,
   nauNearQuota,
   eniQuotaNear,
+  reservationsSmallerThanDemand,
   zoneWithoutEniconfig,
   eniconfigInOtherZone,
   tooManySecurityGroups,
   eniconfigLabelLegacy,
   eniconfigWithoutCustomNetworking,
   eniconfigByLabelUnset,
+  eniconfigSubnetUnknown,
+  eniconfigGroupInOtherVpc,
   podEniOnTypeWithoutTrunk,
   podEniWithoutPolicy,
   policyWithoutPodEni,
@@ -225,4 +232,5 @@ export const RULES: readonly LintRule[] = [
   annotatePodIpWithoutPatch,
   webhookMutatesPodUpdates,
   probeTimeoutShort,
+  cordonedNodeDoesNotGrow,
 ];

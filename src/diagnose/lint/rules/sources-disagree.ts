@@ -1,5 +1,6 @@
 // Two sources of one environment with different values: whichever is applied last wins.
 
+import { parseBoolLiteral, parseIntLiteral } from "../../../ipam/settings.ts";
 import type { EnvEntry, SettingsSource } from "../../facts/model.ts";
 import { defineRule } from "../rule.ts";
 
@@ -43,7 +44,13 @@ export const rule = defineRule({
 
 function differs(source: SettingsSource, entry: EnvEntry): boolean {
   const other = source.env.findLast((one) => one.name === entry.name);
-  return other !== undefined && other.value !== entry.value;
+  return other !== undefined && meaning(other.value) !== meaning(entry.value);
+}
+
+/** What the agent reads in it: `True` and `true` are one value, and so are `5` and `+5`. */
+function meaning(value: string): string {
+  if (/^[01]$/.test(value)) return value;
+  return String(parseBoolLiteral(value) ?? parseIntLiteral(value) ?? value);
 }
 
 function shown(entry: EnvEntry): string {
