@@ -242,6 +242,14 @@ describe("single files", () => {
     expect(facts.logs[0]?.lineCount).toBe(50);
     const plain = await collect({ paths: ["-"], stdin: bytesOf(Buffer.from(agentLog(0, 50))) });
     expect(plain.logs[0]?.lineCount).toBe(50);
+    // A log flows through, however large.
+    const large = await collect({
+      paths: ["-"],
+      stdin: bytesOf(gzipSync(noisyLog(20_000))),
+      bounds: { wholeBytesMax: 1000, heldBytesMax: 1000 },
+    });
+    expect(large.logs[0]?.lineCount).toBe(20_000);
+    expect(large.unread).toEqual([]);
   });
 });
 

@@ -41,7 +41,7 @@ export interface CollectOptions {
 }
 
 /** Files read side by side: unpacking has threads of its own, reading has one. */
-const SIDE_BY_SIDE = 4;
+const SIDE_BY_SIDE = 2;
 
 export async function collect(options: CollectOptions): Promise<Facts> {
   const { signal, onProgress } = options;
@@ -62,7 +62,7 @@ export async function collect(options: CollectOptions): Promise<Facts> {
   const width = options.timeline === undefined ? SIDE_BY_SIDE : 1;
   const visited = await inTurns(inputs, width, async (input) => {
     const source = input.reopen?.() ?? (input.path === "stdin" ? stdinOf(options) : fileOnce(input.path));
-    const found = await visitInput(input, source, { bounds, readers, signal });
+    const found = await visitInput(input, source, { bounds, readers, signal, timeline: options.timeline });
     // Logs of an archive are held in memory: they are read before the next archive is opened.
     const isHeld = found.logs.some((log) => log.path.includes("!"));
     const logParts = isHeld ? await readLogs(found.logs.splice(0), options) : [];

@@ -2,13 +2,14 @@
 // as streams, within bounds; nothing is written.
 
 import type { NodeKey } from "../facts/model.ts";
+import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { BoundReached, type Bounds, Spent } from "./bounds.ts";
 import { type Bytes, bytesOf, gathered, gunzipped, type Peeked, peek } from "./byte-stream.ts";
 import { decoded, decodedHead, isBinary } from "./decode.ts";
 import { failureText } from "./failure-text.ts";
 import { Findings } from "./findings.ts";
-import { firstTimeIn } from "./log-sets.ts";
+import { firstTimeIn, readLogSet } from "./log-sets.ts";
 import { archiveNode, bundlePlace, isBundleMark, isBundleName, isUsefulLog, nodeOfPath } from "./node-of.ts";
 import { isGzip, otherPacking, recognise } from "./recognise.ts";
 import { isTar, type TarNotes, tarMembers } from "./tar-members.ts";
@@ -31,6 +32,7 @@ export interface VisitOptions {
   readonly bounds: Bounds;
   readonly readers: readonly FileReader[];
   readonly signal?: AbortSignal | undefined;
+  readonly timeline?: TimelineReader | undefined;
 }
 
 /** Where a file lies within its input. */
@@ -150,9 +152,14 @@ class Visit {
       const isSilent = part.read === undefined && Object.values(part).some((value) => value !== part.unread);
       this.found.parts.push(isSilent ? { ...part, read: [{ file: path, kind: kind.reader.kind }] } : part);
     } else if (kind?.kind === "log" && (!isOfBundle || isUsefulLog(place.inside ?? ""))) {
+      const log = { path, node, kind: kind.logKind, isWhole: isOfBundle, firstMs: firstTimeIn(sniff.head) };
+      if (place.reopen === undefined && place.archive === undefined) {
+        // It comes once and has no other copies to be put in order with: a log of any size flows through.
+        this.found.parts.push(await readLogSet([{ ...log, open: () => peeked.rest }], this.#options));
+        return;
+      }
       const open = place.reopen ?? (await this.#held(place, peeked));
-      const firstMs = firstTimeIn(sniff.head);
-      this.found.logs.push({ path, node, kind: kind.logKind, isWhole: isOfBundle, firstMs, open });
+      this.found.logs.push({ ...log, open });
     } else if (isBroken) throw peeked.failure;
     else if (sniff.head === "" && !isOfBundle) this.#unread(path, "is empty");
     else if (isOfBundle && place.archive === undefined) this.found.uselessCount++;
