@@ -119,6 +119,53 @@ describe("what would win blocks back", () => {
   });
 });
 
+describe("the order of releases", () => {
+  const sizes = (plan: SubnetView["recovery"]["plan"]): unknown =>
+    plan.map((step) => [step.units.map((one) => one.unit), step.freed.length]);
+
+  test("the unit that wins most of what is left goes first", () => {
+    const { plan } = viewOf({
+      enis: [
+        nodeEni("eni-1", "i-0aaa", ["10.0.0.20"]),
+        nodeEni("eni-2", "i-0bbb", ["10.0.0.40", "10.0.0.60", "10.0.0.70"]),
+        nodeEni("eni-3", "i-0ccc", ["10.0.0.85", "10.0.0.100"]),
+      ],
+    }).recovery;
+    expect(sizes(plan)).toEqual([
+      [["node/i-0bbb"], 3],
+      [["node/i-0ccc"], 2],
+      [["node/i-0aaa"], 1],
+    ]);
+  });
+
+  test("where none wins alone, the fewest that free a block go together", () => {
+    const { plan } = viewOf({
+      enis: [
+        nodeEni("eni-1", "i-0aaa", ["10.0.0.20"]),
+        nodeEni("eni-2", "i-0bbb", ["10.0.0.21"]),
+        nodeEni("eni-3", "i-0ccc", ["10.0.0.22", "10.0.0.40"]),
+        nodeEni("eni-4", "i-0ddd", ["10.0.0.41"]),
+      ],
+    }).recovery;
+    expect(sizes(plan)).toEqual([
+      [["node/i-0ccc", "node/i-0ddd"], 1],
+      [["node/i-0aaa", "node/i-0bbb"], 1],
+    ]);
+  });
+
+  test("nobody's ENI comes before one that somebody may want", () => {
+    const { recovery } = viewOf({
+      enis: [
+        eni("eni-1", ["10.0.0.20"], { description: "mine", status: "available" }),
+        eni("eni-2", ["10.0.0.40"], { description: "aws-K8S-i-0ccc", status: "available" }),
+      ],
+    });
+    expect(recovery.units.map((one) => one.owner.kind)).toEqual(["leaked", "detached"]);
+    expect(recovery.addresses.map((one) => one.holder.owner.kind)).toEqual(["leaked", "detached"]);
+    expect(recovery.plan[0]?.units[0]?.owner.kind).toBe("leaked");
+  });
+});
+
 describe("how far the count can be trusted", () => {
   test("AWS's own count equal to ours makes the map exact", () => {
     const view = viewOf({ subnets: [subnet({ availableIpAddressCount: 250 })], enis: [eni("eni-1", ["10.0.0.20"])] });
@@ -160,7 +207,36 @@ describe("how far the count can be trusted", () => {
   });
 });
 
+test("an address that AWS keeps for itself is no used one, though a dump may list it", () => {
+  const view = viewOf({ enis: [eni("eni-1", ["10.0.0.1", "10.0.0.255", "10.0.0.20"])] });
+  expect(view.unusedCount).toBe(250);
+});
+
+test("declared subnets and reservations are not there yet", () => {
+  const declared = {
+    id: "scr-1",
+    subnetId: "subnet-0aaa",
+    cidr: cidr("10.0.0.128/25"),
+    type: "prefix" as const,
+    isLive: false,
+    at: AT,
+  };
+  expect(viewOf({ reservations: [declared] }).reservedFreePrefixCount).toBe(0);
+  expect(buildMap(facts({ subnets: [subnet({ isLive: false })] })).subnets).toEqual([]);
+});
+
 describe("which subnets are shown", () => {
+  test("of one VPC alone when asked; without IPv4 none, and that is said", () => {
+    const subnets = [
+      subnet(),
+      subnet({ id: "subnet-0bbb", vpcId: "vpc-0bbb" }),
+      subnet({ id: "subnet-0ccc", cidr: undefined }),
+    ];
+    const result = buildMap(facts({ subnets }), { vpc: "vpc-0aaa" });
+    expect(result.subnets.map((view) => view.subnet.id)).toEqual(["subnet-0aaa"]);
+    expect(result.missing).toMatchObject([{ id: "subnet-0ccc", reason: "it has no IPv4 CIDR" }]);
+  });
+
   test("those that tags, ENIConfigs and the control plane tie to the cluster; role/cni only in its VPC", () => {
     const tagged = (id: string, key: string, value: string, vpcId = "vpc-0aaa"): SubnetFact =>
       subnet({ id, vpcId, tags: new Map([[key, value]]) });
@@ -173,8 +249,22 @@ describe("which subnets are shown", () => {
           tagged("subnet-4", "kubernetes.io/role/cni", "1"),
           tagged("subnet-5", "kubernetes.io/role/cni", "1", "vpc-0bbb"),
           tagged("subnet-6", "Name", "db"),
+          tagged("subnet-9", "karpenter.sh/discovery", "other"),
+          subnet({ id: "subnet-A" }),
           subnet({ id: "subnet-7" }),
           subnet({ id: "subnet-8" }),
+        ],
+        instances: [
+          {
+            id: "i-0abc",
+            instanceType: "m5.large",
+            state: "running",
+            subnetId: "subnet-A",
+            attachments: [],
+            securityGroupIds: [],
+            tags: new Map([["kubernetes.io/cluster/other", "owned"]]),
+            at: AT,
+          },
         ],
         eniConfigs: [{ name: "us-west-2a", subnetId: { value: "subnet-7", at: AT }, securityGroupIds: [], at: AT }],
         enis: [eni("eni-1", ["10.0.0.20"], { subnetId: "subnet-8", description: "Amazon EKS prod" })],

@@ -92,6 +92,7 @@ describe("whose an ENI is", () => {
     [{ description: "Amazon EKS prod" }, "eks-control-plane", "eks-control-plane/prod"],
     [{ interfaceType: "branch", description: "aws-k8s-branch-eni" }, "branch", "eni/eni-0abc"],
     [{ status: "available", description: "aws-K8S-i-0gone" }, "leaked", "eni/eni-0abc"],
+    [{ status: "pending", description: "aws-K8S-i-0new" }, "unknown", "eni/eni-0abc"],
     [{ status: "available", description: "mine" }, "detached", "eni/eni-0abc"],
     [{ requesterId: "amazon-something" }, "aws-service", "eni/eni-0abc"],
     [{ requesterId: "AROAEXAMPLE:session" }, "unknown", "eni/eni-0abc"],
