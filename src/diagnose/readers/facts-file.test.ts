@@ -128,6 +128,11 @@ test("a policy may be a name, actions, a document as map or as JSON", () => {
   expect(policy(`'${json}'`)?.statements).toMatchObject([statement]);
 });
 
+test("a policy of which a statement cannot be read is an error, never a policy that allows less", () => {
+  const half = '{"Statement":[{"Effect":"Allow","Action":"ec2:*"},{"Action":"ec2:CreateTags"}]}';
+  for (const text of [half, "{}", "[]", "'ec2: everything'"]) expect(errorsOf(`iamPolicy: ${text}\n`)).toHaveLength(1);
+});
+
 test("an unknown key is an error with its place and the key that was meant", () => {
   expect(errorsOf("region: us-west-2\ncniVerson: v1\n")).toEqual([
     'facts.yaml:2:1: unknown key "cniVerson" in the facts file; did you mean "cniVersion"?',
