@@ -1,6 +1,7 @@
 // What the agents run with is not what is declared.
 
 import type { EnvEntry, SettingsOrigin, SettingsSource } from "../../facts/model.ts";
+import { sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 
 /** Settings that bear on addresses, and how the agent reads each: two texts of one meaning are no drift. */
@@ -26,7 +27,7 @@ interface Drift {
 export const failureClass = defineClass({
   id: "configuration-drift",
   title: "The agents do not run with what is declared",
-  needs: ["settings", "ec2Errors"],
+  needs: ["settings", "ec2Errors", "sightings"],
   lookAlikes: [],
   docs: {
     what: "A setting that bears on addresses has another value in the running agent than in the add-on, the chart, Terraform or the DaemonSet.",
@@ -37,8 +38,15 @@ export const failureClass = defineClass({
   },
   look(facts, notes) {
     const running = facts.settings.filter((one) => one.layer === "running" && one.origin !== "configmap");
-    const declared = facts.settings.filter((one) => one.layer === "declared" && one.origin !== "configmap");
-    const drifts = running.flatMap((run) => declared.flatMap((wish) => driftsOf(wish, run)));
+    // What a person wrote down is no declaration of the cluster's.
+    const declared = facts.settings.filter(
+      (one) => one.layer === "declared" && one.origin !== "configmap" && one.origin !== "facts",
+    );
+    // An instance type without prefixes turns the mode off by itself: no drift, but a class of its own.
+    const fallen = new Set(sightingsOf(facts, "non-nitro-fallback").map((one) => one.node));
+    const drifts = running
+      .flatMap((run) => declared.flatMap((wish) => driftsOf(wish, run)))
+      .filter((one) => !(one.declaredEntry.name === "ENABLE_PREFIX_DELEGATION" && fallen.has(one.running.node)));
     const apart =
       drifts.length > 0
         ? []

@@ -33,9 +33,10 @@ export const failureClass = defineClass({
     );
     notes.affects({ nodes: churned.map((one) => one.node) });
     notes.seen(...churned.map((one) => one.occurrences));
+    const said = worst.resting.filter((one) => one.isSaid);
     notes.proof(
       "pods are refused while every free address is cooling",
-      worst.resting.slice(0, 2).map((one) => one.evidence),
+      said.slice(0, 2).map((one) => one.evidence),
       {
         what: "the pool at the refusal",
         command:
@@ -66,21 +67,38 @@ export const failureClass = defineClass({
   },
 });
 
+/** Between the pool's line of an ADD and its refusal stands at most a line for each full prefix. */
+const FRESH_LINES = 20;
+
 interface Resting {
   readonly run: Starvation;
   readonly available: number;
   readonly cooling: number;
+  /** A line says how many are cooling; else it follows from the refusal. */
+  readonly isSaid: boolean;
   readonly evidence: Evidence;
 }
 
-/** The pool line of a run that shows free addresses, all of them resting; the line is up to 5 s old, so the run's own maximum counts. */
+/**
+ * The pool line of a run that shows free addresses, all of them resting. A line of the refusal itself shows it without a word
+ * about cooldown, as old versions write: what is free and not handed out rests. Other lines are up to 5 s old.
+ */
 function restingAt(run: Starvation): Resting | undefined {
   for (const sample of [run.poolLast, run.poolFirst]) {
     if (sample === undefined) continue;
     const available = sample.total - sample.assigned;
-    const cooling = sample.cooling ?? run.coolingMax ?? 0;
-    const [evidence] = poolEvidence(sample.cooling === undefined ? { ...sample, cooling } : sample);
-    if (available > 0 && cooling >= available && evidence !== undefined) return { run, available, cooling, evidence };
+    const cooling = sample.cooling ?? run.coolingMax;
+    const isOfRefusal =
+      sample === run.poolFirst &&
+      sample.cooling === undefined &&
+      sample.at.file === run.at.file &&
+      (run.at.line ?? 0) - (sample.at.line ?? 0) <= FRESH_LINES;
+    const isResting = cooling === undefined ? isOfRefusal : cooling >= available;
+    const [evidence] = poolEvidence(
+      sample.cooling === undefined && cooling !== undefined ? { ...sample, cooling } : sample,
+    );
+    if (available > 0 && isResting && evidence !== undefined)
+      return { run, available, cooling: cooling ?? available, isSaid: cooling !== undefined, evidence };
   }
   return undefined;
 }

@@ -26,7 +26,10 @@ export const failureClass = defineClass({
       short: one.runs.filter(isOutrun),
       settings: effectiveSettings(facts, one.node),
     }));
-    const thin = found.filter(({ short, settings }) => short.length > 0 && thinTarget(settings) !== undefined);
+    const thin = found.filter(
+      ({ short, runs, settings }) =>
+        short.length > 0 && thinTarget(settings) !== undefined && runs.every((run) => isOutrun(run) || isCut(run)),
+    );
     const [worst] = [...thin].sort((a, b) => b.short.length - a.short.length);
     if (worst === undefined) return;
     const target = thinTarget(worst.settings) as string;
@@ -80,6 +83,18 @@ function isOutrun(run: Starvation): boolean {
     !isCooling &&
     // An empty pool is one that has not been filled yet.
     run.poolFirst?.total !== 0
+  );
+}
+
+/** Cut by the log's end, and so far like the others: nothing else kept the pool from growing. */
+function isCut(run: Starvation): boolean {
+  const { eniLimitCount, ec2ErrorCount, backoffCount, cordonedCount, terminatingCount } = run;
+  const length = runLengthMs(run);
+  return (
+    run.endedBy !== "address" &&
+    (length === undefined || length <= SHORT_MS) &&
+    eniLimitCount + ec2ErrorCount + backoffCount + cordonedCount + terminatingCount === 0 &&
+    (run.coolingMax ?? 0) === 0
   );
 }
 
