@@ -85,6 +85,12 @@ describe("blame", () => {
     expect(blame(view({ nodes: [node("t3.large", 110)], settings }))).toEqual([]);
   });
 
+  test("so it is where the agent's start line gives the mode after the fallback", () => {
+    const line: SettingsSource = { ...SECONDARY, origin: "log", layer: "running", isComplete: false };
+    const settings = [line, environment({ ENABLE_PREFIX_DELEGATION: "true" })];
+    expect(blame(view({ nodes: [node("t2.large", 110)], settings }))).toEqual(["no Nitro"]);
+  });
+
   test("ENIs that tags exclude are a matter of tags", () => {
     const captures = {
       currentEnis: "3",

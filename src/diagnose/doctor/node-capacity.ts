@@ -3,8 +3,8 @@
 // computed here is real.
 
 import { limitsOf, type PodCapacity, podCapacity, type TypeLimits } from "../facts/capacity.ts";
-import type { PodFact } from "../facts/model.ts";
-import { type EffectiveSettings, effectiveSettings, isCniAtLeast } from "../facts/settings.ts";
+import type { Evidence, PodFact } from "../facts/model.ts";
+import { EffectiveSettings, effectiveSettings, isCniAtLeast, quotes } from "../facts/settings.ts";
 import type { CapacityFacts, NodeIndex, NodeOrNone } from "./node-index.ts";
 import { type NodePromise, nodePromises } from "./node-promise.ts";
 
@@ -19,6 +19,8 @@ export interface NodeCapacity extends NodePromise {
   readonly settings: EffectiveSettings;
   /** Addresses come as /28s; undefined: no fact says. */
   readonly hasPrefixes: boolean | undefined;
+  /** What asks for prefix delegation, whether or not the type can have it; undefined: nothing does. */
+  readonly prefixRequest: Evidence | undefined;
   /** Pods that need no address: those seen, at least the two that every node has. */
   readonly hostNetworkCount: number;
   readonly trunk: Trunk;
@@ -43,6 +45,7 @@ export function nodeCapacities(facts: CapacityFacts, index: NodeIndex): NodeCapa
       ...promise,
       limits,
       settings,
+      prefixRequest: prefixRequest(index, node, settings),
       hasPrefixes: prefixMode(index, node, settings, limits),
       trunk: trunkState(facts, index, node, settings, limits),
       unmanagedCount: Number(room?.captures.unmanagedEni ?? 0),
@@ -56,12 +59,12 @@ export function nodeCapacities(facts: CapacityFacts, index: NodeIndex): NodeCapa
 
 /** The capacity if these takers took nothing. */
 export function capacityWithout(
-  view: Pick<NodeCapacity, "limits" | "settings" | "hasPrefixes" | "trunk" | "unmanagedCount">,
+  view: Pick<NodeCapacity, "limits" | "settings" | "prefixRequest" | "hasPrefixes" | "trunk" | "unmanagedCount">,
   given: readonly Taker[],
 ): PodCapacity {
   const takes = (taker: Taker): boolean => !given.includes(taker);
   const isTrunkTaken = view.trunk !== "off" && takes("trunk ENI");
-  const wouldPrefix = !takes("no Nitro") && view.settings.prefixDelegation;
+  const wouldPrefix = !takes("no Nitro") && view.prefixRequest !== undefined;
   return podCapacity(
     {
       ...view.limits,
@@ -93,7 +96,7 @@ export function blame(view: NodeCapacity): readonly (Taker | "max-pods")[] {
   // With ENIs excluded by tag it is the tags, whatever max-pods says.
   if (excessPods(view) === 0 || view.excludedCount > 0) return [];
   const takers: Taker[] = view.capacity.taken.map((one) => one.by as Taker);
-  if (view.settings.prefixDelegation && !view.limits.supportsPrefixes) takers.push("no Nitro");
+  if (view.prefixRequest !== undefined && !view.limits.supportsPrefixes) takers.push("no Nitro");
   const alone = takers.filter((taker) => excessPods(view, [taker]) === 0);
   if (alone.length > 0) return alone;
   return takers.length > 0 && excessPods(view, takers) === 0 ? takers : ["max-pods"];
@@ -103,6 +106,14 @@ export function blame(view: NodeCapacity): readonly (Taker | "max-pods")[] {
 export function isSettingKnown(settings: EffectiveSettings, name: string): boolean {
   if (settings.setting(name).entry !== undefined) return true;
   return settings.sources.some((source) => source.origin !== "log" && source.origin !== "introspection");
+}
+
+/** The agent's start line gives the mode after the fallback: what was asked for stands in the other sources. */
+function prefixRequest(index: NodeIndex, node: NodeOrNone, settings: EffectiveSettings): Evidence | undefined {
+  const declared = new EffectiveSettings(settings.sources.filter((source) => source.origin !== "log"));
+  if (declared.prefixDelegation) return declared.evidence("ENABLE_PREFIX_DELEGATION");
+  if (settings.prefixDelegation) return settings.evidence("ENABLE_PREFIX_DELEGATION");
+  return quotes(index.sightings(node, "non-nitro-fallback"), 1)[0];
 }
 
 function prefixMode(

@@ -6,9 +6,15 @@ import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
 
 /** Metadata that answers "not there" is stale, not unreachable. */
-const NOT_THERE = /\b404\b|Not Found/;
+const NOT_THERE = /(?:status code:|StatusCode:|HTTP) 404|Not Found/;
 
 const COUNT_MIN = 3;
+
+/** What metadata says by its status (EC2 user guide: IMDSv2). */
+const REFUSALS: Readonly<Record<string, string>> = {
+  401: "refuses for want of a token (401)",
+  403: "is disabled (403)",
+};
 
 export const failureClass = defineClass({
   id: "imds-unreachable",
@@ -59,11 +65,8 @@ export const failureClass = defineClass({
       },
     );
     const text = lines.flatMap((one) => one.occurrences.samples.map((sample) => sample.text)).join(" ");
-    const how = /\b401\b/.test(text)
-      ? "refuses for want of a token (401)"
-      : /\b403\b/.test(text)
-        ? "is disabled (403)"
-        : "does not answer";
+    const status = /(?:status code:|StatusCode:|HTTP) (?<status>\d{3})/.exec(text)?.groups?.status;
+    const how = status === undefined ? "does not answer" : (REFUSALS[status] ?? `answers with status ${status}`);
     const where = nodes.length > 1 ? `${nodes.length} nodes` : (node ?? "the node");
     const effect = ends.length > 0 ? "the agent ends at its start" : "the agent cannot see its ENIs";
     notes.summary(`Instance metadata ${how} on ${where}: ${effect}.`);

@@ -30,7 +30,7 @@ export const failureClass = defineClass({
     const lines = facts.sightings.filter((one) => one.signal === "non-nitro-fallback");
     const lineOf = (view: NodeCapacity): Evidence[] => quotes(index.sightings(view.node, "non-nitro-fallback"), 1);
     const fallen = views.filter(
-      (view) => lineOf(view).length > 0 || (view.settings.prefixDelegation && !view.limits.supportsPrefixes),
+      (view) => lineOf(view).length > 0 || (view.prefixRequest !== undefined && !view.limits.supportsPrefixes),
     );
     const cases = fallen.map((view) => ({ view, ...troubleOn(index, view.node, view.capacity.addressCount) }));
     const hurt = cases.filter(({ view, trouble }) => excessPods(view) > 0 || trouble === "full");
@@ -43,8 +43,8 @@ export const failureClass = defineClass({
     notes.affects({
       nodes: hurt.length > 0 ? hurt.map((one) => one.view.node) : lines.map((one) => index.nodeOf(one)),
     });
-    const isXen = view?.settings.prefixDelegation === true && !view.limits.supportsPrefixes;
-    const computed = isXen ? [view.instanceType.evidence, view.settings.evidence("ENABLE_PREFIX_DELEGATION")] : [];
+    const isXen = view?.prefixRequest !== undefined && !view.limits.supportsPrefixes;
+    const computed = isXen ? [view.instanceType.evidence, view.prefixRequest] : [];
     if (hurt.length > 0) notes.sign(...computed);
     notes.proof(
       "the agent gives single addresses although prefix delegation is on",
