@@ -17,20 +17,25 @@ export interface AgentSource {
 
 const PARTIAL_ORIGINS: readonly string[] = ["configmap", "log", "introspection"];
 
-/** What is declared; only where nothing is, what runs, each distinct environment once. */
+/**
+ * What is declared; only where nothing is, what runs, each distinct environment once. A source that sets nothing (an add-on
+ * without values, that is the chart's defaults) counts only where no other says more.
+ */
 export function agentSources(facts: Pick<Facts, "settings">): AgentSource[] {
-  const usable = facts.settings.filter(
-    (source) => !PARTIAL_ORIGINS.includes(source.origin) && (source.env.length > 0 || source.isComplete),
+  const usable = facts.settings.filter((source) => !PARTIAL_ORIGINS.includes(source.origin));
+  const speaking = usable.filter(
+    (source) => source.env.length > 0 || source.isComplete || (source.untold ?? []).length > 0,
   );
-  const declared = usable.filter((source) => source.layer === "declared");
+  const counting = speaking.length > 0 ? speaking : usable;
+  const declared = counting.filter((source) => source.layer === "declared");
   const seen = new Set<string>();
-  const distinct = (source: SettingsSource): boolean => {
+  const isNew = (source: SettingsSource): boolean => {
     const key = JSON.stringify(source.env.map((entry) => [entry.name, entry.value]));
     if (seen.has(key)) return false;
     seen.add(key);
     return true;
   };
-  return (declared.length > 0 ? declared : usable.filter(distinct)).map(agentSource);
+  return (declared.length > 0 ? declared : counting.filter(isNew)).map(agentSource);
 }
 
 function agentSource(source: SettingsSource): AgentSource {

@@ -65,6 +65,32 @@ describe("what --fix writes", () => {
     expect(result.text).toBe('{"env": {"WARM_IP_TARGET": "4", "MINIMUM_IP_TARGET": "32"}}\n');
   });
 
+  test("neighbours in JSON go one after the other, and the rest stays valid", async () => {
+    const all = ["ENABLE_IPv4", "ENABLE_IPv6", "WARM_IP_TARGET", "MINIMUM_IP_TARGET", "WARM_ENI_TARGET"];
+    const values: Record<string, string> = {
+      ENABLE_IPv4: "false",
+      ENABLE_IPv6: "true",
+      WARM_IP_TARGET: "5",
+      MINIMUM_IP_TARGET: "16",
+      WARM_ENI_TARGET: "2",
+    };
+    const order = fc.shuffledSubarray(all, { minLength: all.length });
+    await fc.assert(
+      fc.asyncProperty(order, fc.constantFrom(undefined, 2, "\t"), async (names, indent) => {
+        const env = Object.fromEntries([
+          ["ENABLE_PREFIX_DELEGATION", "true"],
+          ...names.map((name) => [name, values[name]]),
+        ]);
+        let text = JSON.stringify({ env }, null, indent);
+        for (let run = 0; run < 4; run++) text = (await fixed("cni.json", text)).text;
+        expect(JSON.parse(text)).toEqual({
+          env: { ENABLE_IPv4: "false", ENABLE_IPv6: "true", ENABLE_PREFIX_DELEGATION: "true" },
+        });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
   test("any layout: the result parses, nothing but the fixed entries changed, and a second run fixes nothing more", async () => {
     const entry = fc.constantFrom(
       ["WARM_ENI_TARGET", "3"],

@@ -106,6 +106,28 @@ describe("what is found", () => {
     expect(codes({ settings: [prefix, single], bootstraps: [group] })).toEqual([]);
   });
 
+  test("an add-on without values runs with the chart's defaults, unless another source says more", () => {
+    const group = nodes({ instanceTypes: [{ value: "m5.large", at: AT }], maxPods: { value: 110, at: AT } });
+    expect(codes({ settings: [settings({})], bootstraps: [group] })).toEqual(["PD1060"]);
+    const prefix = settings({ ENABLE_PREFIX_DELEGATION: "true" });
+    expect(codes({ settings: [settings({}), prefix], bootstraps: [group] })).toEqual([]);
+  });
+
+  test("nodes that aws-node does not serve are not judged by its capacity", () => {
+    const single = settings({ ENABLE_PREFIX_DELEGATION: "false" });
+    const nodeWith = (labels: [string, string][]) => ({
+      key: "a",
+      instanceType: { value: "m5.large", at: AT },
+      maxPods: { value: 110, at: AT },
+      labels: new Map(labels),
+      annotations: new Map(),
+      taints: [],
+      at: AT,
+    });
+    expect(codes({ settings: [single], nodes: [nodeWith([])] })).toEqual(["PD1060"]);
+    expect(codes({ settings: [single], nodes: [nodeWith([["kubernetes.io/os", "windows"]])] })).toEqual([]);
+  });
+
   test("findings come by file, line and code, and one thing is said once", () => {
     const later = settings({ WARM_IP_TARGET: "5" }, { at: { file: "b.yaml", line: 1 } });
     const bad = settings({ MINIMUM_IP_TARGET: "32", IP_COOLDOWN_PERIOD: "5s" });

@@ -12,7 +12,7 @@ export const rule = defineRule({
   docs: {
     what: "WARM_ENI_TARGET is set together with WARM_IP_TARGET or MINIMUM_IP_TARGET, or in prefix mode.",
     why: "Address targets take its place in either mode, and prefix mode does not read it. Only a node that cannot use prefixes, and has no address targets, would.",
-    next: "Remove it.",
+    next: "Remove it: the other targets decide.",
     source: "amazon-vpc-cni-k8s v1.23.1, pkg/ipamd/ipamd.go (isDatastorePoolTooLow)",
   },
   check({ settings }, report) {
