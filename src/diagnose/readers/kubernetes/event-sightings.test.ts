@@ -54,6 +54,11 @@ describe("signals in events", () => {
     expect(eventSightings(twice).sightings?.map((one) => one.occurrences.count)).toEqual([12]);
   });
 
+  test("of two files that tell the same number, the one with times counts", () => {
+    const both = [event({ count: 3, at: { file: "describe.txt", line: 40 } }), event({ count: 3, lastMs: 9000 })];
+    expect(eventSightings(both).sightings?.map((one) => one.occurrences.lastMs)).toEqual([9000]);
+  });
+
   test("two series of one file count both", () => {
     expect(eventSightings([event({ count: 12 }), event({ count: 9 })]).sightings?.[0]?.occurrences.count).toBe(21);
   });

@@ -50,10 +50,17 @@ export function distinctEvents(events: readonly EventFact[]): EventFact[] {
     if (list === undefined) ofFile.set(event.at.file, [event]);
     else list.push(event);
   }
-  const total = (list: readonly EventFact[]) => list.reduce((sum, one) => sum + one.count, 0);
   return [...bySeries.values()].flatMap((ofFile) =>
-    [...ofFile.values()].reduce((best, list) => (total(list) > total(best) ? list : best)),
+    [...ofFile.values()].reduce((best, list) => (tellsMore(list, best) ? list : best)),
   );
+}
+
+/** By the number of events; of equal numbers, one with times says more than one with ages. */
+function tellsMore(list: readonly EventFact[], other: readonly EventFact[]): boolean {
+  const total = (events: readonly EventFact[]) => events.reduce((sum, one) => sum + one.count, 0);
+  const difference = total(list) - total(other);
+  const hasTimes = (events: readonly EventFact[]) => events.some((one) => one.lastMs !== undefined);
+  return difference > 0 || (difference === 0 && hasTimes(list) && !hasTimes(other));
 }
 
 class SightingList {

@@ -19,6 +19,7 @@ import {
 } from "./policy-objects.ts";
 
 export { distinctEvents, eventSightings } from "./event-sightings.ts";
+export { distinctPods } from "./same-pods.ts";
 
 /** In a longer list a value is cited by its field: nobody opens a dump of that size at a line, and lines cost a second pass. */
 const LIST_WITH_LINES_MAX = 2000;

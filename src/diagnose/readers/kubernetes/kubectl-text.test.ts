@@ -348,6 +348,12 @@ test("several outputs in one file are read one after the other, each with its ow
   expect(part.pods?.[0]?.at.line).toBe(5);
 });
 
+test("an output that was pasted with an indentation is the same output, at the same lines", () => {
+  const pasted = POD.replace(/^/gm, "    ");
+  expect(recognises(pasted)).toBe(true);
+  expect(read(pasted)).toEqual(read(POD));
+});
+
 test("commands are told in any prompt", () => {
   const prompts = [
     "kubectl",

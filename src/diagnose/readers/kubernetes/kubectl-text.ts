@@ -18,7 +18,7 @@ export const kubectlText: FileReader = {
   kind: "kubectl output",
 
   recognises(sniff: Sniff): boolean {
-    const head = withoutCommands(sniff.head);
+    const head = withoutCommands(outdented(sniff.head));
     if (DESCRIBED.test(head)) return true;
     const header = head.slice(0, head.indexOf("\n") < 0 ? undefined : head.indexOf("\n"));
     const kind = tableKind(header);
@@ -27,7 +27,7 @@ export const kubectlText: FileReader = {
   },
 
   read(file: TextFile): FactsPart {
-    const parts = blocksOf(file.text).map((block) => readBlock(block, file.path));
+    const parts = blocksOf(outdented(file.text)).map((block) => readBlock(block, file.path));
     const found = mergeFacts(parts);
     const sections = Object.entries(found).filter(([section, value]) => value !== NO_FACTS[section as keyof FactsPart]);
     const part: FactsPart = Object.fromEntries(sections);
@@ -37,6 +37,15 @@ export const kubectlText: FileReader = {
     };
   },
 };
+
+/** Without the indentation that all lines share, as where the output was pasted into Markdown; lines keep their numbers. */
+function outdented(text: string): string {
+  const indent = /^\s*?\n?( +)\S/.exec(text)?.[1] ?? "";
+  if (indent === "") return text;
+  const lines = text.split("\n");
+  const isShared = lines.every((line) => line.startsWith(indent) || line.trim() === "" || indent.startsWith(line));
+  return isShared ? lines.map((line) => line.slice(indent.length)).join("\n") : text;
+}
 
 function withoutCommands(head: string): string {
   const lines = head
