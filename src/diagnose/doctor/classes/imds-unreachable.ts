@@ -11,10 +11,10 @@ const NOT_THERE = /(?:status code:|StatusCode:|HTTP) 404|Not Found/;
 const COUNT_MIN = 3;
 
 /** What metadata says by its status (EC2 user guide: IMDSv2). */
-const REFUSALS: Readonly<Record<string, string>> = {
-  401: "refuses for want of a token (401)",
-  403: "is disabled (403)",
-};
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ["401", "refuses for want of a token (401)"],
+  ["403", "is disabled (403)"],
+]);
 
 export const failureClass = defineClass({
   id: "imds-unreachable",
@@ -66,7 +66,7 @@ export const failureClass = defineClass({
     );
     const text = lines.flatMap((one) => one.occurrences.samples.map((sample) => sample.text)).join(" ");
     const status = /(?:status code:|StatusCode:|HTTP) (?<status>\d{3})/.exec(text)?.groups?.status;
-    const how = status === undefined ? "does not answer" : (REFUSALS[status] ?? `answers with status ${status}`);
+    const how = status === undefined ? "does not answer" : (REFUSALS.get(status) ?? `answers with status ${status}`);
     const where = nodes.length > 1 ? `${nodes.length} nodes` : (node ?? "the node");
     const effect = ends.length > 0 ? "the agent ends at its start" : "the agent cannot see its ENIs";
     notes.summary(`Instance metadata ${how} on ${where}: ${effect}.`);
