@@ -73,6 +73,12 @@ describe("support bundles", () => {
     expect(facts.checkpoints.map(({ node }) => node)).toEqual([ID]);
   });
 
+  test("a bundle's node is told by its name, whatever hosts its files are named after", async () => {
+    const name = "var_log/aws-routed-eni/ip-10-9-9-9.log";
+    const facts = await collect({ paths: [await packedBundle(`named/${NAME}.tar.gz`, [{ name, content: newest }])] });
+    expect(facts.logs.map((log) => log.node)).toEqual([ID]);
+  });
+
   test("a bundle from before v1.6.1: rooted at var/log/aws-routed-eni, the pages called .out", async () => {
     const root = "var/log/aws-routed-eni";
     const path = await packedBundle("old/node-seven.tar.gz", [

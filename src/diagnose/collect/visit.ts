@@ -135,7 +135,6 @@ class Visit {
     const { path, node } = place;
     const isOfBundle = place.archive?.isBundle ?? place.inside !== undefined;
     const isBroken = peeked.failure !== undefined;
-    if (isBroken && (peeked.head.length === 0 || isBinary(peeked.head))) throw peeked.failure;
     if (isBinary(peeked.head)) {
       const packing = otherPacking(peeked.head);
       if (packing !== undefined)

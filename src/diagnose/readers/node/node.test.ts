@@ -116,7 +116,8 @@ describe("metrics", () => {
     "# HELP awscni_aws_api_error_count The number of times AWS API returns an error",
     "# TYPE awscni_aws_api_error_count counter",
     'awscni_aws_api_error_count{api="AssignPrivateIpAddresses",error="InsufficientCidrBlocks"} 42',
-    'awscni_aws_api_latency_ms{api="x",quantile="0.5"} NaN',
+    'awscni_aws_api_latency_ms{api="x",quantile="0.5"} 7',
+    'awscni_aws_api_latency_ms{api="x",quantile="0.9"} NaN',
     'awscni_ipamd_startup_duration_seconds_bucket{le="+Inf"} 3',
     "awscni_total_ip_addresses 1.6e+01 1700000000000",
     "",
@@ -126,14 +127,14 @@ describe("metrics", () => {
     const part = read("ipamd/metrics.json", page);
     expect(part?.metrics?.[0]?.samples.map(({ name, labels, value, at }) => [name, labels, value, at.line])).toEqual([
       ["awscni_aws_api_error_count", { api: "AssignPrivateIpAddresses", error: "InsufficientCidrBlocks" }, 42, 3],
-      ["awscni_total_ip_addresses", {}, 16, 6],
+      ["awscni_total_ip_addresses", {}, 16, 7],
     ]);
     expect(part?.unread).toEqual([]);
   });
 
   test("a line that is no sample is named once, the others count", () => {
     const part = read("m", `${page}<html>502</html>\nmore junk here\nawscni_eni_max 3\n`);
-    expect(part?.unread?.map(({ line }) => line)).toEqual([7]);
+    expect(part?.unread?.map(({ line }) => line)).toEqual([8]);
     expect(part?.metrics?.[0]?.samples).toHaveLength(3);
   });
 
