@@ -306,6 +306,19 @@ describe("no cluster", () => {
     expect(await reasonOf({ kubeconfig: junk })).toBeDefined();
   });
 
+  test("no kubeconfig anywhere is said as such", async () => {
+    const before = { HOME: process.env["HOME"], KUBECONFIG: process.env["KUBECONFIG"] };
+    process.env["HOME"] = folder();
+    delete process.env["KUBECONFIG"];
+    try {
+      const { unread } = mergeFacts(await collectKubernetes({}));
+      expect(unread).toMatchObject([{ file: "kubeconfig", reason: expect.stringMatching(/^there is none/) }]);
+    } finally {
+      process.env["HOME"] = before.HOME;
+      if (before.KUBECONFIG !== undefined) process.env["KUBECONFIG"] = before.KUBECONFIG;
+    }
+  });
+
   test("a redirect is not followed: the token stays with its server", async () => {
     const other = serve({ "/stolen": { items: [] } });
     const server = serve({ "/api/v1/nodes": () => Response.redirect(`${other.url}/stolen`) });

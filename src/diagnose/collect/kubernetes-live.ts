@@ -76,7 +76,15 @@ async function loadKubeConfig(options: KubernetesLiveOptions): Promise<{ readonl
       }
       config.setCurrentContext(options.context);
     }
-    if ((config.getCurrentCluster()?.server ?? "") !== "") return { config };
+    const server = config.getCurrentCluster()?.server ?? "";
+    // What the client falls back to when it finds nothing.
+    if (options.kubeconfig === undefined && server === "http://localhost:8080") {
+      const reason = "there is none: neither KUBECONFIG nor ~/.kube/config names a cluster, and this is no pod";
+      return {
+        unread: [{ file, reason, next: "aws eks update-kubeconfig --name CLUSTER, or give --kubeconfig FILE" }],
+      };
+    }
+    if (server !== "") return { config };
     return {
       unread: [{ file, reason: "names no cluster in its current context", next: "Choose one with --context." }],
     };
