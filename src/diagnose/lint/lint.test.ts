@@ -76,7 +76,7 @@ describe("what is found", () => {
       subnets: [subnet("10.0.0.0/24")],
       bootstraps: [nodes({ osFamily: os, bootstrapArguments: argument })],
     });
-    expect(found.sort()).toEqual(["PD1030", "PD1033", "PD1045", "PD1070", "PD1111", "PD1114"]);
+    expect(found.sort()).toEqual(["PD1030", "PD1033", "PD1045", "PD1070", "PD1111"]);
   });
 
   test("nothing in the environment as the chart ships it, nor in a sound cluster in prefix mode", () => {
