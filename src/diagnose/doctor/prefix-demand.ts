@@ -14,6 +14,8 @@ export interface PrefixDemand {
   readonly views: readonly SubnetView[];
   readonly nodeCount: number;
   readonly nodes: readonly string[];
+  /** Where each node has its pods is known; else some may use subnets that were not given. */
+  readonly isPlaced: boolean;
   /** /28s wanted with the pods that are known, and with every node full to max-pods where that is known. */
   readonly wantedCount: number;
   readonly fullCount: number | undefined;
@@ -40,18 +42,22 @@ export function prefixesHeld(settings: EffectiveSettings, podCount: number, maxP
 export function prefixDemands(facts: DemandFacts): PrefixDemand[] {
   const views = subnetViews(facts).filter((view) => view.cidr !== undefined);
   if (views.length === 0) return [];
-  const groups = new Map<string, { views: SubnetView[]; nodes: NodeFact[] }>();
+  const groups = new Map<string, { views: readonly SubnetView[]; nodes: NodeFact[]; isPlaced: boolean }>();
   for (const node of facts.nodes) {
     const own = new Set(podSubnetsOf(facts, node.key));
     const mine = views.filter((view) => own.has(view.id) || isTaggedBeside(view, views, own));
     const used = mine.length > 0 ? mine : views;
     const key = used.map((view) => view.id).join(" ");
-    const group = groups.get(key) ?? { views: used, nodes: [] };
+    const group = groups.get(key) ?? { views: used, nodes: [], isPlaced: true };
+    // An entry of a person means the subnets that the person lists; an object of the cluster does not.
+    if (mine.length === 0 && node.name !== undefined) group.isPlaced = false;
     group.nodes.push(node);
     groups.set(key, group);
   }
-  if (groups.size === 0 && facts.fleet.nodeCount !== undefined) groups.set("", { views, nodes: [] });
-  return [...groups.values()].map((group) => demandOf(facts, group));
+  if (groups.size === 0 && facts.fleet.nodeCount !== undefined) groups.set("", { views, nodes: [], isPlaced: true });
+  const known = facts.nodes.reduce((sum, node) => sum + (node.count ?? 1), 0);
+  const unnamedCount = groups.size === 1 ? Math.max(0, (facts.fleet.nodeCount?.value ?? 0) - known) : 0;
+  return [...groups.values()].map((group) => demandOf(facts, group, unnamedCount));
 }
 
 /** Another subnet that discovery would add to the node's own. */
@@ -62,11 +68,12 @@ function isTaggedBeside(view: SubnetView, views: readonly SubnetView[], own: Rea
 
 function demandOf(
   facts: DemandFacts,
-  group: { views: readonly SubnetView[]; nodes: readonly NodeFact[] },
+  group: { views: readonly SubnetView[]; nodes: readonly NodeFact[]; isPlaced: boolean },
+  unnamedCount: number,
 ): PrefixDemand {
   const { fleet } = facts;
   const known = group.nodes.reduce((sum, node) => sum + (node.count ?? 1), 0);
-  const nodeCount = Math.max(known, fleet.nodeCount?.value ?? 0);
+  const nodeCount = known + unnamedCount;
   const declaredMaxPods = facts.bootstraps.find((one) => one.maxPods !== undefined)?.maxPods;
   const podsByNode = new Map<string, number>();
   for (const pod of facts.pods)
@@ -83,12 +90,13 @@ function demandOf(
       maxPods === undefined || fullCount === undefined ? undefined : fullCount + Math.ceil(maxPods / 16) * count;
   };
   for (const node of group.nodes) add(node, node.count ?? 1);
-  if (nodeCount > known) add(group.nodes[0], nodeCount - known);
+  if (unnamedCount > 0) add(group.nodes[0], unnamedCount);
   const settings = effectiveSettings(facts, group.nodes[0]?.key);
   const target = settings.hasIpTargets ? ["WARM_IP_TARGET", "MINIMUM_IP_TARGET"] : ["WARM_PREFIX_TARGET"];
   return {
     views: group.views,
     nodeCount,
+    isPlaced: group.isPlaced,
     nodes: group.nodes.map((node) => node.key),
     wantedCount,
     fullCount,

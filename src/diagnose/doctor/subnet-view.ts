@@ -33,7 +33,18 @@ export interface SubnetView {
   readonly evidence: readonly Evidence[];
 }
 
-export function subnetViews(facts: SubnetFacts): SubnetView[] {
+/** The views of a case are drawn once: every class about subnets asks for them. */
+const drawn = new WeakMap<SubnetFacts, SubnetView[]>();
+
+export function subnetViews(facts: SubnetFacts): readonly SubnetView[] {
+  const known = drawn.get(facts);
+  if (known !== undefined) return known;
+  const views = drawViews(facts);
+  drawn.set(facts, views);
+  return views;
+}
+
+function drawViews(facts: SubnetFacts): SubnetView[] {
   const ids = new Set([...facts.subnets.map((one) => one.id), ...facts.enis.flatMap((one) => one.subnetId ?? [])]);
   const enisOf = new Map<string, EniFact[]>();
   for (const eni of facts.enis) {

@@ -17,7 +17,7 @@ interface Contradiction {
 export const failureClass = defineClass({
   id: "addon-resource-settings-contradict",
   title: "Settings of the add-on contradict each other",
-  needs: [...DEMAND_NEEDS, "logs"],
+  needs: [...DEMAND_NEEDS, "logs", "sightings"],
   lookAlikes: [],
   causes: [
     "subnet-too-small-for-prefix-mode",
@@ -46,9 +46,10 @@ export const failureClass = defineClass({
       found.map((one) => one.evidence),
       { what: "the settings", command: "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml" },
     );
-    const isRunning = facts.logs.length > 0 || facts.pods.length > 0 || facts.ec2Errors.length > 0;
+    const isRunning =
+      facts.logs.length > 0 || facts.pods.length > 0 || facts.ec2Errors.length > 0 || facts.sightings.length > 0;
     const demands = settings.prefixDelegation ? prefixDemands(facts).filter((one) => one.nodeCount > 0) : [];
-    const over = demands.find((one) => one.wantedCount > one.usableCount);
+    const over = demands.find((one) => one.isPlaced && one.wantedCount > one.usableCount);
     // Where something is known to fail, the contradictions are a cause only if they ask for more than the subnet has.
     if (isRunning) {
       notes.proof(

@@ -49,10 +49,12 @@ export const failureClass = defineClass({
       { source: node.at, text: `${node.name} resolves to ENIConfig ${wanted}` },
       ...facts.eniConfigs.slice(0, 2).map((one) => ({ source: one.at, text: `ENIConfig ${one.name}` })),
     ]);
+    // The ENIConfigs given may not be all: the names decide only beside the agent's own complaint.
+    const isFelt = told.length > 0 || sightingsOf(facts, "custom-networking-no-eni").length > 0;
     // `"name" not found` is the API server's own answer about that name.
     notes.proof(
       "no ENIConfig has the name that the node resolves to",
-      [...compared, ...(named === undefined ? [] : quotes([named], 1))],
+      [...(isFelt ? compared : []), ...(named === undefined ? [] : quotes([named], 1))],
       {
         what: "the nodes' labels beside the ENIConfigs' names",
         command:

@@ -36,7 +36,8 @@ export const failureClass = defineClass({
     const heldCount = sum(leaked.map(heldBy));
     // A few are in every VPC at any time; they are a cause where they hold more than the subnet has left, and a block at least.
     if (heldCount < BLOCK_SIZE || heldCount <= sum(tight.map((view) => view.availableIpAddressCount ?? 0)) / 4) return;
-    const gone = leaked.filter((eni) => isGone(eni, facts));
+    const isGone = goneTest(facts);
+    const gone = leaked.filter(isGone);
     const alive = leaked.length - gone.length;
     notes.sign(
       ...leaked.slice(0, 3).map((eni) => ({
@@ -91,11 +92,18 @@ function isYoung(eni: EniFact, nowMs: number): boolean {
   return created !== undefined && nowMs > 0 && nowMs - created < FIVE_MINUTES_MS && nowMs >= created;
 }
 
-/** Its instance is described as ended, or is missing from the instances that were described; an attached ENI shows it alive. */
-function isGone(eni: EniFact, facts: Pick<Facts, "instances" | "enis">): boolean {
-  const id = madeFor(eni);
-  if (id === undefined || facts.enis.some((other) => other.instanceId === id)) return false;
-  if (facts.instances.length === 0) return false;
-  const instance = facts.instances.find((one) => one.id === id);
-  return instance === undefined || instance.state === "terminated" || instance.state === "shutting-down";
+/**
+ * Its instance is described as ended; or it is missing from a list of instances that holds every instance with an attached ENI:
+ * a shorter list may have been filtered. An attached ENI shows an instance alive.
+ */
+function goneTest(facts: Pick<Facts, "instances" | "enis">): (eni: EniFact) => boolean {
+  const alive = new Set(facts.enis.flatMap((eni) => eni.instanceId ?? []));
+  const states = new Map(facts.instances.map((one) => [one.id, one.state]));
+  const isWholeList = states.size > 0 && [...alive].every((id) => states.has(id));
+  return (eni) => {
+    const id = madeFor(eni);
+    if (id === undefined || alive.has(id)) return false;
+    const state = states.get(id);
+    return state === undefined ? isWholeList : state === "terminated" || state === "shutting-down";
+  };
 }

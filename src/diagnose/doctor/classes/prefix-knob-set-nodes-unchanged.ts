@@ -1,7 +1,7 @@
 // Prefix delegation is on, and old nodes still work with single addresses.
 
 import { limitsOf } from "../../facts/capacity.ts";
-import type { Evidence, NodeKey } from "../../facts/model.ts";
+import type { EniFact, Evidence, NodeKey } from "../../facts/model.ts";
 import { effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
@@ -39,8 +39,14 @@ export const failureClass = defineClass({
       if (Number(one.captures["addresses"]) > 1 && one.captures["prefixes"] === "0" && !old.has(one.node))
         old.set(one.node, quotes([one], 1));
     }
+    const enisOf = new Map<string | undefined, EniFact[]>();
+    for (const eni of facts.enis) {
+      const list = enisOf.get(eni.instanceId);
+      if (list === undefined) enisOf.set(eni.instanceId, [eni]);
+      else list.push(eni);
+    }
     for (const node of facts.nodes) {
-      const enis = facts.enis.filter((eni) => eni.instanceId !== undefined && eni.instanceId === node.instanceId);
+      const enis = node.instanceId === undefined ? [] : (enisOf.get(node.instanceId) ?? []);
       const singles = enis.filter((eni) => eni.addresses.length > 1 && eni.prefixes.length === 0);
       if (singles.length > 0 && enis.every((eni) => eni.prefixes.length === 0) && !old.has(node.key))
         old.set(node.key, [

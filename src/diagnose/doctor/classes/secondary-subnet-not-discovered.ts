@@ -1,7 +1,7 @@
 // The subnet is short while another one of the zone is empty and not used.
 
 import { cidrSize } from "../../../base/ipv4.ts";
-import { effectiveSettings, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
+import { cniVersion, effectiveSettings, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { type Discovery, discoveryOf, ROLE_TAG } from "../subnet-discovery.ts";
 import { BLOCK_SIZE, SHORTAGE_NEEDS, shortageErrors, shortageOf } from "../subnet-shortage.ts";
@@ -51,8 +51,15 @@ export const failureClass = defineClass({
     notes.affects({ nodes: errors.map((one) => one.node), subnets: [own.id, view.id] });
     notes.seen(...errors.map((one) => one.occurrences));
     notes.proof("the subnet in use is short", [...quotes(errors, 2), ...own.evidence], describeEnis(own.id));
-    const isOld = isCniAtLeast(facts, "1.18.0") === false;
-    if (isOld)
+    const isNew = isCniAtLeast(facts, "1.18.0");
+    const image = "kubectl -n kube-system get daemonset aws-node -o yaml > aws-node.yaml";
+    const version = cniVersion(facts);
+    notes.proof(
+      "the CNI looks for other subnets (v1.18.0 and later)",
+      isNew === true && version !== undefined ? [{ source: version.at, text: `CNI ${version.version}` }] : undefined,
+      { what: "the CNI's version", command: image },
+    );
+    if (isNew === false)
       notes.against("the CNI is older than v1.18.0 and knows no other subnet than the node's", quotes(errors, 1));
     notes.proof(
       `${view.id} is in the same zone${own.zone === undefined ? "" : ` (${own.zone})`} with room, and nothing else uses it`,

@@ -42,19 +42,24 @@ export const failureClass = defineClass({
       demands.find((one) => (one.fullCount ?? 0) > one.usableCount && one.podCount === 0);
     if (worst === undefined) return;
     const { views, nodeCount, wantedCount, usableCount, podCount, fullCount } = worst;
-    const isCertain = wantedCount > usableCount;
+    const isOver = wantedCount > usableCount;
+    const isCertain = isOver && worst.isPlaced;
     notes.sign(...worst.evidence, ...quotes(errors, 1));
     notes.affects({ nodes: worst.nodes, subnets: views.map((view) => view.id) });
     notes.seen(...errors.map((one) => one.occurrences));
     notes.proof("the nodes want more /28s than the empty subnet has", isCertain ? worst.evidence : undefined, {
-      what: "the pods on each node: full to max-pods they need more than the subnet has",
-      command: "kubectl get pods -A -o json > pods.json",
+      what: isOver
+        ? "the subnets of these nodes: some may be in others than those given"
+        : "the pods on each node: full to max-pods they need more than the subnet has",
+      command: isOver
+        ? "aws ec2 describe-instances --output json > instances.json; aws ec2 describe-subnets --output json > subnets.json"
+        : "kubectl get pods -A -o json > pods.json",
     });
     const names = views
       .map((view) => `${view.id}${view.cidr === undefined ? "" : ` (${formatCidr(view.cidr)})`}`)
       .join(", ");
     notes.summary(
-      isCertain
+      isOver
         ? `${nodeCount} nodes with ${podCount} pods want ${wantedCount} /28s; ${names} has ${usableCount} that can be delegated, when empty.`
         : `${nodeCount} nodes full to max-pods want ${fullCount} /28s; ${names} has ${usableCount} that can be delegated, when empty.`,
     );
