@@ -89,6 +89,21 @@ describe("the type", () => {
     ]);
   });
 
+  test("nodes where the agent does not run promise nothing here", () => {
+    const named = { instanceType: { value: "m5.large", at: AT } };
+    for (const compute of ["auto", "fargate", "hybrid"])
+      expect(
+        said({ nodes: [node("a", { ...named, labels: new Map([["eks.amazonaws.com/compute-type", compute]]) })] }),
+      ).toEqual([]);
+    expect(said({ nodes: [node("a", { ...named, labels: new Map([["kubernetes.io/os", "windows"]]) })] })).toEqual([]);
+    expect(said({ nodes: [node("a", { ...named, osImage: "Windows Server 2022 Datacenter" })] })).toEqual([]);
+    expect(said({ nodes: [node("a", { ...named, labels: new Map([["kubernetes.io/os", "linux"]]) })] })).toHaveLength(
+      1,
+    );
+    const osFamily = { value: "windows", at: AT } as const;
+    expect(said({ bootstraps: [bootstrap(["m5.large"], 110, { osFamily })] })).toEqual([]);
+  });
+
   test("without any node, each declared type stands for itself", () => {
     expect(said({ bootstraps: [bootstrap(["m5.large", "c5.large"], 110)] })).toEqual([
       [undefined, "m5.large", 110],

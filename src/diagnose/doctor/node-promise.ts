@@ -1,6 +1,6 @@
 // What a node is and what it was promised: its instance type and its max-pods, each with the place that says so.
 
-import type { Evidence, Located } from "../facts/model.ts";
+import type { Evidence, Located, NodeFact } from "../facts/model.ts";
 import type { CapacityFacts, NodeIndex, NodeOrNone } from "./node-index.ts";
 
 export interface Known<T> {
@@ -19,6 +19,7 @@ export interface NodePromise {
 export function nodePromises(facts: CapacityFacts, index: NodeIndex): NodePromise[] {
   const shared = sharedType(facts);
   const found = index.keys.flatMap((node) => {
+    if (!isOurs(index.node(node))) return [];
     const instanceType = typeOf(index, node) ?? shared;
     return instanceType === undefined ? [] : [{ node, instanceType, maxPods: maxPodsOf(facts, index, node) }];
   });
@@ -26,13 +27,20 @@ export function nodePromises(facts: CapacityFacts, index: NodeIndex): NodePromis
 }
 
 function declared(facts: CapacityFacts): NodePromise[] {
-  return facts.bootstraps.flatMap((one) =>
+  const linux = facts.bootstraps.filter((one) => one.osFamily?.value !== "windows");
+  return linux.flatMap((one) =>
     one.instanceTypes.map((type) => ({
       node: undefined,
       instanceType: known(type, `instance type ${type.value}`),
       maxPods: one.maxPods === undefined ? undefined : known(one.maxPods, `maxPods ${one.maxPods.value}`),
     })),
   );
+}
+
+/** Nodes on which the DaemonSet runs (nodes.md 10); on others its settings say nothing. */
+function isOurs(node: NodeFact | undefined): boolean {
+  if (node?.labels.get("kubernetes.io/os") === "windows" || /Windows/.test(node?.osImage ?? "")) return false;
+  return !["fargate", "hybrid", "auto"].includes(node?.labels.get("eks.amazonaws.com/compute-type") ?? "");
 }
 
 function typeOf(index: NodeIndex, node: NodeOrNone): Known<string> | undefined {

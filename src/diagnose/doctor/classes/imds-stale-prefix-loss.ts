@@ -1,8 +1,8 @@
 // After a restart of the agent, pods run on addresses that it has forgotten, or that EC2 has taken away.
 
-import type { Cidr, Ipv4 } from "../../../base/ipv4.ts";
+import type { Ipv4 } from "../../../base/ipv4.ts";
 import { cidrContains, cidrOf, formatCidr, formatIpv4, parseIpv4 } from "../../../base/ipv4.ts";
-import type { Evidence, Facts, PodFact, Sighting } from "../../facts/model.ts";
+import type { EniFact, Evidence, Facts, PodFact, Sighting } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { nodeName } from "../wording.ts";
@@ -48,7 +48,7 @@ export const failureClass = defineClass({
       },
     );
     const addresses = dropped.flatMap((one) => parseIpv4(one.captures.address ?? "") ?? []);
-    const held = stillHeld(facts, addresses);
+    const held = stillHeld(facts, dropped);
     const [first] = [...groups.keys()];
     notes.proof(
       "EC2 still has the prefix of the dropped addresses, or no longer the address of a running pod",
@@ -86,15 +86,24 @@ function byPrefix(dropped: readonly Sighting[]): Map<string, Ipv4[]> {
   return groups;
 }
 
-/** ENIs whose prefixes hold dropped addresses. */
-function stillHeld(facts: LossFacts, addresses: readonly Ipv4[]): Evidence[] {
-  const prefixes = new Map<Ipv4, { id: string; at: Evidence["source"] }>();
-  for (const eni of facts.enis) for (const prefix of eni.prefixes) prefixes.set(prefix, { id: eni.id, at: eni.at });
+/**
+ * Prefixes of dropped addresses that EC2 holds on the same node. On another node they are no loss: the prefix was given back
+ * and assigned anew.
+ */
+function stillHeld(facts: LossFacts, dropped: readonly Sighting[]): Evidence[] {
+  const holders = new Map<Ipv4, EniFact>();
+  for (const eni of facts.enis) for (const prefix of eni.prefixes) holders.set(prefix, eni);
+  const instances = new Set(facts.enis.map((eni) => eni.instanceId));
   const found = new Map<Ipv4, Evidence>();
-  for (const address of addresses) {
-    const prefix: Cidr = cidrOf(address, 28);
-    const eni = prefixes.get(prefix.base);
-    if (eni !== undefined) found.set(prefix.base, { source: eni.at, text: `${eni.id} holds ${formatCidr(prefix)}` });
+  for (const one of dropped) {
+    const address = parseIpv4(one.captures.address ?? "");
+    if (address === undefined) continue;
+    const prefix = cidrOf(address, 28);
+    const eni = holders.get(prefix.base);
+    const instanceId = facts.nodes.find((node) => node.key === one.node)?.instanceId ?? one.node;
+    const isSameNode = one.node === undefined ? instances.size === 1 : eni?.instanceId === instanceId;
+    if (eni !== undefined && isSameNode)
+      found.set(prefix.base, { source: eni.at, text: `${eni.id} holds ${formatCidr(prefix)}` });
   }
   return [...found.values()].slice(0, 3);
 }

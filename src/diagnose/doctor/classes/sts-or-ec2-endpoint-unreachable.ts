@@ -45,7 +45,12 @@ export const failureClass = defineClass({
     notes.seen(...(unanswered.length > 0 ? unanswered : lines).map((one) => one.occurrences));
     if (texts.length === 0) notes.seen({ count: silences.length });
     const region = facts.region ?? "REGION";
-    notes.proof("a call to STS or EC2 got no answer", named.length > 0 ? named.slice(0, 2) : repeated(silences), {
+    notes.proof("the agent hangs at a call to STS or EC2", [...named, ...texts, ...silent].slice(0, 3), {
+      what: "the agent's log around its starts",
+      command: "sudo grep -B 2 'Starting L-IPAMD' /var/log/aws-routed-eni/ipamd.log | tail -n 20",
+    });
+    // Silence may be a starved node or a role that STS refuses, too: only a named endpoint without an answer decides.
+    notes.proof("the endpoint does not answer", named.slice(0, 2), {
       what: "whether the endpoints answer from the node",
       command: `curl -sS -m 5 -o /dev/null https://sts.${region}.amazonaws.com && curl -sS -m 5 -o /dev/null https://ec2.${region}.amazonaws.com   # on the node; a hang or a refusal decides`,
     });
@@ -117,11 +122,6 @@ function silenceBeforeStart(facts: Pick<Facts, "logs" | "sightings">): Silence[]
       })
       .slice(0, 1);
   });
-}
-
-/** Once may be a slow node; the same silence again at the same place is the endpoint. */
-function repeated(silences: readonly Silence[]): Evidence[] | undefined {
-  return silences.length > 1 ? silences.map((one) => one.evidence).slice(0, 3) : undefined;
 }
 
 /** An answer of EC2's after the silence began shows that it can be reached. */
