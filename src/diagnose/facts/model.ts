@@ -355,6 +355,8 @@ export interface SubnetFact {
   readonly freePrefixCount?: number | undefined;
   readonly zone?: string | undefined;
   readonly vpcId?: string | undefined;
+  /** The cluster whose description by EKS names this subnet. */
+  readonly eksCluster?: string | undefined;
   readonly tags: Tags;
   /** false: declared (Terraform), not described by EC2. */
   readonly isLive: boolean;

@@ -16,6 +16,7 @@ export function clusterFacts(cluster: JsonObject, file: string): FactsPart {
   const subnets: SubnetFact[] = textsField(vpc, "subnetIds").map((id, index) => ({
     id,
     vpcId,
+    eksCluster: textField(cluster, "name"),
     tags: new Map(),
     isLive: true,
     at: { file, field: `cluster.resourcesVpcConfig.subnetIds[${index}]` },
