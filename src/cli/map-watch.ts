@@ -25,11 +25,12 @@ export class MapHistory {
   /** `wallMs` is the time of the facts. */
   add(facts: Facts, wallMs: number): MapDocument {
     const result = buildMap(facts, this.#options);
-    for (const { subnet, availableReported, availableCounted, freePrefixCountMin } of result.subnets) {
+    for (const { subnet, availableReported, availableCounted, freePrefixCount } of result.subnets) {
       const before = this.#readings.get(subnet.id) ?? { addresses: [], prefixes: [] };
       this.#readings.set(subnet.id, {
         addresses: addReading(before.addresses, { ms: wallMs, value: availableReported ?? availableCounted }),
-        prefixes: addReading(before.prefixes, { ms: wallMs, value: freePrefixCountMin }),
+        // As counted: describe calls are of slightly different moments, and bounds that come and go are no slope.
+        prefixes: addReading(before.prefixes, { ms: wallMs, value: freePrefixCount }),
       });
     }
     return mapDocument(result, facts, (id) => {

@@ -57,7 +57,12 @@ export function mapCommand(): Command {
 
 async function map(paths: readonly string[], options: Options): Promise<number> {
   checkUsage(paths, options);
-  const choice: MapOptions = { subnetIds: options.subnet, cluster: options.cluster, vpc: options.vpc };
+  const choice: MapOptions = {
+    subnetIds: options.subnet,
+    cluster: options.cluster,
+    isChosen: options.live === true && paths.length === 0 && options.ec2 === undefined,
+    vpc: options.vpc,
+  };
   const read = (): Promise<Facts> => readFacts(paths, options);
   if (options.watch !== undefined) return await watch(read, choice, { ...options, watch: options.watch });
   const document = new MapHistory(choice).add(await read(), systemClock().wallMs());
@@ -161,7 +166,10 @@ function requireSubnets(document: MapDocument): void {
       : `: ${missing.id}: ${missing.reason}`;
   throw new CommandError(`no subnet to draw in what was read${why}`, {
     exitStatus: 3,
-    next: missing?.next ?? unread?.next ?? "aws ec2 describe-subnets --output json, and describe-network-interfaces with it",
+    next:
+      missing?.next ??
+      unread?.next ??
+      "aws ec2 describe-subnets --output json, and describe-network-interfaces with it",
   });
 }
 

@@ -41,6 +41,8 @@ export function unitName(owner: EniOwner): string {
 }
 
 export function unitAdvice(owner: EniOwner, eni: EniFact | undefined): string {
+  if (owner.isStopped === true)
+    return `instance ${owner.instanceId} is stopped and keeps its addresses: end it, or move it to another subnet`;
   if (owner.instanceId !== undefined && owner.kind !== "instance") {
     // A name that only EC2 gave is not known to be the Kubernetes one.
     const drain = `kubectl drain ${owner.node ?? owner.name} --ignore-daemonsets --delete-emptydir-data`;

@@ -11,6 +11,8 @@ export interface MapOptions {
   readonly subnetIds?: readonly string[] | undefined;
   /** Only subnets that something ties to this cluster. */
   readonly cluster?: string | undefined;
+  /** Whoever read the facts has chosen the cluster's subnets already: its name serves to tell what ties them to it. */
+  readonly isChosen?: boolean | undefined;
   readonly vpc?: string | undefined;
 }
 
@@ -30,7 +32,7 @@ export function buildMap(facts: Facts, options: MapOptions = {}): MapResult {
   const asked = new Set(options.subnetIds ?? []);
   const isShown = (id: string, vpcId: string | undefined): boolean =>
     (asked.size === 0 || asked.has(id)) &&
-    (options.cluster === undefined || asked.has(id) || foundBy.has(id)) &&
+    (options.cluster === undefined || options.isChosen === true || asked.has(id) || foundBy.has(id)) &&
     (options.vpc === undefined || vpcId === options.vpc);
   const ownerOf = ownersOf(facts);
   const views: SubnetView[] = [];

@@ -21,6 +21,7 @@ export function clusterSubnets(facts: Facts, cluster: string | undefined): Reado
   for (const eni of facts.enis)
     if (isOurs(CONTROL_PLANE.exec(eni.description)?.[1])) add(eni.subnetId, "control plane");
   for (const subnet of facts.subnets) {
+    if (isOurs(subnet.eksCluster)) add(subnet.id, "EKS");
     for (const [key, value] of subnet.tags) {
       if (key.startsWith("kubernetes.io/cluster/") && isOurs(key.slice(22)) && value !== "")
         add(subnet.id, "tag kubernetes.io/cluster");

@@ -251,6 +251,8 @@ describe("which subnets are shown", () => {
           tagged("subnet-6", "Name", "db"),
           tagged("subnet-9", "karpenter.sh/discovery", "other"),
           subnet({ id: "subnet-A" }),
+          subnet({ id: "subnet-B", eksCluster: "prod" }),
+          subnet({ id: "subnet-C", eksCluster: "other" }),
           subnet({ id: "subnet-7" }),
           subnet({ id: "subnet-8" }),
         ],
@@ -277,7 +279,10 @@ describe("which subnets are shown", () => {
       ["subnet-4", "tag kubernetes.io/role/cni (names no cluster)"],
       ["subnet-7", "ENIConfig us-west-2a"],
       ["subnet-8", "control plane"],
+      ["subnet-B", "EKS"],
     ]);
+    const chosen = buildMap(facts({}), { cluster: "prod", isChosen: true });
+    expect(chosen.subnets.map((view) => view.subnet.id)).toEqual(["subnet-0aaa"]);
   });
 
   test("a subnet that was asked for and one known from ENIs alone are named, with the command that describes them", () => {

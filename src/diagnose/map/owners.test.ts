@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { EniFact, InstanceFact, NodeFact } from "../facts/model.ts";
+import { unitAdvice } from "./advice.ts";
 import { type EniOwner, ownersOf } from "./owners.ts";
 
 const AT = { file: "enis.json" };
@@ -128,6 +129,14 @@ describe("whose an ENI is", () => {
     );
     expect(kinds.map((one) => one.kind)).toEqual(["node-primary", "node-secondary", "trunk"]);
     expect(new Set(kinds.map((one) => one.unit))).toEqual(new Set(["node/i-0abc"]));
+  });
+
+  test("a stopped instance keeps its addresses, and that is told", () => {
+    const stopped = owner({ instanceId: "i-0abc", deviceIndex: 0 }, { instances: [instance({ state: "stopped" })] });
+    expect(stopped.isStopped).toBe(true);
+    expect(unitAdvice(stopped, undefined)).toContain("i-0abc is stopped");
+    const running = owner({ instanceId: "i-0abc", deviceIndex: 0 }, { instances: [instance({})] });
+    expect(unitAdvice(running, undefined)).not.toContain("stopped");
   });
 
   test("device 0 of another network card is not the primary ENI", () => {

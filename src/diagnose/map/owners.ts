@@ -46,6 +46,8 @@ export interface EniOwner {
   readonly name: string;
   readonly node?: string | undefined;
   readonly instanceId?: string | undefined;
+  /** The instance is stopped; its ENIs keep all their addresses. */
+  readonly isStopped?: boolean | undefined;
   readonly cluster?: string | undefined;
 }
 
@@ -129,6 +131,7 @@ export function ownersOf(facts: Pick<Facts, "enis" | "instances" | "nodes">): (e
     const instance = instances.get(instanceId);
     const cluster = clusterOfTags(eni.tags) ?? (instance === undefined ? undefined : clusterOfTags(instance.tags));
     const node = nodes.get(instanceId);
+    const isStopped = instance?.state === "stopped";
     const name = node?.name ?? instance?.privateDnsName ?? instanceId;
     if (!workers.has(instanceId))
       return {
@@ -136,9 +139,18 @@ export function ownersOf(facts: Pick<Facts, "enis" | "instances" | "nodes">): (e
         unit: `instance/${instanceId}`,
         name: instance?.tags.get("Name") ?? name,
         instanceId,
+        isStopped,
         cluster,
       };
-    return { kind: nodeKind(eni), unit: `node/${instanceId}`, name, node: node?.key ?? name, instanceId, cluster };
+    return {
+      kind: nodeKind(eni),
+      unit: `node/${instanceId}`,
+      name,
+      node: node?.key ?? name,
+      instanceId,
+      isStopped,
+      cluster,
+    };
   };
 }
 

@@ -72,7 +72,7 @@ export function freeText(subnet: SubnetDocument): string {
   const addresses = `${reported ?? counted} free addresses`;
   switch (subnet.trust) {
     case "exact":
-      return `${plural(count, "free /28")}, ${addresses}`;
+      return `${plural(count, "free /28")}${reservedText(subnet)}, ${addresses}`;
     case "incomplete":
       return (
         `${between(min, max)} free /28s, ${addresses}. These ENIs and reservations leave ${counted} free, AWS says ${reported}: ` +
@@ -86,6 +86,10 @@ export function freeText(subnet: SubnetDocument): string {
     case "unchecked":
       return `at most ${plural(max, "free /28")}, at most ${counted} free addresses: without AWS's own count nothing shows that these are all ENIs`;
   }
+}
+
+function reservedText({ freePrefixes }: SubnetDocument): string {
+  return freePrefixes.inReservations === 0 ? "" : ` (${freePrefixes.inReservations} of them in prefix reservations)`;
 }
 
 function between(min: number, max: number): string {
@@ -153,7 +157,14 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
     const rows = winning
       .slice(0, ROWS_MAX)
       .map((one) => [short(one.name), String(one.freed.length), String(one.shared), String(one.prefixes)]);
-    lines.push("", ...table(["If this alone went", "/28s won", "shared", "its /28s"], rows, [false, true, true, true]));
+    lines.push(
+      "",
+      ...table(
+        ["If this alone went", subnet.trust === "exact" ? "/28s won" : "at most won", "shared", "its /28s"],
+        rows,
+        [false, true, true, true],
+      ),
+    );
     if (winning.length > ROWS_MAX) lines.push(`  and ${winning.length - ROWS_MAX} more in -o json`);
     lines.push(...indented(`The first: ${winning[0]?.how}`));
   }
