@@ -21,9 +21,12 @@ interface Table {
 
 export type TableKind = "events" | "pods" | "nodes" | "daemonsets" | "names";
 
+/** The widest table of kubectl's has some 300 characters; names of 253 may widen each column. */
+const HEADER_MAX = 4000;
+
 /** What the heading line belongs to; undefined when it heads no table known here. */
 export function tableKind(header: string): TableKind | undefined {
-  if (!/^[A-Z][A-Z -]+(?:\s{2,}[A-Z][A-Z() -]*)+\s*$/.test(header)) return undefined;
+  if (header.length > HEADER_MAX || !/^[A-Z][A-Z() -]*$/.test(header) || !/\S\s{2,}\S/.test(header)) return undefined;
   const headings = columnsOf(header).map((column) => column.heading);
   const has = (...wanted: readonly string[]) => wanted.every((one) => headings.includes(one));
   if (has("LAST SEEN", "REASON", "MESSAGE") && (has("OBJECT") || has("KIND", "NAME"))) return "events";

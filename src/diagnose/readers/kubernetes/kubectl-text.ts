@@ -40,9 +40,10 @@ export const kubectlText: FileReader = {
 
 /** Without the indentation that all lines share, as where the output was pasted into Markdown; lines keep their numbers. */
 function outdented(text: string): string {
-  const indent = /^\s*?\n?( +)\S/.exec(text)?.[1] ?? "";
-  if (indent === "") return text;
+  if (!/^\s/.test(text)) return text;
   const lines = text.split("\n");
+  const indent = /^ */.exec(lines.find((line) => line.trim() !== "") ?? "")?.[0] ?? "";
+  if (indent === "") return text;
   const isShared = lines.every((line) => line.startsWith(indent) || line.trim() === "" || indent.startsWith(line));
   return isShared ? lines.map((line) => line.slice(indent.length)).join("\n") : text;
 }
