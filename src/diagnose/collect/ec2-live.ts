@@ -16,7 +16,7 @@ import {
 import type { EKSClientConfig } from "@aws-sdk/client-eks";
 import { systemClock } from "../../drivers/clock-system.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { FactsPart, SubnetFact } from "../facts/model.ts";
+import type { FactsPart } from "../facts/model.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { AwsCalls, NoAccess } from "./aws-calls.ts";
 import { type Ec2Scope, isInScope, type KnownSubnets, subnetFilters } from "./ec2-scope.ts";
@@ -253,12 +253,4 @@ function portions<T>(items: readonly T[], length: number): T[][] {
 
 function filterText(filters: readonly Filter[]): string {
   return `--filters ${filters.map(({ Name, Values }) => `Name=${Name},Values=${(Values ?? []).join(",")}`).join(" ")}`;
-}
-
-/** Subnets that facts already name and live EC2 should be asked about: those of ENIConfigs. */
-export function namedSubnetIds(facts: {
-  readonly eniConfigs: readonly { readonly subnetId?: { readonly value: string } | undefined }[];
-  readonly subnets: readonly SubnetFact[];
-}): string[] {
-  return [...new Set(facts.eniConfigs.flatMap(({ subnetId }) => subnetId?.value ?? []))];
 }

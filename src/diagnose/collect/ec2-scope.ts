@@ -35,7 +35,7 @@ export function subnetFilters(scope: Ec2Scope, known: KnownSubnets): Filter[][] 
 export function isInScope(subnet: Subnet, scope: Ec2Scope, known: KnownSubnets): boolean {
   const id = subnet.SubnetId ?? "";
   if (known.subnetIds.has(id)) return true;
-  if (scope.cluster === undefined) return scope.vpcId !== undefined && scope.subnetIds === undefined;
+  if (scope.cluster === undefined) return scope.vpcId !== undefined && (scope.subnetIds ?? []).length === 0;
   const tags = new Map((subnet.Tags ?? []).map((tag) => [tag.Key ?? "", tag.Value ?? ""]));
   if (tags.has(`kubernetes.io/cluster/${scope.cluster}`)) return true;
   if (tags.get("karpenter.sh/discovery") === scope.cluster) return true;

@@ -57,9 +57,13 @@ export async function* tarMembers(source: Bytes, spent: Spent, notes: TarNotes):
       else if (isFile) {
         let isRead = false;
         const bytes = async function* (): AsyncGenerator<Uint8Array> {
-          for await (const chunk of entry) {
-            spent.bytes((chunk as Uint8Array).length);
-            yield chunk as Uint8Array;
+          try {
+            for await (const chunk of entry) {
+              spent.bytes((chunk as Uint8Array).length);
+              yield chunk as Uint8Array;
+            }
+          } catch (error) {
+            throw error instanceof BoundReached ? error : new CutOff("is cut off: its archive ends within it");
           }
           isRead = true;
         };
