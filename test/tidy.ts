@@ -219,7 +219,7 @@ export function resolveImport(from: string, specifier: string): string | undefin
 export function folderOf(path: string): string | undefined {
   const parts = path.split("/");
   if (parts[0] !== "src" || parts.length < 3) return undefined;
-  return parts[1] === "emulator" ? parts.slice(0, 3).join("/") : parts.slice(0, 2).join("/");
+  return parts[1] === "emulator" || parts[1] === "diagnose" ? parts.slice(0, 3).join("/") : parts.slice(0, 2).join("/");
 }
 
 /** Imports that cross a line of the table. */
