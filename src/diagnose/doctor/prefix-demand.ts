@@ -47,10 +47,10 @@ export function prefixDemands(facts: DemandFacts): PrefixDemand[] {
     const own = new Set(podSubnetsOf(facts, node.key));
     const mine = views.filter((view) => own.has(view.id) || isTaggedBeside(view, views, own));
     const used = mine.length > 0 ? mine : views;
-    const key = used.map((view) => view.id).join(" ");
-    const group = groups.get(key) ?? { views: used, nodes: [], isPlaced: true };
-    // An entry of a person means the subnets that the person lists; an object of the cluster does not.
-    if (mine.length === 0 && node.name !== undefined) group.isPlaced = false;
+    // An entry of a person means the subnets that the person lists; an object of the cluster may be in others.
+    const isPlaced = mine.length > 0 || node.name === undefined;
+    const key = `${isPlaced} ${used.map((view) => view.id).join(" ")}`;
+    const group = groups.get(key) ?? { views: used, nodes: [], isPlaced };
     group.nodes.push(node);
     groups.set(key, group);
   }

@@ -38,6 +38,7 @@ export const failureClass = defineClass({
     if (isRunning && errors.length === 0) return;
     const demands = prefixDemands(facts).filter((one) => one.nodeCount > 0);
     const worst =
+      demands.find((one) => one.isPlaced && one.wantedCount > one.usableCount) ??
       demands.find((one) => one.wantedCount > one.usableCount) ??
       demands.find((one) => (one.fullCount ?? 0) > one.usableCount && one.podCount === 0);
     if (worst === undefined) return;
