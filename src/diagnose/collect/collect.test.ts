@@ -221,6 +221,26 @@ describe("what EC2 describes wholly", () => {
   });
 });
 
+test("a pod that two files tell of is one pod, an ENIConfig's bare name adds nothing to its description", async () => {
+  const pod = (status: object, spec: object = {}): string =>
+    JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "web-0" }, spec, status });
+  folder.put("pods/a.json", pod({ phase: "Running" }));
+  folder.put("pods/b.json", pod({ phase: "Pending", podIP: "10.0.0.5" }, { hostNetwork: true, nodeName: "node-a" }));
+  folder.put("pods/ipamd/eni-configs.json", '"us-west-2a"\n');
+  const spec = { subnet: "subnet-0a", securityGroups: [] };
+  const config = {
+    apiVersion: "crd.k8s.amazonaws.com/v1alpha1",
+    kind: "ENIConfig",
+    metadata: { name: "us-west-2a" },
+    spec,
+  };
+  folder.put("pods/z.json", JSON.stringify(config));
+  const facts = await collect({ paths: [`${folder.path}/pods`] });
+  const seen = facts.pods.map(({ phase, address, node, isHostNetwork }) => [phase, address, node, isHostNetwork]);
+  expect(seen).toEqual([["Running", "10.0.0.5", "node-a", true]]);
+  expect(facts.eniConfigs.map(({ name, subnetId }) => [name, subnetId?.value])).toEqual([["us-west-2a", "subnet-0a"]]);
+});
+
 test("the time of a log is that of its first dated line, in UTC where no zone stands", () => {
   const at = Date.UTC(2026, 0, 2, 3, 4, 5);
   expect(firstTimeIn('cut off"}\n{"level":"info","ts":"2026-01-02T03:04:05.000Z","msg":"x"}')).toBe(at);

@@ -3,7 +3,7 @@
 
 import { mergeFacts, resolveNodes } from "../facts/merge.ts";
 import type { Facts, FactsPart } from "../facts/model.ts";
-import { eventSightings } from "../readers/kubernetes/index.ts";
+import { distinctEvents, eventSightings } from "../readers/kubernetes/index.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.ts";
@@ -87,7 +87,8 @@ export async function collect(options: CollectOptions): Promise<Facts> {
 /** What all parts say together: each thing once, each node by one name. */
 export function settled(parts: readonly FactsPart[]): Facts {
   const merged = mergeFacts(parts);
-  const facts = joinSameThings(mergeFacts([merged, eventSightings(merged.events, merged.logs)]));
+  const told = mergeFacts([merged, eventSightings(merged.events, merged.logs)]);
+  const facts = joinSameThings({ ...told, events: distinctEvents(merged.events) });
   const { whole, unread } = wholeSubnets(facts);
   return resolveNodes({ ...facts, wholeSubnets: whole, unread: [...facts.unread, ...unread] });
 }

@@ -1,7 +1,7 @@
 // One thing described in several files is one fact: a subnet in describe-cluster, describe-subnets and the facts file, the same
 // dump given twice. Where two descriptions contradict each other the later one counts, and it is said.
 
-import type { EniFact, Facts, SubnetFact, UnreadFile } from "../facts/model.ts";
+import type { EniConfigFact, EniFact, Facts, PodFact, SubnetFact, UnreadFile } from "../facts/model.ts";
 
 export function joinSameThings(facts: Facts): Facts {
   const changed: EniFact[] = [];
@@ -14,6 +14,8 @@ export function joinSameThings(facts: Facts): Facts {
     ...facts,
     enis,
     subnets,
+    pods: joinedBy(facts.pods, (pod) => `${pod.namespace}/${pod.name}`, joinPods),
+    eniConfigs: distinctEniConfigs(facts.eniConfigs),
     reservations: joined(facts.reservations, (_, after) => after),
     instances: joined(facts.instances, (_, after) => after),
     securityGroups: joined(facts.securityGroups, (_, after) => after),
@@ -32,6 +34,34 @@ function joinSubnets(before: SubnetFact, after: SubnetFact): SubnetFact {
   const tags = after.tags.size > 0 ? after.tags : before.tags;
   const at = after.cidr === undefined ? before.at : after.at;
   return { ...before, ...(known as unknown as SubnetFact), tags, at, isLive: before.isLive || after.isLive };
+}
+
+/** What the first description says stands; what it could not tell, as `kubectl describe` cannot tell all, comes from the other. */
+function joinPods(before: PodFact, after: PodFact): PodFact {
+  const told = Object.entries(before).filter(([, value]) => !isNothing(value));
+  return {
+    ...after,
+    ...(Object.fromEntries(told) as unknown as PodFact),
+    isHostNetwork: before.isHostNetwork || after.isHostNetwork,
+    wantsBranchEni: before.wantsBranchEni || after.wantsBranchEni,
+  };
+}
+
+function isNothing(value: unknown): boolean {
+  if (value instanceof Map) return value.size === 0;
+  return value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+/** Every node's own page names its ENIConfig: a bare name adds nothing to a description, nor to the same name. */
+function distinctEniConfigs(configs: readonly EniConfigFact[]): readonly EniConfigFact[] {
+  const described = new Set(configs.filter(({ subnetId }) => subnetId !== undefined).map(({ name }) => name));
+  const named = new Set<string>();
+  return configs.filter(({ name, subnetId }) => {
+    if (subnetId !== undefined) return true;
+    if (described.has(name) || named.has(name)) return false;
+    named.add(name);
+    return true;
+  });
 }
 
 function holdingsOf(eni: EniFact): string {
