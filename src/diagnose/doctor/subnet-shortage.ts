@@ -6,8 +6,13 @@ import { eniConfigName } from "./checklist.ts";
 import { errorsWithCode, plainCode } from "./ec2-answers.ts";
 import { SUBNET_NEEDS, type SubnetView, subnetViews } from "./subnet-view.ts";
 
+/** The sections a class needs that asks where nodes have their pods. */
+export const PLACE_NEEDS = [...SUBNET_NEEDS, "instances", "settings", "eniConfigs"] as const;
+
+type PlaceFacts = Pick<Facts, (typeof PLACE_NEEDS)[number]>;
+
 /** The sections a class needs that asks which subnet is short. */
-export const SHORTAGE_NEEDS = [...SUBNET_NEEDS, "ec2Errors", "instances", "settings", "eniConfigs"] as const;
+export const SHORTAGE_NEEDS = [...PLACE_NEEDS, "ec2Errors"] as const;
 
 export type ShortageFacts = Pick<Facts, (typeof SHORTAGE_NEEDS)[number]>;
 
@@ -75,7 +80,7 @@ function subnetsOf(facts: ShortageFacts, error: Ec2ErrorFact, views: readonly Su
 }
 
 /** Where a node's pods have their ENIs, without discovery: the ENIConfig's subnet, else its own. */
-export function podSubnetsOf(facts: ShortageFacts, node: NodeKey | undefined): string[] {
+export function podSubnetsOf(facts: PlaceFacts, node: NodeKey | undefined): string[] {
   if (node === undefined) return [];
   const fact = facts.nodes.find((one) => one.key === node);
   const settings = effectiveSettings(facts, node);

@@ -3,13 +3,13 @@
 import { effectiveSettings, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { discoveryOf, ROLE_TAG } from "../subnet-discovery.ts";
-import { podSubnetsOf, SHORTAGE_NEEDS } from "../subnet-shortage.ts";
+import { PLACE_NEEDS, podSubnetsOf } from "../subnet-shortage.ts";
 import { subnetViews } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
   id: "all-subnets-excluded",
   title: "Tags exclude every subnet the node could use",
-  needs: [...SHORTAGE_NEEDS, "sightings", "versions", "clusterName"],
+  needs: [...PLACE_NEEDS, "sightings", "versions", "clusterName"],
   lookAlikes: [],
   docs: {
     what: "The node's subnet is tagged kubernetes.io/role/cni=0 and no other subnet of the zone may be used, so that no ENI for pods can be made.",

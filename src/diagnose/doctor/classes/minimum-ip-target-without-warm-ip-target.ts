@@ -4,13 +4,12 @@ import type { Evidence, NodeKey } from "../../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
-import { POOL_NEEDS } from "../pool-totals.ts";
 import { isPoolFull, poolEvidence, starvingNodes } from "../starving.ts";
 
 export const failureClass = defineClass({
   id: "minimum-ip-target-without-warm-ip-target",
   title: "MINIMUM_IP_TARGET alone: the pool never grows past it",
-  needs: ["settings", "sightings", ...POOL_NEEDS],
+  needs: ["settings", "sightings", "introspection", "logs"],
   lookAlikes: ["max-eni-env-caps-node", "node-cordoned-no-growth"],
   docs: {
     what: "With MINIMUM_IP_TARGET set and WARM_IP_TARGET 0 or unset the agent asks for nothing once the pool has the minimum.",

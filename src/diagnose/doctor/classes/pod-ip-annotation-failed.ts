@@ -7,7 +7,7 @@ import { isSettingKnown } from "../node-capacity.ts";
 export const failureClass = defineClass({
   id: "pod-ip-annotation-failed",
   title: "The address was there, its annotation failed",
-  needs: ["sightings", "settings", "clusterRoles", "webhooks"],
+  needs: ["sightings", "settings", "clusterRoles"],
   lookAlikes: [],
   docs: {
     what: "With ANNOTATE_POD_IP the agent writes the address into the pod; that fails, and the ADD with it, although an address was found.",

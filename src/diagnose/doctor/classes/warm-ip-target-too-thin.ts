@@ -46,7 +46,7 @@ export const failureClass = defineClass({
     });
     notes.proof(
       "each run ended by itself, with addresses added in between",
-      worst.runs.every(isOutrun)
+      worst.runs.every((run) => isOutrun(run) && run.poolFirst !== undefined)
         ? worst.short.slice(0, 2).map((run) => ({
             source: run.at,
             text: `${run.refusalCount} refusals, ${run.growthDoneCount} growths, over after ${seconds(runLengthMs(run))}`,
