@@ -74,6 +74,7 @@ describe("slash28 lint", () => {
 
   test("exits with 2 without a path and for a baseline that is none, with 3 when nothing could be read", async () => {
     expect((await slash28()).status).toBe(2);
+    expect((await slash28("-", "--fix")).status).toBe(2);
     const path = write("bad.yaml", DAEMON_SET);
     expect((await slash28(path, "--baseline", write("no-baseline.json", "[]"))).status).toBe(2);
     expect((await slash28(path, "--baseline", join(FOLDER, "absent.json"))).status).toBe(3);

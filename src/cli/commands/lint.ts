@@ -57,6 +57,8 @@ async function lint(paths: readonly string[], options: Options): Promise<number>
       next: "Name files or folders, or - for standard input.",
     });
   }
+  if (options.fix === true && paths.includes("-"))
+    throw new CommandError("--fix cannot write to standard input", { exitStatus: 2, next: "Name the file." });
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline);
   let facts = await collectFacts(paths, options);
   requireRead(facts);

@@ -192,7 +192,7 @@ function belowText(subnet: SubnetDocument, wanted: number): string {
 function render(document: MapDocument, options: Options): string {
   switch (options.output) {
     case "json":
-      return `${JSON.stringify(document)}\n`;
+      return `${JSON.stringify(document, null, options.watch === undefined ? 2 : 0)}\n`;
     case "svg":
       return mapSvg(document);
     case "prometheus":

@@ -20,6 +20,8 @@ export const MARKS: Readonly<Record<BlockState, string>> = {
   reserved: "r",
 };
 export const RESERVED_FREE_MARK = "P";
+/** Nothing is seen in it, but addresses are missing from what was read: it may be free. */
+export const UNSEEN_MARK = "?";
 
 /** Releases of each sort in a document: the best ones. */
 const RELEASES_MAX = 50;
@@ -166,7 +168,7 @@ function subnetDocument(view: SubnetView, forecast: ForecastOf): SubnetDocument 
     addresses: { used: view.usedCount, unused: view.unusedCount },
     fragmentation: rounded(view.fragmentation),
     blockFailure: rounded(view.blockFailure),
-    picture: view.blocks.map(markOf).join(""),
+    picture: view.blocks.map((one) => markOf(one, view.trust)).join(""),
     owners: view.kinds.map(({ kind, eniCount, addressCount, prefixCount, blockCount }) => ({
       kind,
       enis: eniCount,
@@ -255,7 +257,8 @@ function ownerDocument(owner: EniOwner): { kind: string; name: string; cluster: 
   return { kind: owner.kind, name: unitName(owner), cluster: owner.cluster ?? null };
 }
 
-export function markOf(view: Pick<BlockView, "state" | "reservation">): string {
+export function markOf(view: Pick<BlockView, "state" | "reservation">, trust: Trust): string {
+  if (view.state === "free" && (trust === "incomplete" || trust === "unchecked")) return UNSEEN_MARK;
   return view.state === "free" && view.reservation === "prefix" ? RESERVED_FREE_MARK : MARKS[view.state];
 }
 

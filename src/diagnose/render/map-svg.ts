@@ -1,7 +1,7 @@
 // The map as one self-contained picture: no script, no font, no link. Each block tells its CIDR and its holders when pointed at.
 
 import { formatIpv4, parseCidr } from "../../base/ipv4.ts";
-import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument } from "./map-document.ts";
+import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument, UNSEEN_MARK } from "./map-document.ts";
 import { freeText } from "./map-table.ts";
 import { xmlText } from "./plain-text.ts";
 
@@ -19,6 +19,7 @@ const TEXT_MAX = 125;
 const LOOKS: Readonly<Record<string, { readonly name: string; readonly fill: string }>> = {
   [MARKS.free]: { name: "free", fill: "#8fd19e" },
   [RESERVED_FREE_MARK]: { name: "free, in a prefix reservation", fill: "#2e8b57" },
+  [UNSEEN_MARK]: { name: "nothing seen in it", fill: "#dcebdd" },
   [MARKS.delegated]: { name: "delegated", fill: "#4a7dbf" },
   [MARKS.broken]: { name: "broken by single addresses", fill: "#f0a830" },
   [MARKS.full]: { name: "full of single addresses", fill: "#b5361c" },

@@ -5,7 +5,7 @@ import { formatIpv4, parseCidr } from "../../base/ipv4.ts";
 import { table, wrap } from "../../text/layout.ts";
 import { KIND_NAMES } from "../map/advice.ts";
 import type { OwnerKind } from "../map/owners.ts";
-import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument } from "./map-document.ts";
+import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument, UNSEEN_MARK } from "./map-document.ts";
 import { printable } from "./plain-text.ts";
 
 export interface MapStyle {
@@ -23,6 +23,7 @@ const NAME_MAX = 34;
 const COLORS: Readonly<Record<string, string>> = {
   [MARKS.free]: "32",
   [RESERVED_FREE_MARK]: "32;1",
+  [UNSEEN_MARK]: "2",
   [MARKS.delegated]: "36",
   [MARKS.broken]: "33",
   [MARKS.full]: "31",
@@ -98,8 +99,9 @@ function between(min: number, max: number): string {
 
 function countText(subnet: SubnetDocument): string {
   const { free, delegated, broken, full, edge, reserved } = subnet.blocks;
+  const isSure = subnet.trust === "exact" || subnet.trust === "stale";
   const parts = [
-    `${free} free`,
+    isSure ? `${free} free` : `${free} with nothing seen in them`,
     `${delegated} delegated`,
     `${broken} broken`,
     `${full} full`,
@@ -184,20 +186,22 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
 }
 
 function eniLines(subnet: SubnetDocument): string[] {
-  const rows = subnet.enis.map((one) => [
-    one.id,
-    one.status,
-    short(one.name),
-    String(one.addresses.length),
-    String(one.prefixes.length),
-  ]);
-  return table(["ENI", "status", "whose", "addresses", "/28s"], rows, [false, false, false, true, true]);
+  const rows = subnet.enis.map((one) => [one.id, one.status, short(one.name)]);
+  const [header = "", ...lines] = table(["ENI", "status", "whose, and its addresses"], rows);
+  return [header, ...subnet.enis.flatMap((one, index) => [lines[index] ?? "", ...addressLines(one)])];
+}
+
+/** Broken between items: a node's ENI may hold fifty. */
+function addressLines(one: SubnetDocument["enis"][number]): string[] {
+  const items = [...one.addresses, ...one.prefixes];
+  return items.length === 0 ? [] : wrap(items.join(" "), WIDTH - 6).map((line) => `      ${line}`);
 }
 
 function legend(document: MapDocument, paint: Paint): string[] {
   const all: readonly (readonly [string, string])[] = [
     [MARKS.free, "free"],
     [RESERVED_FREE_MARK, "free, in a prefix reservation"],
+    [UNSEEN_MARK, "nothing seen in it, which proves nothing"],
     [MARKS.delegated, "delegated"],
     [MARKS.broken, "broken by single addresses"],
     [MARKS.full, "full of them"],
