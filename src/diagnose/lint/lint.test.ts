@@ -1,46 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { parseCidr } from "../../base/ipv4.ts";
 import { CHART_DEFAULTS } from "../../ipam/settings.ts";
 import { CLASS_IDS } from "../facts/class-ids.ts";
 import { mergeFacts } from "../facts/merge.ts";
-import type { FactsPart, NodeBootstrap, SettingsSource, SubnetFact } from "../facts/model.ts";
 import { runLint } from "./lint.ts";
 import { RULES } from "./rules/index.ts";
-
-const AT = { file: "cluster.yaml", line: 1, column: 1 };
-
-function settings(env: Readonly<Record<string, string>>, more: Partial<SettingsSource> = {}): SettingsSource {
-  return {
-    origin: "addon",
-    layer: "declared",
-    name: "add-on",
-    at: AT,
-    isComplete: false,
-    env: Object.entries(env).map(([name, value], index) => ({
-      name,
-      value,
-      isString: true,
-      at: { ...AT, line: index + 2 },
-    })),
-    initEnv: [],
-    otherKeys: [],
-    ...more,
-  };
-}
-
-function subnet(cidr: string): SubnetFact {
-  return { id: "subnet-0aaa", cidr: parseCidr(cidr), zone: "eu-central-1a", tags: new Map(), isLive: false, at: AT };
-}
-
-function nodes(more: Partial<NodeBootstrap>): NodeBootstrap {
-  return { origin: "facts", name: "", at: AT, instanceTypes: [], requirements: [], subnetIds: [], ...more };
-}
-
-function codes(...parts: FactsPart[]): string[] {
-  return runLint(mergeFacts(parts)).map((finding) => finding.rule.code);
-}
+import { AT, codes, nodes, settings, subnet } from "./testing/hand-made.ts";
 
 describe("the table of rules", () => {
   test("the folder and the index are equal, names are file names, codes are unique and in order", () => {
@@ -111,21 +77,6 @@ describe("what is found", () => {
     expect(codes({ settings: [settings({})], bootstraps: [group] })).toEqual(["PD1060"]);
     const prefix = settings({ ENABLE_PREFIX_DELEGATION: "true" });
     expect(codes({ settings: [settings({}), prefix], bootstraps: [group] })).toEqual([]);
-  });
-
-  test("nodes that aws-node does not serve are not judged by its capacity", () => {
-    const single = settings({ ENABLE_PREFIX_DELEGATION: "false" });
-    const nodeWith = (labels: [string, string][]) => ({
-      key: "a",
-      instanceType: { value: "m5.large", at: AT },
-      maxPods: { value: 110, at: AT },
-      labels: new Map(labels),
-      annotations: new Map(),
-      taints: [],
-      at: AT,
-    });
-    expect(codes({ settings: [single], nodes: [nodeWith([])] })).toEqual(["PD1060"]);
-    expect(codes({ settings: [single], nodes: [nodeWith([["kubernetes.io/os", "windows"]])] })).toEqual([]);
   });
 
   test("findings come by file, line and code, and one thing is said once", () => {
