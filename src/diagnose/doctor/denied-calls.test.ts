@@ -140,6 +140,12 @@ describe("policiesLacking", () => {
     );
   });
 
+  test("a policy of nobody in particular counts where it is a CNI's", () => {
+    const subject = "unknown" as const;
+    expect(lacking([policy(["s3:GetObject"], { subject })])).toEqual([]);
+    expect(lacking([policy(["ec2:AssignPrivateIpAddresses"], { subject })])).toHaveLength(1);
+  });
+
   test("a policy without statements says nothing", () => {
     expect(lacking([policy([], { statements: [] })])).toEqual([]);
   });

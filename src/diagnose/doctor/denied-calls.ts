@@ -1,7 +1,7 @@
 // Calls that IAM refused: which action, whose, by which kind of policy, and whether the agent was starting when it happened. The
 // classes about permissions share it, so that each refusal is one class's.
 
-import type { AgentStart, Ec2ErrorFact, Evidence, Facts, NodeKey } from "../facts/model.ts";
+import type { AgentStart, Ec2ErrorFact, Evidence, Facts, IamPolicyFact, NodeKey } from "../facts/model.ts";
 import { quotes } from "../facts/settings.ts";
 import { countedErrors, denialKind, errorsWithCode, refusedAction, refusedPrincipal } from "./ec2-answers.ts";
 
@@ -99,9 +99,10 @@ export function principalOf(errors: readonly Ec2ErrorFact[]): string | undefined
 
 /** Policies read that do not allow one of the actions, and no other policy of the same subject does. */
 export function policiesLacking(facts: Pick<Facts, "iamPolicies">, actions: readonly string[]): Evidence[] {
-  const candidates = facts.iamPolicies.filter(({ subject }) => subject === "node" || subject === "service-account");
-  const managed = candidates.some((policy) =>
-    policy.managedPolicies.some(({ value }) => value.includes("AmazonEKS_CNI")),
+  const candidates = facts.iamPolicies.filter(isOfCni);
+  const managed = facts.iamPolicies.some(
+    ({ subject, managedPolicies }) =>
+      subject !== "cluster" && managedPolicies.some(({ value }) => value.includes("AmazonEKS_CNI")),
   );
   if (managed) return [];
   const lacking = actions.filter((action) => !candidates.some((policy) => allows(policy.statements, action)));
@@ -110,8 +111,17 @@ export function policiesLacking(facts: Pick<Facts, "iamPolicies">, actions: read
     .flatMap((policy) =>
       lacking
         .slice(0, 2)
-        .map((action) => ({ source: policy.at, text: `policy ${policy.name} does not allow ${action}` })),
+        .map((action) => ({
+          source: policy.at,
+          text: `${policy.name === "" ? "the policy" : `policy ${policy.name}`} does not allow ${action}`,
+        })),
     );
+}
+
+/** Of the node's or the service account's role; one of nobody in particular where it allows what only a CNI does. */
+function isOfCni({ subject, statements }: IamPolicyFact): boolean {
+  if (subject !== "unknown") return subject !== "cluster";
+  return ["ec2:AssignPrivateIpAddresses", "ec2:AssignIpv6Addresses"].some((action) => allows(statements, action));
 }
 
 function allows(statements: Facts["iamPolicies"][number]["statements"], action: string): boolean {

@@ -73,8 +73,9 @@ export const failureClass = defineClass({
 /** No refusal read, but a policy without the action, a version that calls it, and an agent that does not come up. */
 function expected(facts: Parameters<typeof denials>[0], notes: Parameters<(typeof failureClass)["look"]>[1]): void {
   const waiting = sightingsOf(facts, ["entrypoint-waiting", "probe-failed"]);
-  const lacking = policiesLacking(facts, STARTUP_ACTIONS);
-  if (waiting.length === 0 || lacking.length === 0 || isCniAtLeast(facts, "1.22.0") !== true) return;
+  const needed = isCniAtLeast(facts, "1.22.0") === true ? startupActions(facts) : [];
+  const lacking = policiesLacking(facts, needed);
+  if (waiting.length === 0 || lacking.length === 0) return;
   notes.sign(...lacking, ...quotes(waiting, 1));
   notes.affects({ nodes: waiting.map((one) => one.node) });
   notes.seen(...waiting.map((one) => one.occurrences));
@@ -89,4 +90,10 @@ function expected(facts: Parameters<typeof denials>[0], notes: Parameters<(typeo
     "aws iam attach-role-policy --role-name ROLE --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
     "kubectl -n kube-system rollout restart daemonset aws-node",
   );
+}
+
+/** What the version cannot start without (failures.md 7): later ones go on when they are refused. */
+function startupActions(facts: Parameters<typeof isCniAtLeast>[0]): readonly string[] {
+  if (isCniAtLeast(facts, "1.23.0") !== false) return [];
+  return isCniAtLeast(facts, "1.22.2") === false ? STARTUP_ACTIONS : ["ec2:DescribeSubnets"];
 }
