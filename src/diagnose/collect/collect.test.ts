@@ -119,6 +119,22 @@ describe("support bundles", () => {
     expect(together.logs.map(({ node, starts }) => [node, starts.length])).toEqual(ids.map((id) => [id, 3]));
   });
 
+  test("an archive of folders: each unpacked bundle, and each folder with an agent's log, is a node", async () => {
+    const entries: TarEntry[] = [
+      { name: "case/east/ipamd.log", content: newest },
+      { name: "case/west/aws-routed-eni/ipamd.log", content: newest },
+    ];
+    for (const name of ["north", "south"]) {
+      entries.push(
+        { name: `case/${name}/ipamd/metrics.json`, content: "awscni_eni_max 3\n" },
+        { name: `case/${name}/var_log/aws-routed-eni/ipamd.log`, content: newest },
+      );
+    }
+    const facts = await collect({ paths: [await packedBundle("folders.tgz", entries)] });
+    expect(facts.logs.map((log) => log.node)).toEqual(["east", "west", "north", "south"]);
+    expect(facts.metrics.map(({ node }) => node)).toEqual(["north", "south"]);
+  });
+
   test("logs larger than may be held are found again in the archive, in the same order", async () => {
     const path = await packedBundle(`large/${NAME}.tar.gz`);
     const facts = await collect({ paths: [path], bounds: { heldBytesMax: 2000 } });

@@ -71,6 +71,14 @@ export function nodeFolders(paths: readonly string[]): ReadonlyMap<string, NodeK
   return found;
 }
 
+/** The folder, and so the node, that a member of an archive shares with what marks an unpacked bundle. */
+export function bundleFolder(inside: string): string | undefined {
+  const at = inside.search(
+    /\/(?:system\/(?:instance-id|region|availability-zone)\.txt$|var_log\/|ipamd\/[\w-]+\.(?:json|txt)$|var\/log\/aws-routed-eni\/)/,
+  );
+  return at <= 0 ? undefined : inside.slice(0, at);
+}
+
 /** The log that a rotated copy belongs to: `ipamd-2024-01-02T03-04-05.678.log.gz`, `ipamd.log.2020-01-02-03`, `ipamd.log.1`. */
 export function logStem(path: string): string {
   return path

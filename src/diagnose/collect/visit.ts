@@ -10,7 +10,16 @@ import { decoded, decodedHead, isBinary } from "./decode.ts";
 import { failureText } from "./failure-text.ts";
 import { Findings } from "./findings.ts";
 import { firstTimeIn, readLogSet } from "./log-sets.ts";
-import { archiveNode, bundlePlace, isBundleMark, isBundleName, isUsefulLog, nodeOfPath } from "./node-of.ts";
+import {
+  archiveNode,
+  bundleFolder,
+  bundlePlace,
+  isBundleMark,
+  isBundleName,
+  isUsefulLog,
+  nodeFolders,
+  nodeOfPath,
+} from "./node-of.ts";
 import { isGzip, otherPacking, recognise } from "./recognise.ts";
 import { isTar, type TarNotes, tarMembers } from "./tar-members.ts";
 
@@ -100,6 +109,7 @@ class Visit {
     const notes: TarNotes = { linkCount: 0, outside: [] };
     const archive = { path: place.path, isBundle: isBundleName(place.path) };
     const unknownBefore = this.found.unknown.length;
+    const folders = new ArchiveFolders();
     try {
       for await (const member of tarMembers(source, this.#spent, notes)) {
         const path = `${place.path}!${member.name}`;
@@ -109,7 +119,11 @@ class Visit {
           continue;
         }
         const isOfBundle = archive.isBundle || bundlePlace(member.name) === "useful";
-        const node = nodeOfPath(path) ?? place.node ?? (isOfBundle ? archiveNode(place.path) : undefined);
+        const node =
+          nodeOfPath(path) ??
+          place.node ??
+          folders.nodeOf(member.name) ??
+          (isOfBundle ? archiveNode(place.path) : undefined);
         await this.at(
           { path, node, inside: member.name, depth: place.depth, archive, reopen: undefined },
           member.bytes,
@@ -198,6 +212,22 @@ class Visit {
 
   #unread(file: string, reason: string, next?: string): void {
     this.found.unread.push({ file, reason, next });
+  }
+}
+
+/** Folders of an archive that hold one node's files each, learnt on the way. */
+class ArchiveFolders {
+  readonly #nodes = new Map<string, NodeKey>();
+
+  nodeOf(name: string): NodeKey | undefined {
+    const bundle = bundleFolder(name);
+    if (bundle !== undefined) this.#nodes.set(bundle, archiveNode(bundle));
+    for (const [folder, node] of nodeFolders([name])) this.#nodes.set(folder, node);
+    for (let end = name.lastIndexOf("/"); end > 0; end = name.lastIndexOf("/", end - 1)) {
+      const node = this.#nodes.get(name.slice(0, end));
+      if (node !== undefined) return node;
+    }
+    return undefined;
   }
 }
 
