@@ -26,6 +26,7 @@ const ROOT = join(import.meta.dir, "..");
 /** Files that are clearer whole, and why. */
 const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
   "src/ipam/types.ts": "the engine's whole vocabulary, read as one page",
+  "src/diagnose/facts/model.ts": "the vocabulary of linter, doctor and map, read as one page",
   "src/ipam/messages.ts": "one table of messages and their formatter",
   "src/catalog/emulator-knobs.ts": "one table of knobs with their defaults and sources",
 };

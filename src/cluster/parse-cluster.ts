@@ -5,12 +5,12 @@ import { type Knobs, parseKnobs } from "../catalog/emulator-knobs.ts";
 import { type InstanceTypeLimits, instanceTypeLimits, instanceTypes } from "../catalog/instance-types.ts";
 import type { CheckError } from "../text/check-error.ts";
 import { sortCheckErrors } from "../text/check-error.ts";
-import { parseDurationMs } from "../text/duration.ts";
 import { nearNames } from "../text/near-names.ts";
 import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 import { recommendedMaxPods } from "./capacity.ts";
 import { checkFit } from "./check-fit.ts";
 import { isTrue } from "./env.ts";
+import { readFaults, readLeakedEnis, readOtherEnis, readTaints } from "./parse-standing.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import type {
   Cluster,
@@ -21,7 +21,6 @@ import type {
   KubeletSettings,
   NodeGroup,
   RunSettings,
-  TimedFault,
   Workload,
 } from "./types.ts";
 
@@ -204,16 +203,6 @@ function readSubnets(
   return subnets;
 }
 
-function readLeakedEnis(subnet: MapReader): ClusterSubnet["leakedEnis"] {
-  const reader = subnet.map("leakedEnis");
-  const leaked = {
-    count: reader?.integer("count", { min: 0, max: 5_000 }, { isRequired: true }) ?? 0,
-    addresses: reader?.integer("addresses", { min: 0, max: 49 }, { isRequired: false }) ?? 0,
-  };
-  reader?.done();
-  return leaked;
-}
-
 function checkSubnetPlace(
   source: YamlSource,
   node: YamlNode,
@@ -369,32 +358,6 @@ function readNodeGroups(
   return groups;
 }
 
-function readTaints(source: YamlSource, group: MapReader): NodeGroup["taints"] {
-  const taints: { key: string; value: string; effect: string }[] = [];
-  for (const node of group.list("taints") ?? []) {
-    const reader = source.map(node, "a taint");
-    if (reader === undefined) continue;
-    const key = reader.text("key", { isRequired: true, example: "node.kubernetes.io/unschedulable" });
-    const value = reader.text("value", { isRequired: false, isAnyScalar: true }) ?? "";
-    const effect = reader.text("effect", { isRequired: true, example: "NoSchedule" });
-    reader.done();
-    if (key !== undefined && effect !== undefined) taints.push({ key, value, effect });
-  }
-  return taints;
-}
-
-function readOtherEnis(source: YamlSource, group: MapReader): NodeGroup["otherEnis"] {
-  const enis: { tags: ReadonlyMap<string, string> }[] = [];
-  for (const node of group.list("otherEnis") ?? []) {
-    const reader = source.map(node, "an ENI");
-    if (reader === undefined) continue;
-    const tags = reader.texts("tags") ?? new Map<string, string>();
-    reader.done();
-    enis.push({ tags });
-  }
-  return enis;
-}
-
 /** The recommended number for the mode that the environment asks for. */
 export function defaultMaxPods(limits: InstanceTypeLimits, cni: ClusterCni): number {
   const maxEni = Number(cni.env.get("MAX_ENI") ?? "0");
@@ -497,27 +460,6 @@ function readKnobs(source: YamlSource, root: MapReader): Knobs {
 
 function isMapNode(node: YamlNode): boolean {
   return typeof node === "object" && node !== null && Array.isArray((node as { items?: unknown }).items);
-}
-
-/** The keys beside `at` are the operation's own; durations among them may be written as such. */
-function readFaults(source: YamlSource, root: MapReader): TimedFault[] {
-  const faults: TimedFault[] = [];
-  for (const node of root.list("faults") ?? []) {
-    const reader = source.map(node, "a fault");
-    if (reader === undefined) continue;
-    const atMs = reader.durationMs("at") ?? 0;
-    const op = reader.text("op", { isRequired: true, example: "throttle" });
-    if (op === undefined) continue;
-    const plain = plainValue(source, node) as Record<string, unknown>;
-    const operation: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(plain)) {
-      if (key === "at") continue;
-      const durationMs = /^(?:ms|forMs)$/.test(key) && typeof value === "string" ? parseDurationMs(value) : undefined;
-      operation[key] = durationMs ?? value;
-    }
-    faults.push({ atMs, operation, ...source.place(node) });
-  }
-  return faults;
 }
 
 function readKubelet(root: MapReader): KubeletSettings {

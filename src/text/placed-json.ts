@@ -54,6 +54,7 @@ class JsonDocument implements PlacedDocument {
   readonly value: unknown;
   readonly #frame: TextFrame;
   readonly #start: number;
+  readonly #siblings = new Map<ReadonlyMap<string | number, Child>, readonly Child[]>();
   readonly #children = new Map<number, ReadonlyMap<string | number, Child>>();
 
   constructor(frame: TextFrame, value: unknown, start: number) {
@@ -86,9 +87,18 @@ class JsonDocument implements PlacedDocument {
       const next = children.get(key);
       if (next === undefined) return { child, siblings, isExact: false };
       child = next;
-      siblings = [...children.values()];
+      siblings = this.#siblingsOf(children);
     }
     return { child, siblings, isExact: true };
+  }
+
+  /** Once a container: a long list is asked for the place of each of its items. */
+  #siblingsOf(children: ReadonlyMap<string | number, Child>): readonly Child[] {
+    const known = this.#siblings.get(children);
+    if (known !== undefined) return known;
+    const list = [...children.values()];
+    this.#siblings.set(children, list);
+    return list;
   }
 
   #childrenAt(start: number): ReadonlyMap<string | number, Child> {
