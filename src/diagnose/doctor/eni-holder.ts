@@ -58,12 +58,18 @@ export function madeFor(eni: EniFact): string | undefined {
 
 /** Instances that are nodes of a cluster: one of their ENIs was made by an agent or holds a /28, or a node object names them. */
 export function nodeInstances(facts: Pick<Facts, "enis" | "nodes">): ReadonlySet<string> {
+  const known = instanceSets.get(facts);
+  if (known !== undefined) return known;
   const found = new Set<string>();
   for (const node of facts.nodes) if (node.instanceId !== undefined) found.add(node.instanceId);
   for (const eni of facts.enis)
     if (eni.instanceId !== undefined && (isMadeByAgent(eni) || eni.prefixes.length > 0)) found.add(eni.instanceId);
+  instanceSets.set(facts, found);
   return found;
 }
+
+/** Worked out once for a case. */
+const instanceSets = new WeakMap<object, ReadonlySet<string>>();
 
 export function holderOf(eni: EniFact, nodes: ReadonlySet<string>): Holder {
   if (isDetached(eni))

@@ -1,6 +1,6 @@
 // EC2's three ways to say that a subnet has no room, the subnets that each refusal concerns, and what is known of those subnets.
 
-import type { Ec2ErrorFact, EniConfigFact, Facts, NodeFact, NodeKey } from "../facts/model.ts";
+import type { Ec2ErrorFact, EniConfigFact, Facts, InstanceFact, NodeFact, NodeKey } from "../facts/model.ts";
 import { effectiveSettings } from "../facts/settings.ts";
 import { eniConfigName } from "./checklist.ts";
 import { errorsWithCode, plainCode } from "./ec2-answers.ts";
@@ -70,7 +70,7 @@ export function shortageOf(facts: ShortageFacts, errors: readonly Ec2ErrorFact[]
 /** The subnet a refusal names, that of the ENI it names, else those of the node's pods, else the only one there is. */
 function subnetsOf(facts: ShortageFacts, error: Ec2ErrorFact, views: readonly SubnetView[]): string[] {
   if (error.subnetId !== undefined) return [error.subnetId];
-  const ofEni = facts.enis.find((eni) => eni.id === error.eniId)?.subnetId;
+  const ofEni = error.eniId === undefined ? undefined : indexOf(facts).subnetOfEni.get(error.eniId);
   if (ofEni !== undefined) return [ofEni];
   const ofNode = podSubnetsOf(facts, error.node);
   if (ofNode.length > 0) return ofNode;
@@ -82,19 +82,53 @@ function subnetsOf(facts: ShortageFacts, error: Ec2ErrorFact, views: readonly Su
 /** Where a node's pods have their ENIs, without discovery: the ENIConfig's subnet, else its own. */
 export function podSubnetsOf(facts: PlaceFacts, node: NodeKey | undefined): string[] {
   if (node === undefined) return [];
-  const fact = facts.nodes.find((one) => one.key === node);
+  const index = indexOf(facts);
+  const fact = index.nodes.get(node);
   const settings = effectiveSettings(facts, node);
   if (settings.customNetworking) {
     const config = fact === undefined ? undefined : eniConfigOf(fact, facts.eniConfigs, settings);
     return config?.subnetId === undefined ? [] : [config.subnetId.value];
   }
   const instanceId = fact?.instanceId ?? node;
-  const instance = facts.instances.find(
-    (one) => one.id === instanceId || (fact?.name !== undefined && one.privateDnsName === fact.name),
-  );
+  const instance = index.instances.get(instanceId) ?? index.instances.get(fact?.name ?? "");
   const own = fact?.subnetId ?? instance?.subnetId;
-  const ofEnis = facts.enis.filter((eni) => eni.instanceId === (instance?.id ?? instanceId));
-  return [...new Set([...(own === undefined ? [] : [own]), ...ofEnis.flatMap((eni) => eni.subnetId ?? [])])];
+  const ofEnis = index.subnetsOfInstance.get(instance?.id ?? instanceId) ?? [];
+  return [...new Set([...(own === undefined ? [] : [own]), ...ofEnis])];
+}
+
+interface PlaceIndex {
+  readonly nodes: ReadonlyMap<NodeKey, NodeFact>;
+  /** By id and by private DNS name. */
+  readonly instances: ReadonlyMap<string, InstanceFact>;
+  readonly subnetsOfInstance: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly subnetOfEni: ReadonlyMap<string, string>;
+}
+
+/** Made once for a case: every class about subnets asks for it, of every node and refusal. */
+const indexes = new WeakMap<PlaceFacts, PlaceIndex>();
+
+function indexOf(facts: PlaceFacts): PlaceIndex {
+  const known = indexes.get(facts);
+  if (known !== undefined) return known;
+  const instances = new Map<string, InstanceFact>();
+  for (const one of facts.instances) {
+    instances.set(one.id, one);
+    if (one.privateDnsName !== undefined) instances.set(one.privateDnsName, one);
+  }
+  const subnetsOfInstance = new Map<string, Set<string>>();
+  const subnetOfEni = new Map<string, string>();
+  for (const { id, instanceId, subnetId } of facts.enis) {
+    if (subnetId === undefined) continue;
+    subnetOfEni.set(id, subnetId);
+    if (instanceId === undefined) continue;
+    const subnets = subnetsOfInstance.get(instanceId);
+    if (subnets === undefined) subnetsOfInstance.set(instanceId, new Set([subnetId]));
+    else subnets.add(subnetId);
+  }
+  const nodes = new Map(facts.nodes.map((node) => [node.key, node]));
+  const index = { nodes, instances, subnetsOfInstance, subnetOfEni };
+  indexes.set(facts, index);
+  return index;
 }
 
 export function eniConfigOf(

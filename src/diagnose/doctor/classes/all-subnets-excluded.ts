@@ -21,7 +21,8 @@ export const failureClass = defineClass({
   look(facts, notes) {
     const told = sightingsOf(facts, "no-valid-subnet");
     const views = subnetViews(facts);
-    const nodesOf = new Map(facts.nodes.map((node) => [node.key, podSubnetsOf(facts, node.key)]));
+    const isAnyZero = views.some((view) => view.tags.get(ROLE_TAG) === "0");
+    const nodesOf = new Map(isAnyZero ? facts.nodes.map((node) => [node.key, podSubnetsOf(facts, node.key)]) : []);
     const settings = effectiveSettings(facts);
     const barred = views.filter((own) => {
       if (own.tags.get(ROLE_TAG) !== "0" || settings.customNetworking) return false;
