@@ -5,7 +5,7 @@ import type { AgentStart, Ec2ErrorFact, Evidence, Facts, IamPolicyFact, NodeKey 
 import { quotes } from "../facts/settings.ts";
 import { countedErrors, denialKind, errorsWithCode, refusedAction, refusedPrincipal } from "./ec2-answers.ts";
 
-export const DENIAL_NEEDS = ["ec2Errors", "sightings", "logs", "metrics", "versions", "iamPolicies"] as const;
+export const DENIAL_NEEDS = ["ec2Errors", "sightings", "logs"] as const;
 
 export type DenialFacts = Pick<Facts, (typeof DENIAL_NEEDS)[number]>;
 
@@ -109,12 +109,10 @@ export function policiesLacking(facts: Pick<Facts, "iamPolicies">, actions: read
   return candidates
     .filter((policy) => policy.statements.length > 0)
     .flatMap((policy) =>
-      lacking
-        .slice(0, 2)
-        .map((action) => ({
-          source: policy.at,
-          text: `${policy.name === "" ? "the policy" : `policy ${policy.name}`} does not allow ${action}`,
-        })),
+      lacking.slice(0, 2).map((action) => ({
+        source: policy.at,
+        text: `${policy.name === "" ? "the policy" : `policy ${policy.name}`} does not allow ${action}`,
+      })),
     );
 }
 

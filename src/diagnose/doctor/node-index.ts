@@ -26,7 +26,6 @@ export const CAPACITY_NEEDS = [
   "introspection",
   "enis",
   "logs",
-  "ec2Errors",
 ] as const;
 
 export type CapacityFacts = Pick<Facts, (typeof CAPACITY_NEEDS)[number]>;

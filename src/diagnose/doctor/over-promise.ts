@@ -1,12 +1,17 @@
 // Nodes that are promised more pods than they have addresses for, and whether they ran into it: what the classes about max-pods
 // have in common. Numbers alone decide where nothing is known to fail; where pods are refused, the pool must be seen full.
 
-import type { Evidence } from "../facts/model.ts";
+import type { Evidence, Facts } from "../facts/model.ts";
 import { quotes } from "../facts/settings.ts";
 import type { Notes } from "./failure-class.ts";
 import { blame, capacityWithout, excessPods, type NodeCapacity, nodeCapacities, type Taker } from "./node-capacity.ts";
-import type { CapacityFacts, NodeIndex, NodeOrNone } from "./node-index.ts";
+import { CAPACITY_NEEDS, type CapacityFacts, type NodeIndex, type NodeOrNone } from "./node-index.ts";
 import { nodeName, nodeWords } from "./wording.ts";
+
+/** The sections a class needs that notes an over-promise. */
+export const PROMISE_NEEDS = [...CAPACITY_NEEDS, "ec2Errors"] as const;
+
+type PromiseFacts = Pick<Facts, (typeof PROMISE_NEEDS)[number]>;
 
 export interface OverPromise {
   readonly view: NodeCapacity;
@@ -64,7 +69,7 @@ export function troubleOn(
 
 /** Writes what all of these classes say alike; `why` is one clause naming what the promise forgot. */
 export function noteOverPromise(
-  facts: CapacityFacts,
+  facts: PromiseFacts,
   index: NodeIndex,
   notes: Notes,
   cases: readonly OverPromise[],
@@ -102,7 +107,7 @@ export function noteOverPromise(
 }
 
 /** EC2 refusing for lack of space keeps a pool below capacity: then it is not max-pods. */
-function supplyContradiction(facts: CapacityFacts, index: NodeIndex, notes: Notes, node: NodeOrNone): void {
+function supplyContradiction(facts: PromiseFacts, index: NodeIndex, notes: Notes, node: NodeOrNone): void {
   const errors = facts.ec2Errors.filter(
     (one) =>
       index.nodeOf(one) === node &&

@@ -1,5 +1,6 @@
 // A newer CNI calls an EC2 API at its start that the role does not allow: no node's agent comes up.
 
+import type { Facts } from "../../facts/model.ts";
 import { cniVersion, isCniAtLeast, quotes, sightingsOf } from "../../facts/settings.ts";
 import {
   actionsOf,
@@ -19,7 +20,7 @@ const STARTUP_ACTIONS = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"] as
 export const failureClass = defineClass({
   id: "iam-permission-missing-at-startup",
   title: "the CNI's role lacks an action that its start needs",
-  needs: [...DENIAL_NEEDS],
+  needs: [...DENIAL_NEEDS, "versions", "iamPolicies"],
   lookAlikes: [],
   causes: ["ipamd-not-running", "ipamd-killed-by-probe"],
   docs: {
@@ -71,7 +72,10 @@ export const failureClass = defineClass({
 });
 
 /** No refusal read, but a policy without the action, a version that calls it, and an agent that does not come up. */
-function expected(facts: Parameters<typeof denials>[0], notes: Parameters<(typeof failureClass)["look"]>[1]): void {
+function expected(
+  facts: Pick<Facts, "sightings" | "versions" | "iamPolicies">,
+  notes: Parameters<(typeof failureClass)["look"]>[1],
+): void {
   const waiting = sightingsOf(facts, ["entrypoint-waiting", "probe-failed"]);
   const needed = isCniAtLeast(facts, "1.22.0") === true ? startupActions(facts) : [];
   const lacking = policiesLacking(facts, needed);

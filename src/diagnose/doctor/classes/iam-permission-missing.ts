@@ -17,7 +17,7 @@ import { times } from "../wording.ts";
 export const failureClass = defineClass({
   id: "iam-permission-missing",
   title: "the CNI's role lacks an EC2 action",
-  needs: [...DENIAL_NEEDS],
+  needs: [...DENIAL_NEEDS, "metrics", "iamPolicies"],
   lookAlikes: [],
   docs: {
     what: "EC2 refuses a call of the agent because no policy of its role allows the action.",

@@ -4,14 +4,14 @@ import type { Evidence } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
 import { defineClass, type Notes } from "../failure-class.ts";
 import { nodeCapacities } from "../node-capacity.ts";
-import { CAPACITY_NEEDS, type CapacityFacts, NodeIndex } from "../node-index.ts";
-import { maxPodsFix, noteOverPromise, overPromised } from "../over-promise.ts";
+import { type CapacityFacts, NodeIndex } from "../node-index.ts";
+import { maxPodsFix, noteOverPromise, overPromised, PROMISE_NEEDS } from "../over-promise.ts";
 import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-above-eni-capacity",
   title: "max-pods is above what the node's ENIs carry",
-  needs: [...CAPACITY_NEEDS],
+  needs: [...PROMISE_NEEDS],
   lookAlikes: [],
   docs: {
     what: "The node's max-pods is larger than the number of addresses its ENIs can hold.",

@@ -1,13 +1,13 @@
 // With custom networking the primary ENI carries no pods, and max-pods still counts it.
 
 import { defineClass } from "../failure-class.ts";
-import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
-import { fittingMaxPods, maxPodsFix, noteOverPromise, overPromised } from "../over-promise.ts";
+import { NodeIndex } from "../node-index.ts";
+import { fittingMaxPods, maxPodsFix, noteOverPromise, overPromised, PROMISE_NEEDS } from "../over-promise.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-ignores-custom-networking",
   title: "max-pods counts the primary ENI, custom networking does not use it",
-  needs: [...CAPACITY_NEEDS],
+  needs: [...PROMISE_NEEDS],
   lookAlikes: [],
   docs: {
     what: "Custom networking takes the primary ENI out of use for pods, while max-pods was computed with it.",

@@ -4,14 +4,14 @@ import type { Evidence } from "../../facts/model.ts";
 import { cniVersion } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import type { NodeCapacity } from "../node-capacity.ts";
-import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
-import { maxPodsFix, noteOverPromise, overPromised } from "../over-promise.ts";
+import { NodeIndex } from "../node-index.ts";
+import { maxPodsFix, noteOverPromise, overPromised, PROMISE_NEEDS } from "../over-promise.ts";
 import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-ignores-trunk-eni",
   title: "max-pods counts the ENI that the trunk takes",
-  needs: [...CAPACITY_NEEDS],
+  needs: [...PROMISE_NEEDS],
   lookAlikes: [],
   docs: {
     what: "Security groups for pods (ENABLE_POD_ENI) take one ENI of each node for the trunk, while max-pods was computed with it.",

@@ -4,7 +4,7 @@ import { limitsOf } from "../../facts/capacity.ts";
 import type { Evidence } from "../../facts/model.ts";
 import { effectiveSettings } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
+import { NodeIndex, type NodeOrNone } from "../node-index.ts";
 import { troubleOn } from "../over-promise.ts";
 import { nodeName, nodeWords, plural } from "../wording.ts";
 
@@ -18,7 +18,7 @@ interface Holding {
 export const failureClass = defineClass({
   id: "prefix-slots-held-by-secondary-ips",
   title: "single addresses hold the slots that prefixes need",
-  needs: [...CAPACITY_NEEDS],
+  needs: ["settings", "nodes", "logs", "sightings", "introspection", "pods", "instances", "enis", "instanceTypes"],
   lookAlikes: [],
   docs: {
     what: "The node was switched to prefix delegation in place: its old single addresses are in use and hold slots, so few prefixes fit.",

@@ -13,7 +13,7 @@ const LASTING_MS = 60_000;
 export const failureClass = defineClass({
   id: "trunk-slot-reserved-but-absent",
   title: "an ENI slot is kept for a trunk that never came",
-  needs: [...CAPACITY_NEEDS, "events"],
+  needs: [...CAPACITY_NEEDS],
   lookAlikes: [],
   docs: {
     what: "ENABLE_POD_ENI keeps one ENI slot free for the trunk, but no trunk is attached: regular pods fail one ENI early.",
