@@ -59,7 +59,7 @@ describe("support bundles", () => {
     expect(facts.introspection.map(({ node, isEmpty }) => [node, isEmpty])).toEqual([[ID, true]]);
     expect(facts.metrics.map(({ node }) => node)).toEqual([ID]);
     expect(facts.checkpoints.map(({ node, problem }) => [node, problem])).toEqual([[ID, undefined]]);
-    expect(facts.read.at(-1)).toEqual({ file: "6 more files", kind: "of bundles, not needed" });
+    expect(facts.read.at(-1)).toEqual({ file: "bundles", kind: "6 files of bundles not needed" });
   });
 
   test("the same unpacked, whatever the folder is called", async () => {

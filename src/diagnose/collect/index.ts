@@ -80,7 +80,8 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     uselessCount += found.uselessCount;
   }
   parts.push(...(await readLogs(logs, options)), { unread: unknownFiles(unknown) });
-  if (uselessCount > 0) parts.push({ read: [{ file: `${uselessCount} more files`, kind: "of bundles, not needed" }] });
+  if (uselessCount > 0)
+    parts.push({ read: [{ file: "bundles", kind: `${uselessCount} files of bundles not needed` }] });
   return settled(parts);
 }
 
