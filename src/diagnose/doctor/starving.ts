@@ -93,6 +93,11 @@ export function poolEvidence(sample: PoolSample | undefined): Evidence[] {
   return sample === undefined ? [] : [{ source: sample.at, text: poolText(sample) }];
 }
 
+/** `1 ADD was refused`, `12 ADDs were refused`. */
+export function refusedText(count: number): string {
+  return count === 1 ? "1 ADD was refused" : `${count} ADDs were refused`;
+}
+
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, one) => total + one, 0);
 }

@@ -11,7 +11,10 @@ export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "
     `Give new nodes and ENIs a subnet of their own in ${zone}, and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; the node needs a free ENI slot`,
   ];
   const won = view === undefined ? [] : spoilers(view, facts).filter((one) => one.wonCount > 0);
-  for (const one of won.slice(0, 2)) steps.push(`${releaseOf(one, facts)}   # wins ${one.wonCount} whole /28s`);
+  for (const one of won.slice(0, 2))
+    steps.push(
+      `${releaseOf(one, facts)}   # wins ${one.wonCount === 1 ? "one whole /28" : `${one.wonCount} whole /28s`}`,
+    );
   const range = view === undefined ? undefined : emptiestRange(view);
   steps.push(
     `aws ec2 create-subnet-cidr-reservation --subnet-id ${id} --reservation-type prefix --cidr ${range?.cidr ?? "RANGE"}   # keeps single addresses out from now on${range === undefined ? "; choose the emptiest aligned range" : `; ${range.usedCount} addresses there stay until moved off`}`,

@@ -3,7 +3,7 @@
 import type { Evidence, Starvation } from "../../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { poolEvidence, runLengthMs, starvingNodes } from "../starving.ts";
+import { poolEvidence, refusedText, runLengthMs, starvingNodes } from "../starving.ts";
 
 export const failureClass = defineClass({
   id: "cooldown-churn-exhaustion",
@@ -57,7 +57,7 @@ export const failureClass = defineClass({
       );
     const length = runLengthMs(run);
     notes.summary(
-      `${run.refusalCount} ADDs were refused with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, and ${cooling} cooling after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
+      `${refusedText(run.refusalCount)} with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, and ${cooling} cooling after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
     );
     const peak = (run.poolLast?.total ?? 0) + cooling;
     notes.fix(

@@ -3,7 +3,7 @@
 import type { LogDigest, Starvation } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
-import { poolEvidence, starvingNodes } from "../starving.ts";
+import { poolEvidence, refusedText, starvingNodes } from "../starving.ts";
 
 const WINDOW_MS = 45_000;
 
@@ -49,7 +49,7 @@ export const failureClass = defineClass({
         { source: run.at, text: run.text },
       ]);
     notes.summary(
-      `${run.refusalCount} ADDs were refused within ${WINDOW_MS / 1000} s of the agent's start on ${worst.node ?? "the node"}, before the pool had its first addresses.`,
+      `${refusedText(run.refusalCount)} within ${WINDOW_MS / 1000} s of the agent's start on ${worst.node ?? "the node"}, before the pool had its first addresses.`,
     );
     notes.fix(
       "None where it passes by itself: kubelet tries again. Before v1.12.0: upgrade the vpc-cni add-on",

@@ -3,6 +3,7 @@
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { isModeKnown } from "../node-mode.ts";
 import { blockRemedies, spoilerText } from "../subnet-remedies.ts";
 import {
   BLOCK_SIZE,
@@ -19,7 +20,7 @@ import { describeEnis } from "../subnet-view.ts";
 export const failureClass = defineClass({
   id: "subnet-fragmented-no-free-28",
   title: "The subnet has free addresses but no free aligned /28",
-  needs: [...SHORTAGE_NEEDS, "sightings"],
+  needs: [...SHORTAGE_NEEDS, "sightings", "logs"],
   lookAlikes: ["subnet-free-ips-exhausted"],
   causes: ["eni-create-no-prefix-space", "ec2-api-throttled"],
   docs: {
@@ -39,7 +40,7 @@ export const failureClass = defineClass({
     if (errors.length === 0) {
       // The agent's own words for it, where the line with the code was cut away; in either mode, so it is a sign and no more.
       const told = sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
-      if (told.length === 0 || shortageErrors(facts).length > 0) return;
+      if (told.length === 0 || shortageErrors(facts).length > 0 || isModeKnown(facts, "secondary")) return;
       notes.sign(...quotes(told));
       notes.affects({ nodes: told.map((one) => one.node) });
       notes.seen(...told.map((one) => one.occurrences));

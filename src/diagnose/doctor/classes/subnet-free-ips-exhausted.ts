@@ -1,15 +1,17 @@
 // The subnet has no addresses left.
 
 import type { Evidence } from "../../facts/model.ts";
-import { quotes } from "../../facts/settings.ts";
+import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { isModeKnown } from "../node-mode.ts";
 import {
   BLOCK_SIZE,
   noAddressErrors,
   noBlockErrors,
   noRoomErrors,
   SHORTAGE_NEEDS,
+  shortageErrors,
   shortageOf,
   subnetName,
   subnetText,
@@ -20,7 +22,7 @@ import { describeEnis } from "../subnet-view.ts";
 export const failureClass = defineClass({
   id: "subnet-free-ips-exhausted",
   title: "The subnet has no addresses left",
-  needs: [...SHORTAGE_NEEDS],
+  needs: [...SHORTAGE_NEEDS, "sightings", "logs"],
   lookAlikes: [],
   docs: {
     what: "The subnet has fewer free addresses than the agent asks for: pods, warm pools and other tenants hold the rest.",
@@ -37,16 +39,26 @@ export const failureClass = defineClass({
       shortageOf(facts, [error]).views.some((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE),
     );
     const errors = [...named, ...others];
-    if (errors.length === 0) return;
-    noteErrors(notes, errors);
+    if (errors.length === 0) {
+      // The agent's own words for it, where the line with the code was cut away; with prefixes they mean fragmentation more often.
+      const told = sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
+      if (told.length === 0 || shortageErrors(facts).length > 0 || isModeKnown(facts, "prefix")) return;
+      notes.sign(...quotes(told));
+      notes.affects({ nodes: told.map((one) => one.node) });
+      notes.seen(...told.map((one) => one.occurrences));
+    } else noteErrors(notes, errors);
     const shortage = shortageOf(facts, errors);
     const id = subnetName(shortage);
     notes.affects({ subnets: [...shortage.views.map((view) => view.id), ...shortage.unseenIds] });
     const codes = [...new Set(errors.map((one) => one.code))].join(", ");
-    notes.proof(`EC2 refused for lack of addresses: ${codes}`, quotes(errors), {
-      what: "EC2's answer",
-      command: "sudo grep -h -e InsufficientFreeAddressesInSubnet /var/log/aws-routed-eni/ipamd.log | tail -n 5",
-    });
+    notes.proof(
+      codes === "" ? "EC2 refused for lack of addresses" : `EC2 refused for lack of addresses: ${codes}`,
+      quotes(errors),
+      {
+        what: "EC2's answer",
+        command: "sudo grep -h -e InsufficientFreeAddressesInSubnet /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+      },
+    );
     const empty = shortage.views.filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE);
     const evidence: Evidence[] = empty.flatMap((view) => view.evidence);
     notes.proof(
@@ -57,7 +69,7 @@ export const failureClass = defineClass({
     const [view] = empty;
     const count = view?.availableIpAddressCount ?? shortage.views[0]?.availableIpAddressCount;
     notes.summary(
-      `${count === undefined ? `EC2 refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of addresses (${codes}); how many are free is not known` : `${id} has ${count} free addresses; EC2 refused ${times(totalCount(errors))} (${codes})`}.`,
+      `${count === undefined ? `${errors.length === 0 ? "The agent met a subnet without room" : `EC2 refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of addresses (${codes})`}; how many addresses are free is not known` : `${id} has ${count} free addresses; EC2 refused ${times(totalCount(errors))} (${codes})`}.`,
     );
     notes.fix(
       `Add a subnet in ${view?.zone ?? "the same zone"} and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; a secondary CIDR such as 100.64.0.0/16 serves as well`,

@@ -4,7 +4,7 @@ import type { Starvation } from "../../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
-import { runLengthMs, starvingNodes } from "../starving.ts";
+import { refusedText, runLengthMs, starvingNodes } from "../starving.ts";
 
 const SHORT_MS = 90_000;
 
@@ -59,7 +59,7 @@ export const failureClass = defineClass({
       },
     );
     notes.summary(
-      `${count} ADDs were refused in ${worst.short.length} short runs${ends.length > 0 ? ` (at most ${seconds(Math.max(...ends.slice(0, 1000)))})` : ""}, and each got an address once the pool had grown: ${target}=${worst.settings.count(target, 1)} is less than the burst.`,
+      `${refusedText(count)} in ${worst.short.length} short run${worst.short.length === 1 ? "" : "s"}${ends.length > 0 ? ` (at most ${seconds(Math.max(...ends.slice(0, 1000)))})` : ""}, and each got an address once the pool had grown: ${target}=${worst.settings.count(target, 1)} is less than the burst.`,
     );
     notes.fix(
       `kubectl -n kube-system set env daemonset aws-node MINIMUM_IP_TARGET=PODS_PER_NODE WARM_IP_TARGET=${Math.max(5, Math.min(16, Math.ceil(count / Math.max(1, worst.short.length))))}   # the usual pods of a node, and the burst`,
