@@ -77,7 +77,10 @@ export function noteDecidingText(
   const found = sightingsOf(facts, options.signals);
   if (found.length === 0) return found;
   noteSightings(notes, found);
-  notes.proof(options.what, quotes(found, 2), { what: options.what, command: "kubectl get events -A -o json > events.json" });
+  notes.proof(options.what, quotes(found, 2), {
+    what: options.what,
+    command: "kubectl get events -A -o json > events.json",
+  });
   return found;
 }
 
