@@ -79,6 +79,13 @@ describe("what is found", () => {
     expect(codes({ settings: [settings({}), prefix], bootstraps: [group] })).toEqual([]);
   });
 
+  test("two hundred nodes that run the same other value are one finding", () => {
+    const running = Array.from({ length: 200 }, (_, index) =>
+      settings({ MAX_ENI: "3" }, { origin: "running", layer: "running", node: `node-${index}` }),
+    );
+    expect(codes({ settings: [settings({ MAX_ENI: "2" }), ...running] })).toEqual(["PD1140"]);
+  });
+
   test("findings come by file, line and code, and one thing is said once", () => {
     const later = settings({ WARM_IP_TARGET: "5" }, { at: { file: "b.yaml", line: 1 } });
     const bad = settings({ MINIMUM_IP_TARGET: "32", IP_COOLDOWN_PERIOD: "5s" });

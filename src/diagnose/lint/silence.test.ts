@@ -1,7 +1,7 @@
 // What the rules must not say. Each case is near one that is found: the difference is what makes it right.
 
 import { describe, expect, test } from "bun:test";
-import type { FactsPart } from "../facts/model.ts";
+import type { ClusterRoleFact, FactsPart, InstanceFact } from "../facts/model.ts";
 import {
   AT,
   cni,
@@ -27,6 +27,8 @@ const ROLE = "kubernetes.io/role/cni";
 
 /** Name, the rule, where it speaks, and where it must not. */
 type Case = readonly [name: string, code: string, said: FactsPart, silent: FactsPart];
+
+const ofAgent = eni({ ips: ["10.0.0.20", "10.0.0.21"], instanceId: "i-0aaa", description: "aws-K8S-i-0aaa" });
 
 const ON_SETTINGS: readonly Case[] = [
   [
@@ -126,6 +128,42 @@ const ON_SETTINGS: readonly Case[] = [
     { settings: [settings({ ENABLE_SUBNET_DISCOVERY: "true" })], versions: [cni("v1.17.0")] },
     { settings: [settings({ ENABLE_SUBNET_DISCOVERY: "false" })], versions: [cni("v1.17.0")] },
   ],
+  [
+    "a ConfigMap's text may end in a line break",
+    "PD1014",
+    { settings: [settings({ MAX_ENI: "2 " })] },
+    { settings: [settings({ MAX_ENI: "2 " }, { origin: "configmap" })] },
+  ],
+  [
+    "names of the node and the pod differ by nature",
+    "PD1140",
+    { settings: [settings({ MAX_ENI: "2" }), settings({ MAX_ENI: "3" }, { origin: "running" })] },
+    { settings: [settings({ MY_NODE_NAME: "a" }), settings({ MY_NODE_NAME: "b" }, { origin: "running" })] },
+  ],
+  [
+    "an agent before v1.23.0 speaks to older policy agents",
+    "PD1132",
+    { versions: [cni("v1.23.0"), { ...cni("v1.2.0"), component: "network-policy-agent" }] },
+    { versions: [cni("v1.22.4"), { ...cni("v1.2.0"), component: "network-policy-agent" }] },
+  ],
+  [
+    "an old version without prefix mode is only old",
+    "PD1131",
+    { settings: [settings(PREFIX)], versions: [cni("v1.7.5")] },
+    { settings: [settings({ ENABLE_PREFIX_DELEGATION: "false" })], versions: [cni("v1.7.5")] },
+  ],
+  [
+    "other roles need not patch pods, nor without the annotation",
+    "PD1152",
+    { settings: [settings({ ANNOTATE_POD_IP: "true" })], clusterRoles: [role("aws-node")] },
+    { settings: [settings({ ANNOTATE_POD_IP: "true" })], clusterRoles: [role("other")] },
+  ],
+  [
+    "without the annotation the agent does not patch pods",
+    "PD1152",
+    { settings: [settings({ ANNOTATE_POD_IP: "true" })], clusterRoles: [role("aws-node")] },
+    { settings: [settings({ ANNOTATE_POD_IP: "false" })], clusterRoles: [role("aws-node")] },
+  ],
 ];
 
 const ON_NODES: readonly Case[] = [
@@ -194,6 +232,57 @@ const ON_NODES: readonly Case[] = [
     "PD1070",
     { bootstraps: [nodes({ osFamily: located("al2023"), bootstrapArguments: located("--use-max-pods false") })] },
     { bootstraps: [nodes({ osFamily: located("al2023"), bootstrapArguments: located("--dns-cluster-ip 10.0.0.2") })] },
+  ],
+  [
+    "IPv6 has no targets that an ENI could be too small for",
+    "PD1042",
+    { settings: [settings({ WARM_IP_TARGET: "20" })], bootstraps: [nodes({ instanceTypes: types("m5.large") })] },
+    {
+      settings: [settings({ ...IPV6, WARM_IP_TARGET: "200" })],
+      bootstraps: [nodes({ instanceTypes: types("m5.large") })],
+    },
+  ],
+  [
+    "an expression raises the reserved memory, too",
+    "PD1072",
+    { bootstraps: [nodes({ origin: "nodeadm", instanceTypes: types("m5.large"), maxPods: located(110) })] },
+    {
+      bootstraps: [
+        nodes({
+          origin: "nodeadm",
+          instanceTypes: types("m5.large"),
+          maxPods: located(110),
+          maxPodsExpression: located("110"),
+        }),
+      ],
+    },
+  ],
+  [
+    "cordoned nodes grow where that is asked for",
+    "PD1155",
+    { settings: [settings({})], nodes: [node("m5.large", 29, { isUnschedulable: true })] },
+    {
+      settings: [settings({ AWS_MANAGE_ENIS_NON_SCHEDULABLE: "true" })],
+      nodes: [node("m5.large", 29, { isUnschedulable: true })],
+    },
+  ],
+  [
+    "a type that cannot use prefixes holds single addresses rightly",
+    "PD1143",
+    { settings: [settings(PREFIX)], enis: [ofAgent], instances: [instance("m5.large")] },
+    { settings: [settings(PREFIX)], enis: [ofAgent], instances: [instance("m4.large")] },
+  ],
+  [
+    "an instance without aws-node is not a node",
+    "PD1143",
+    { settings: [settings(PREFIX)], enis: [ofAgent], instances: [instance("m5.large")] },
+    { settings: [settings(PREFIX)], enis: [{ ...ofAgent, description: "" }], instances: [instance("m5.large")] },
+  ],
+  [
+    "families that are listed are judged type by type, by the rules on capacity",
+    "PD1066",
+    pool("karpenter.k8s.aws/instance-category", "m"),
+    pool("karpenter.k8s.aws/instance-family", "m5"),
   ],
 ];
 
@@ -285,6 +374,30 @@ const ON_SUBNETS: readonly Case[] = [
       nodes: [node("m5.large", 20, { labels: new Map([["k8s.amazonaws.com/eniConfig", "web"]]) })],
     },
   ],
+  [
+    "a small subnet without reservations is only small",
+    "PD1086",
+    { subnets: [subnet("10.0.0.0/28")], reservations: [reservation("10.0.0.0/28")] },
+    { subnets: [subnet("10.0.0.0/28")] },
+  ],
+  [
+    "a tagged subnet without cluster tags serves every cluster",
+    "PD1090",
+    { settings: [settings({ CLUSTER_NAME: "a" })], subnets: [ofCluster("b")] },
+    { settings: [settings({ CLUSTER_NAME: "a" })], subnets: [subnet("10.0.0.0/22", tagged({ [ROLE]: "1" }))] },
+  ],
+  [
+    "an agent that does not know its cluster does not look at the tags",
+    "PD1090",
+    { settings: [settings({ CLUSTER_NAME: "a" })], subnets: [ofCluster("b")] },
+    { settings: [settings({ CLUSTER_NAME: "" })], subnets: [ofCluster("b")] },
+  ],
+  [
+    "under custom networking tags decide nothing",
+    "PD1089",
+    { settings: [settings({})], subnets: [subnet("100.64.0.0/20")] },
+    { settings: [settings(CUSTOM)], subnets: [subnet("100.64.0.0/20")] },
+  ],
 ];
 
 const ASSIGN = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface"];
@@ -343,6 +456,18 @@ const ON_POLICIES: readonly Case[] = [
       iamPolicies: [policy([statement(ASSIGN, { conditionKeys: ["aws:RequestTag/eks:eni:owner", "ec2:Vpc"] })])],
     },
   ],
+  [
+    "a condition on other calls does not bear on ENIs",
+    "PD1125",
+    {
+      settings: [settings({})],
+      iamPolicies: [policy([statement(ASSIGN, { conditionKeys: ["aws:RequestTag/team"] })])],
+    },
+    {
+      settings: [settings({})],
+      iamPolicies: [policy([statement(["ec2:RunInstances"], { conditionKeys: ["aws:RequestTag/team"] })])],
+    },
+  ],
 ];
 
 for (const [title, cases] of [
@@ -374,4 +499,35 @@ function group(maxPods: number, ...names: string[]): FactsPart {
 
 function free(availableIpAddressCount: number) {
   return subnet("10.0.0.0/22", { availableIpAddressCount, freePrefixCount: 0 });
+}
+
+function role(name: string): ClusterRoleFact {
+  return { name, rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }], at: AT };
+}
+
+function instance(instanceType: string): InstanceFact {
+  return {
+    id: "i-0aaa",
+    instanceType,
+    state: "running",
+    attachments: [],
+    securityGroupIds: [],
+    tags: new Map(),
+    at: AT,
+  };
+}
+
+function ofCluster(name: string) {
+  return subnet("10.0.0.0/22", tagged({ [ROLE]: "1", [`cni.networking.k8s.aws/cluster/${name}`]: "" }));
+}
+
+function pool(key: string, value: string): FactsPart {
+  const requirements = [{ key, operator: "In", values: [value], at: AT }];
+  return {
+    settings: [settings({})],
+    bootstraps: [
+      nodes({ origin: "karpenter-nodepool", name: "web", nodeClass: "web", requirements }),
+      nodes({ origin: "karpenter-nodeclass", name: "web", maxPods: located(110) }),
+    ],
+  };
 }
