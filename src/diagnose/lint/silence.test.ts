@@ -1,7 +1,7 @@
 // What the rules must not say. Each case is near one that is found: the difference is what makes it right.
 
 import { describe, expect, test } from "bun:test";
-import type { ClusterRoleFact, FactsPart, InstanceFact } from "../facts/model.ts";
+import type { ClusterRoleFact, FactsPart, InstanceFact, ServiceAccountFact } from "../facts/model.ts";
 import {
   AT,
   cni,
@@ -29,6 +29,13 @@ const ROLE = "kubernetes.io/role/cni";
 type Case = readonly [name: string, code: string, said: FactsPart, silent: FactsPart];
 
 const ofAgent = eni({ ips: ["10.0.0.20", "10.0.0.21"], instanceId: "i-0aaa", description: "aws-K8S-i-0aaa" });
+
+const account: ServiceAccountFact = {
+  namespace: "kube-system",
+  name: "aws-node",
+  annotations: new Map([["eks.amazonaws.com/role-arn", "arn:aws:iam::123456789012:role/cni"]]),
+  at: AT,
+};
 
 const ON_SETTINGS: readonly Case[] = [
   [
@@ -164,6 +171,18 @@ const ON_SETTINGS: readonly Case[] = [
     { settings: [settings({ ANNOTATE_POD_IP: "true" })], clusterRoles: [role("aws-node")] },
     { settings: [settings({ ANNOTATE_POD_IP: "false" })], clusterRoles: [role("aws-node")] },
   ],
+  [
+    "what runs may repeat a variable: only the last counts, and nobody wrote it so",
+    "PD1017",
+    { settings: [twice("declared")] },
+    { settings: [twice("running")] },
+  ],
+  [
+    "in IPv6 mode another rule speaks of all targets",
+    "PD1030",
+    { settings: [settings({ ...PREFIX, WARM_ENI_TARGET: "2" })] },
+    { settings: [settings({ ...IPV6, WARM_ENI_TARGET: "2" })] },
+  ],
 ];
 
 const ON_NODES: readonly Case[] = [
@@ -284,6 +303,12 @@ const ON_NODES: readonly Case[] = [
     pool("karpenter.k8s.aws/instance-category", "m"),
     pool("karpenter.k8s.aws/instance-family", "m5"),
   ],
+  [
+    "without prefix mode any type will do",
+    "PD1079",
+    { settings: [settings(PREFIX)], bootstraps: [nodes({ instanceTypes: types("m4.large") })] },
+    { settings: [settings({})], bootstraps: [nodes({ instanceTypes: types("m4.large") })] },
+  ],
 ];
 
 const ON_SUBNETS: readonly Case[] = [
@@ -398,6 +423,24 @@ const ON_SUBNETS: readonly Case[] = [
     { settings: [settings({})], subnets: [subnet("100.64.0.0/20")] },
     { settings: [settings(CUSTOM)], subnets: [subnet("100.64.0.0/20")] },
   ],
+  [
+    "a target of one prefix leaves room for 14 idle nodes",
+    "PD1045",
+    { settings: [settings({ ...PREFIX, WARM_IP_TARGET: "17" })], subnets: [subnet("10.0.0.0/24")] },
+    { settings: [settings({ ...PREFIX, WARM_IP_TARGET: "16" })], subnets: [subnet("10.0.0.0/24")] },
+  ],
+  [
+    "single addresses are not counted in prefixes",
+    "PD1045",
+    { settings: [settings({ ...PREFIX, WARM_IP_TARGET: "17" })], subnets: [subnet("10.0.0.0/24")] },
+    { settings: [settings({ WARM_IP_TARGET: "17" })], subnets: [subnet("10.0.0.0/24")] },
+  ],
+  [
+    "an ENIConfig uses its subnet, whatever the tag",
+    "PD1088",
+    { settings: [settings({})], subnets: [subnet("10.0.0.0/22", tagged({ [ROLE]: "0" }))] },
+    { settings: [settings(CUSTOM)], subnets: [subnet("10.0.0.0/22", tagged({ [ROLE]: "0" }))] },
+  ],
 ];
 
 const ASSIGN = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface"];
@@ -468,6 +511,12 @@ const ON_POLICIES: readonly Case[] = [
       iamPolicies: [policy([statement(["ec2:RunInstances"], { conditionKeys: ["aws:RequestTag/team"] })])],
     },
   ],
+  [
+    "roles of other service accounts trust others",
+    "PD1126",
+    { serviceAccounts: [account], iamPolicies: [trust("cni")] },
+    { serviceAccounts: [account], iamPolicies: [trust("dns"), policy([], { name: "cni" })] },
+  ],
 ];
 
 for (const [title, cases] of [
@@ -530,4 +579,15 @@ function pool(key: string, value: string): FactsPart {
       nodes({ origin: "karpenter-nodeclass", name: "web", maxPods: located(110) }),
     ],
   };
+}
+
+function trust(name: string) {
+  return policy([], { name, trustedSubjects: ["system:serviceaccount:kube-system:coredns"] });
+}
+
+function twice(layer: "declared" | "running") {
+  const [first] = settings({ MAX_ENI: "2" }).env;
+  const [second] = settings({ MAX_ENI: "3" }).env;
+  const origin = layer === "declared" ? "daemonset" : "running";
+  return settings({}, { layer, origin, env: first === undefined || second === undefined ? [] : [first, second] });
 }

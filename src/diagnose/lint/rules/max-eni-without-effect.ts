@@ -30,7 +30,7 @@ export const rule = defineRule({
       } else if (limits.length > 0 && maxEni >= largest) {
         report({
           at: found.at,
-          message: `MAX_ENI=${maxEni} has no effect: the instance types allow ${largest} ENIs at most.`,
+          message: `MAX_ENI=${maxEni} has no effect: the instance types read allow ${largest} ENIs at most.`,
         });
       }
     }

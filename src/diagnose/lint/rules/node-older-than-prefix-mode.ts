@@ -1,6 +1,7 @@
 // Prefix mode is declared, and an instance holds single addresses alone.
 
 import { instanceTypeLimits, supportsPrefixes } from "../../../catalog/instance-types.ts";
+import type { EniFact } from "../../facts/model.ts";
 import { counted, prefixModeSettings } from "../declared.ts";
 import { defineRule } from "../rule.ts";
 
@@ -19,9 +20,16 @@ export const rule = defineRule({
   check({ settings, enis, instances }, report) {
     const effective = prefixModeSettings({ settings });
     if (effective === undefined) return;
+    const byInstance = new Map<string, EniFact[]>();
+    for (const eni of enis) {
+      if (eni.instanceId === undefined) continue;
+      const held = byInstance.get(eni.instanceId);
+      if (held === undefined) byInstance.set(eni.instanceId, [eni]);
+      else held.push(eni);
+    }
     for (const instance of instances) {
       const limits = instanceTypeLimits(instance.instanceType);
-      const own = enis.filter((eni) => eni.instanceId === instance.id);
+      const own = byInstance.get(instance.id) ?? [];
       const isAgents = own.some(
         (eni) => /^aws-K8S-/i.test(eni.description) || eni.tags.has("node.k8s.amazonaws.com/instance_id"),
       );

@@ -22,7 +22,7 @@ export const rule = defineRule({
       if (found === undefined || !effective.podEni) continue;
       report({
         at: found.at,
-        message: `ENABLE_POD_ENI=${found.value} spends one ENI per node on a trunk, and no SecurityGroupPolicy is among the files read.`,
+        message: `ENABLE_POD_ENI=${found.value} keeps one ENI of every node that can carry a trunk, and no SecurityGroupPolicy is among the files read.`,
       });
     }
   },
