@@ -47,6 +47,12 @@ describe("the map of a subnet", () => {
     expect(countStates(map).get("free")).toBe(10);
   });
 
+  test("a CIDR larger than any subnet is no work and has nothing", () => {
+    const map = subnetMap({ ...empty, cidr: cidr("0.0.0.0/0"), addresses: [ip("10.0.0.1")] });
+    expect(map).toMatchObject({ blocks: [], freePrefixCount: 0, availableIpAddressCount: 0 });
+    expect(subnetMap({ ...empty, cidr: cidr("10.0.0.0/16") }).freePrefixCount).toBe(4094);
+  });
+
   test("a /27 and a /28 never hold a prefix", () => {
     for (const text of ["10.0.0.0/27", "10.0.0.0/28"]) {
       const map = subnetMap({ ...empty, cidr: cidr(text) });

@@ -55,9 +55,17 @@ export interface SubnetMap {
 const AWS_FIRST_COUNT = 4;
 export const AWS_ADDRESS_COUNT = 5;
 
-/** The map of one subnet. Holdings outside the subnet are left out of account. */
+/** EC2 makes no larger subnet (VPC user guide, subnet sizing, 2026-08). */
+const PREFIX_LENGTH_MIN = 16;
+
+/**
+ * The map of one subnet. Holdings outside the subnet are left out of account. A CIDR larger than EC2 has any has no blocks and
+ * no addresses: the work is bounded by the largest subnet.
+ */
 export function subnetMap(holdings: SubnetHoldings, rules: SubnetRules = DEFAULT_RULES): SubnetMap {
   const { cidr } = holdings;
+  if (cidr.prefixLength < PREFIX_LENGTH_MIN)
+    return { cidr, blocks: [], freePrefixCount: 0, availableIpAddressCount: 0, delegatedPrefixCount: 0 };
   const size = cidrSize(cidr.prefixLength);
   const isUsed = new Uint8Array(size);
   for (const address of holdings.addresses) if (cidrContains(cidr, address)) isUsed[address - cidr.base] = 1;

@@ -26,6 +26,8 @@ export function subnetOf(item: JsonObject, at: Source): Item<SubnetFact> {
   if (id === undefined) return "has no SubnetId";
   const cidr = cidrOf(item, "CidrBlock");
   if (typeof cidr === "string") return cidr;
+  if (cidr !== undefined && (cidr.prefixLength < 16 || cidr.prefixLength > 28))
+    return `${id} has a CidrBlock of /${cidr.prefixLength}; EC2 has subnets of /16 to /28`;
   return {
     id,
     cidr,
