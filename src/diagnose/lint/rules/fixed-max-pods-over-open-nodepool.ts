@@ -40,7 +40,7 @@ export const rule = defineRule({
         const names = small.slice(0, 3).map((type) => type.instanceType);
         report({
           at: maxPods.at,
-          message: `EC2NodeClass ${nodeClass.name} fixes maxPods at ${maxPods.value}, and NodePool ${pool.name} allows ${counted(small.length, "smaller type")} (${names.join(", ")}${small.length > 3 ? ", ..." : ""}).`,
+          message: `EC2NodeClass ${nodeClass.name} fixes maxPods at ${maxPods.value}, and NodePool ${pool.name} allows ${counted(small.length, "type that carries fewer", "types that carry fewer")} (${names.join(", ")}${small.length > 3 ? ", ..." : ""}).`,
           evidence: [{ source: pool.at, text: `NodePool ${pool.name}` }],
         });
       }
