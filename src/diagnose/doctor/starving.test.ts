@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { NO_FACTS } from "../facts/merge.ts";
 import type { LogDigest, Starvation } from "../facts/model.ts";
-import { backsOffOnAssign, madeNoAttempt, starvingNodes } from "./starving.ts";
+import { starvingNodes } from "./starving.ts";
 
 const at = { file: "ipamd.log", line: 7 };
 
@@ -50,18 +50,4 @@ test("the runs of a node's logs are one entry, with its span and its longest run
   expect(others).toEqual([]);
   expect(only).toMatchObject({ node: "a", refusalCount: 6, longestMs: 8000, isOngoing: true });
   expect(only?.occurrences).toEqual({ count: 6, firstMs: 1000, lastMs: 26_000 });
-});
-
-test("a run with a pause, a full node or an error of EC2 is not one without an attempt", () => {
-  expect(madeNoAttempt(run())).toBe(true);
-  for (const count of ["growthStartCount", "eniLimitCount", "backoffCount", "cordonedCount", "ec2ErrorCount"])
-    expect(madeNoAttempt(run({ [count]: 1 }))).toBe(false);
-});
-
-test("the pause of 120 s after a refused assignment is a matter of version and discovery", () => {
-  const cni = (version: string) => ({ versions: [{ component: "cni" as const, version, at }] });
-  expect(backsOffOnAssign(cni("v1.18.3"), { discovery: true })).toBe(false);
-  expect(backsOffOnAssign(cni("v1.18.2"), { discovery: true })).toBe(true);
-  expect(backsOffOnAssign(cni("v1.20.0"), { discovery: false })).toBe(true);
-  expect(backsOffOnAssign({ versions: [] }, { discovery: true })).toBeUndefined();
 });

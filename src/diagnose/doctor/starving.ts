@@ -2,7 +2,6 @@
 // one entry a node, with the answers that most classes ask for.
 
 import type { Evidence, Facts, LogDigest, NodeKey, Occurrences, PoolSample, Starvation } from "../facts/model.ts";
-import { isCniAtLeast } from "../facts/settings.ts";
 
 export interface StarvingNode {
   /** undefined: a pasted excerpt of no named node. */
@@ -50,37 +49,9 @@ export function runLengthMs(run: Starvation): number | undefined {
   return end === undefined ? undefined : end - run.firstMs;
 }
 
-/** The agent judged the pool high enough: no attempt to grow, no pause, no full node, no refusal of EC2 in the run. */
-export function madeNoAttempt(run: Starvation): boolean {
-  return (
-    run.growthStartCount === 0 &&
-    run.growthDoneCount === 0 &&
-    run.eniLimitCount === 0 &&
-    run.backoffCount === 0 &&
-    run.cordonedCount === 0 &&
-    run.terminatingCount === 0 &&
-    run.ec2ErrorCount === 0
-  );
-}
-
 /** Every address of the pool is a pod's at the refusal, none is cooling. */
 export function isPoolFull(sample: PoolSample | undefined): boolean {
   return sample !== undefined && sample.total > 0 && sample.assigned >= sample.total;
-}
-
-/** A line missing from this log means that it was not written: the log is whole and holds the agent's debug lines. */
-export function absenceCounts(log: LogDigest): boolean {
-  return log.hasDebug && !log.isExcerpt;
-}
-
-/** Whether the agent waits 120 s after EC2's exhaustion codes on AssignPrivateIpAddresses; undefined where the version decides and is not known. */
-export function backsOffOnAssign(
-  facts: Pick<Facts, "versions">,
-  options: { discovery: boolean; node?: NodeKey | undefined },
-): boolean | undefined {
-  if (!options.discovery) return true;
-  const isNew = isCniAtLeast(facts, "1.18.3", options.node);
-  return isNew === undefined ? undefined : !isNew;
 }
 
 export function poolText(sample: PoolSample): string {

@@ -1,7 +1,7 @@
 // Which subnets the agent may create ENIs in, by tags, zone and VPC, as it does since v1.18.0 (ipamd.md 6, failures.md 4.1).
 
 import type { Facts } from "../facts/model.ts";
-import { effectiveSettings, isCniAtLeast } from "../facts/settings.ts";
+import { effectiveSettings } from "../facts/settings.ts";
 import type { SubnetView } from "./subnet-view.ts";
 
 export const ROLE_TAG = "kubernetes.io/role/cni";
@@ -30,10 +30,4 @@ export function discoveryOf(
   if (clusters.length === 0) return "used";
   if (cluster === undefined) return "unknown";
   return clusters.includes(`${CLUSTER_TAG_PREFIX}${cluster}`) ? "used" : "other-cluster";
-}
-
-/** The node's own subnet may carry pods: its role tag is not 0, or the version does not look at it. */
-export function isOwnExcluded(view: SubnetView, facts: Pick<Facts, "versions">): boolean | undefined {
-  if (view.tags.get(ROLE_TAG) !== "0") return false;
-  return isCniAtLeast(facts, "1.22.1");
 }

@@ -145,6 +145,18 @@ export function times(count: number): string {
   return count === 1 ? "once" : `${count} times`;
 }
 
+/** How often the busiest node was refused, where times tell: the agent's pause after a refusal depends on version and code. */
+export function paceText(errors: readonly Ec2ErrorFact[]): string {
+  let shortest: number | undefined;
+  for (const { occurrences } of errors) {
+    const { count, firstMs, lastMs } = occurrences;
+    if (count < 3 || firstMs === undefined || lastMs === undefined) continue;
+    const apart = (lastMs - firstMs) / (count - 1);
+    if (shortest === undefined || apart < shortest) shortest = apart;
+  }
+  return shortest === undefined ? "" : ` A node tries again about every ${Math.max(1, Math.round(shortest / 1000))} s.`;
+}
+
 /** The subnet, in words. */
 export function subnetText(shortage: Shortage): string {
   const id = subnetName(shortage);

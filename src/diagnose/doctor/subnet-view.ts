@@ -1,7 +1,7 @@
 // One view for each subnet: what EC2 counts, what the /28 map shows, who holds what. A map is drawn from the ENIs that were
 // given; where they are not all (`isWhole` false) it can only show too many free /28s, so its zero still means zero.
 
-import { type Cidr, cidrContains, formatCidr, formatIpv4 } from "../../base/ipv4.ts";
+import { type Cidr, formatCidr, formatIpv4 } from "../../base/ipv4.ts";
 import { type Block, countStates, type SubnetMap, subnetMap } from "../../subnet/index.ts";
 import type { EniFact, Evidence, Facts, ReservationFact, Source, SubnetFact, Tags } from "../facts/model.ts";
 import { type Holder, holderOf, nodeInstances } from "./eni-holder.ts";
@@ -218,11 +218,6 @@ export function emptiestRange(view: SubnetView, blockCount = 4): { cidr: string;
   if (best !== undefined)
     return { cidr: `${formatIpv4(best.from.base)}/${28 - Math.log2(blockCount)}`, usedCount: best.usedCount };
   return blockCount > 1 ? emptiestRange(view, blockCount / 2) : undefined;
-}
-
-/** The subnet whose range holds an address. */
-export function subnetOfAddress(views: readonly SubnetView[], address: number): SubnetView | undefined {
-  return views.find((view) => view.cidr !== undefined && cidrContains(view.cidr, address));
 }
 
 /** What to run to see the subnet's blocks. */

@@ -5,7 +5,15 @@ import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
 import { blockRemedies } from "../subnet-remedies.ts";
-import { BLOCK_SIZE, noRoomErrors, SHORTAGE_NEEDS, shortageOf, subnetText, times } from "../subnet-shortage.ts";
+import {
+  BLOCK_SIZE,
+  noRoomErrors,
+  paceText,
+  SHORTAGE_NEEDS,
+  shortageOf,
+  subnetText,
+  times,
+} from "../subnet-shortage.ts";
 import { describeEnis } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
@@ -72,7 +80,7 @@ export const failureClass = defineClass({
         ? " With custom networking the node does not become Ready."
         : "";
     notes.summary(
-      `CreateNetworkInterface was refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of an address with a /28${room}; the agent tries again with every loop, without a pause.${never}`,
+      `CreateNetworkInterface was refused ${times(totalCount(errors))} in ${subnetText(shortage)} for lack of an address with a /28${room}.${paceText(errors)}${never}`,
     );
     notes.fix(...blockRemedies(view, facts));
     if (settings.customNetworking)

@@ -8,6 +8,7 @@ import { blockRemedies, spoilerText } from "../subnet-remedies.ts";
 import {
   BLOCK_SIZE,
   noBlockErrors,
+  paceText,
   SHORTAGE_NEEDS,
   shortageErrors,
   shortageOf,
@@ -90,7 +91,7 @@ export const failureClass = defineClass({
           ? "how many whole /28s is not known"
           : `free aligned /28s: ${view.freePrefixCount}`;
       notes.summary(
-        `${refused}: ${view.availableIpAddressCount ?? "an unknown number of"} addresses are free, ${free}${spoiled === "" ? "" : ` (blocks broken by: ${spoiled})`}.`,
+        `${refused}: ${view.availableIpAddressCount ?? "an unknown number of"} addresses are free, ${free}${spoiled === "" ? "" : ` (blocks broken by: ${spoiled})`}.${paceText(errors)}`,
       );
     }
     notes.fix(...blockRemedies(view, facts));
