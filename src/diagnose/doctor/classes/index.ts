@@ -6,6 +6,7 @@ import { failureClass as allSubnetsExcluded } from "./all-subnets-excluded.ts";
 import { failureClass as apiServerUnreachableAtStart } from "./api-server-unreachable-at-start.ts";
 import { failureClass as branchEniAnnotationBlocked } from "./branch-eni-annotation-blocked.ts";
 import { failureClass as branchEniNotReady } from "./branch-eni-not-ready.ts";
+import { failureClass as checkpointUnusable } from "./checkpoint-unusable.ts";
 import { failureClass as cidrReservationExhaustedOrMisplaced } from "./cidr-reservation-exhausted-or-misplaced.ts";
 import { failureClass as clusterUpdateNeeds5Ips } from "./cluster-update-needs-5-ips.ts";
 import { failureClass as configurationDrift } from "./configuration-drift.ts";
@@ -18,6 +19,7 @@ import { failureClass as eniAttachmentStuck } from "./eni-attachment-stuck.ts";
 import { failureClass as eniCreateNoPrefixSpace } from "./eni-create-no-prefix-space.ts";
 import { failureClass as eniLimitTableWrong } from "./eni-limit-table-wrong.ts";
 import { failureClass as eniLoopHighCpu } from "./eni-loop-high-cpu.ts";
+import { failureClass as eniNetworkSetupFailed } from "./eni-network-setup-failed.ts";
 import { failureClass as eniQuotaExceeded } from "./eni-quota-exceeded.ts";
 import { failureClass as eniconfigInvalidTarget } from "./eniconfig-invalid-target.ts";
 import { failureClass as envValidationFailed } from "./env-validation-failed.ts";
@@ -41,6 +43,7 @@ import { failureClass as minimumIpTargetWithoutWarmIpTarget } from "./minimum-ip
 import { failureClass as mixedModeSharedSubnet } from "./mixed-mode-shared-subnet.ts";
 import { failureClass as networkPolicyAgentFailed } from "./network-policy-agent-failed.ts";
 import { failureClass as noSlotForTrunk } from "./no-slot-for-trunk.ts";
+import { failureClass as nodeCordonedNoGrowth } from "./node-cordoned-no-growth.ts";
 import { failureClass as noiseFailedToFindSandbox } from "./noise-failed-to-find-sandbox.ts";
 import { failureClass as noiseNoFreeIpInCidr } from "./noise-no-free-ip-in-cidr.ts";
 import { failureClass as nonNitroPrefixFallback } from "./non-nitro-prefix-fallback.ts";
@@ -52,12 +55,14 @@ import { failureClass as prefixKnobSetNodesUnchanged } from "./prefix-knob-set-n
 import { failureClass as prefixModeNoWarmTarget } from "./prefix-mode-no-warm-target.ts";
 import { failureClass as prefixSlotsHeldBySecondaryIps } from "./prefix-slots-held-by-secondary-ips.ts";
 import { failureClass as privateIpLimitDesync } from "./private-ip-limit-desync.ts";
+import { failureClass as provisioningDisabled } from "./provisioning-disabled.ts";
 import { failureClass as schedulerPodEni } from "./scheduler-pod-eni.ts";
 import { failureClass as schedulerTooManyPods } from "./scheduler-too-many-pods.ts";
 import { failureClass as scpOrTagPolicyDeny } from "./scp-or-tag-policy-deny.ts";
 import { failureClass as secondarySubnetNotDiscovered } from "./secondary-subnet-not-discovered.ts";
 import { failureClass as securityGroupsPerEniExceeded } from "./security-groups-per-eni-exceeded.ts";
 import { failureClass as sgpPodNoConnectivity } from "./sgp-pod-no-connectivity.ts";
+import { failureClass as staleSandboxesHoldIps } from "./stale-sandboxes-hold-ips.ts";
 import { failureClass as startupRacePoolNotFilled } from "./startup-race-pool-not-filled.ts";
 import { failureClass as stsOrEc2EndpointUnreachable } from "./sts-or-ec2-endpoint-unreachable.ts";
 import { failureClass as subnetFragmentedNoFree28 } from "./subnet-fragmented-no-free-28.ts";
@@ -79,6 +84,8 @@ export const FAILURE_CLASSES: readonly FailureClass[] = [
   envValidationFailed,
   configurationDrift,
   prefixKnobSetNodesUnchanged,
+  provisioningDisabled,
+  nodeCordonedNoGrowth,
   customNetworkingNoEniconfig,
   eniconfigInvalidTarget,
   customNetworkingBlockedByNodeWebhook,
@@ -124,9 +131,12 @@ export const FAILURE_CLASSES: readonly FailureClass[] = [
   imdsStalePhantomEni,
   imdsStalePrefixLoss,
   eniAttachMetadataTimeout,
+  eniNetworkSetupFailed,
+  checkpointUnusable,
   iptablesBackendMismatch,
   versionSkew,
   ipamdKilledByProbe,
+  staleSandboxesHoldIps,
   branchEniAnnotationBlocked,
   branchEniNotReady,
   podIpAnnotationFailed,
