@@ -5,6 +5,8 @@ import { eniConfigName } from "../checklist.ts";
 import { defineClass } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
 
+const ZONE_LABEL = "topology.kubernetes.io/zone";
+
 export const failureClass = defineClass({
   id: "custom-networking-no-eniconfig",
   title: "No ENIConfig of the name that the node resolves to",
@@ -65,10 +67,21 @@ export const failureClass = defineClass({
     notes.summary(
       `${without.length > 0 ? `${without.length} of ${facts.nodes.length} nodes` : "The node"} ${without.length === 1 || without.length === 0 ? "resolves" : "resolve"} to ENIConfig ${name ?? "of an unknown name"}, which does not exist${existing.length > 0 ? ` (there are: ${existing.slice(0, 5).join(", ")})` : ""}${zones.size > 0 ? `; zone ${[...zones].join(", ")}` : ""}.`,
     );
+    const spec = { subnet: "POD_SUBNET_OF_THE_ZONE", securityGroups: ["NODE_SECURITY_GROUP"] };
+    const object = {
+      apiVersion: "crd.k8s.amazonaws.com/v1alpha1",
+      kind: "ENIConfig",
+      metadata: { name: name ?? "ZONE" },
+      spec,
+    };
+    notes.fix(`echo '${JSON.stringify(object)}' | kubectl apply -f -`);
+    if (off.setting("ENI_CONFIG_LABEL_DEF").value !== ZONE_LABEL) {
+      notes.fix(
+        `kubectl -n kube-system set env daemonset aws-node ENI_CONFIG_LABEL_DEF=${ZONE_LABEL}   # where ENIConfigs are named as the zones`,
+      );
+    }
     notes.fix(
-      `kubectl apply -f - <<'EOF'\napiVersion: crd.k8s.amazonaws.com/v1alpha1\nkind: ENIConfig\nmetadata: {name: ${name ?? "ZONE"}}\nspec: {subnet: POD_SUBNET_OF_THE_ZONE, securityGroups: [NODE_SECURITY_GROUP]}\nEOF`,
-      "kubectl -n kube-system set env daemonset aws-node ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone   # where ENIConfigs are named as the zones",
-      "Nodes that booted without it: kubectl drain NODE --ignore-daemonsets --delete-emptydir-data, then end the instance",
+      `Nodes that booted without it: kubectl drain ${without[0]?.node.name ?? "NODE"} --ignore-daemonsets --delete-emptydir-data, then end the instance`,
     );
   },
 });
