@@ -6,7 +6,7 @@ import { quotes } from "../facts/settings.ts";
 import type { Notes } from "./failure-class.ts";
 import { blame, capacityWithout, excessPods, type NodeCapacity, nodeCapacities, type Taker } from "./node-capacity.ts";
 import { CAPACITY_NEEDS, type CapacityFacts, type NodeIndex, type NodeOrNone } from "./node-index.ts";
-import { nodeName, nodeWords } from "./wording.ts";
+import { nodeName, nodeWords, setEnv } from "./wording.ts";
 
 /** The sections a class needs that notes an over-promise. */
 export const PROMISE_NEEDS = [...CAPACITY_NEEDS, "ec2Errors"] as const;
@@ -142,7 +142,10 @@ export function maxPodsFix(index: NodeIndex, view: NodeCapacity): string[] {
   const withPrefixes = capacityWithout({ ...view, hasPrefixes: true }, []).addressCount;
   if (view.hasPrefixes === false && view.limits.supportsPrefixes && withPrefixes >= (view.maxPods?.value ?? 0)) {
     steps.push(
-      `Or carry them all: kubectl -n kube-system set env daemonset aws-node ENABLE_PREFIX_DELEGATION=true WARM_PREFIX_TARGET=1, then replace the nodes (${withPrefixes} addresses on ${view.limits.instanceType}; needs free /28s in the subnet)`,
+      setEnv(
+        "ENABLE_PREFIX_DELEGATION=true WARM_PREFIX_TARGET=1",
+        `or carry them all: then replace the nodes (${withPrefixes} addresses on ${view.limits.instanceType}; needs free /28s in the subnet)`,
+      ),
     );
   }
   return steps;

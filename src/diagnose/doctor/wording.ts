@@ -21,3 +21,9 @@ export function nodeWords(node: NodeOrNone): string {
 export function nodeName(node: NodeOrNone): string {
   return node ?? "NODE";
 }
+
+/** The command that changes the agent's environment, with the reason and what a managed add-on does to it. */
+export function setEnv(assignments: string, why: string): string {
+  const addon = "a managed add-on: in its configuration values, else its next update resets it";
+  return `kubectl -n kube-system set env daemonset aws-node ${assignments}   # ${why}; ${addon}`;
+}

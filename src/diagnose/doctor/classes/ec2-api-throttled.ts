@@ -4,7 +4,7 @@ import type { Ec2ErrorFact, Evidence, NodeKey } from "../../facts/model.ts";
 import { effectiveSettings, quotes } from "../../facts/settings.ts";
 import { countedErrors, errorsWithCode, noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
-import { plural } from "../wording.ts";
+import { plural, setEnv } from "../wording.ts";
 
 const CODES = [
   "RequestLimitExceeded",
@@ -78,8 +78,11 @@ export const failureClass = defineClass({
     notes.fix(
       "Stop what repeats failing calls first: nodes against a full or fragmented subnet try about every 5 s",
       settings.isKnown && settings.prefixDelegation
-        ? "kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET- MINIMUM_IP_TARGET- WARM_PREFIX_TARGET=1   # one call for 16 addresses"
-        : "kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=5 MINIMUM_IP_TARGET=PODS_PER_NODE   # fewer, larger calls; prefixes on new nodes need fewer still",
+        ? setEnv("WARM_IP_TARGET- MINIMUM_IP_TARGET- WARM_PREFIX_TARGET=1", "one call for 16 addresses")
+        : setEnv(
+            "WARM_IP_TARGET=5 MINIMUM_IP_TARGET=PODS_PER_NODE",
+            "fewer, larger calls; prefixes on new nodes need fewer still",
+          ),
       "Scale out in smaller steps; on large fleets with another cleaner: kubectl -n kube-system set env daemonset aws-node DISABLE_LEAKED_ENI_CLEANUP=true",
       `aws service-quotas list-service-quotas --service-code ec2 --query "Quotas[?contains(QuotaName, '${event}')]"   # then request an increase`,
     );

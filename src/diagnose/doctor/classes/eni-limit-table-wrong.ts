@@ -6,7 +6,7 @@ import { ATTACHMENT_NEEDS, attachmentRefusals, describedLimit } from "../attachm
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeWords, plural } from "../wording.ts";
+import { nodeWords, plural, setEnv } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "eni-limit-table-wrong",
@@ -69,7 +69,7 @@ export const failureClass = defineClass({
       );
       if (refusedCount !== undefined) {
         notes.fix(
-          `kubectl -n kube-system set env daemonset aws-node MAX_ENI=${refusedCount - 1}   # only where all nodes are of types with at most that limit`,
+          setEnv(`MAX_ENI=${refusedCount - 1}`, "only where all nodes are of types with at most that limit"),
           `Upgrade the CNI to a version whose table has ${refusedCount - 1} for ${type}`,
           `Set max-pods of ${type} to match ${refusedCount - 1} ENIs`,
         );

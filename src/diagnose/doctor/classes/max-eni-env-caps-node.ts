@@ -6,7 +6,7 @@ import { defineClass } from "../failure-class.ts";
 import { blame, excessPods, type NodeCapacity, nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex, type NodeOrNone } from "../node-index.ts";
 import { arithmetic, fittingMaxPods, maxPodsSetting, troubleOn } from "../over-promise.ts";
-import { nodeName, nodeWords } from "../wording.ts";
+import { nodeName, nodeWords, setEnv } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-eni-env-caps-node",
@@ -50,7 +50,7 @@ export const failureClass = defineClass({
       `MAX_ENI=${max} leaves ${view.limits.instanceType} ${max} of its ${view.limits.eniCountMax} ENIs: addresses for ${view.capacity.addressCount} pods (${arithmetic(view)})${view.maxPods === undefined ? "" : `, max-pods is ${view.maxPods.value}`}.`,
     );
     notes.fix(
-      "kubectl -n kube-system set env daemonset aws-node MAX_ENI-   # the agent restarts and attaches up to the type's limit; for a managed add-on change its configuration values",
+      setEnv("MAX_ENI-", "the agent restarts and attaches up to the type's limit"),
       `Or keep the cap: ${maxPodsSetting(index.node(view.node)?.osImage, fittingMaxPods(view))}`,
     );
   },
@@ -93,6 +93,6 @@ function withoutType(
     notes.summary(
       `The agent stops at MAX_ENI=${lines[0]?.captures.value}; whether the type could carry more is not known.`,
     );
-    notes.fix("kubectl -n kube-system set env daemonset aws-node MAX_ENI-   # where the type's limit is higher");
+    notes.fix(setEnv("MAX_ENI-", "where the type's limit is higher"));
   }
 }

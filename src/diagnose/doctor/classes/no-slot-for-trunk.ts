@@ -3,7 +3,7 @@
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
-import { nodeName, nodeWords } from "../wording.ts";
+import { nodeName, nodeWords, setEnv } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "no-slot-for-trunk",
@@ -53,7 +53,7 @@ export const failureClass = defineClass({
     notes.fix(
       `kubectl drain ${nodeName(node)} --ignore-daemonsets --delete-emptydir-data   # then terminate it: a new node keeps a slot for its trunk`,
       "Where it must keep running: move its pods off until an ENI is free; the agent gives it back and tries again by itself",
-      "kubectl -n kube-system set env daemonset aws-node WARM_ENI_TARGET=0 WARM_IP_TARGET=5 MINIMUM_IP_TARGET=10   # secondary-IP mode: no whole spare ENI",
+      setEnv("WARM_ENI_TARGET=0 WARM_IP_TARGET=5 MINIMUM_IP_TARGET=10", "secondary-IP mode: no whole spare ENI"),
     );
   },
 });

@@ -4,7 +4,7 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { actionsOf, DENIAL_NEEDS, denials, principalOf } from "../denied-calls.ts";
 import { errorsWithCode, noteErrors, roleName, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
-import { times } from "../wording.ts";
+import { setEnv, times } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "scp-or-tag-policy-deny",
@@ -45,7 +45,7 @@ export const failureClass = defineClass({
       `${actions.length === 0 ? "A call of the CNI" : actions.join(", ")} is denied by ${policy} (${times(totalCount(errors))}): no permission of role ${role} can change that.`,
     );
     notes.fix(
-      `kubectl -n kube-system set env daemonset aws-node ADDITIONAL_ENI_TAGS='{"KEY":"VALUE"}'   # where the rule asks for tags`,
+      setEnv(`ADDITIONAL_ENI_TAGS='{"KEY":"VALUE"}'`, "where the rule asks for tags"),
       `Or exempt the role from the rule: a condition ArnNotLike aws:PrincipalArn arn:aws:iam::*:role/${role} on the statement that denies`,
       "kubectl -n kube-system rollout restart daemonset aws-node",
     );
