@@ -5,6 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { collect } from "../collect/index.ts";
+import { mergeFacts } from "../facts/merge.ts";
 import type { Facts } from "../facts/model.ts";
 import { readFactsFile } from "../readers/facts-file.ts";
 import { runLint } from "./lint.ts";
@@ -39,6 +40,15 @@ function watched(facts: Facts, seen: Set<string>): Facts {
 
 test("each rule has its fixtures, and each fixture its rule", () => {
   expect(readdirSync(FIXTURES).sort()).toEqual(RULES.map((rule): string => rule.name).sort());
+});
+
+test("all cases at once, good and bad, make no rule fail, and give the same findings twice", async () => {
+  const parts: Facts[] = [];
+  for (const rule of RULES) parts.push(await factsOf(rule.name, "bad"), await factsOf(rule.name, "good"));
+  const all = mergeFacts(parts);
+  const lines = () => runLint(all).map((one) => `${one.at.file}:${one.at.line} ${one.rule.code} ${one.message}`);
+  expect(lines().length).toBeGreaterThan(RULES.length / 2);
+  expect(lines()).toEqual(lines());
 });
 
 for (const rule of RULES) {

@@ -73,11 +73,22 @@ export function names(statement: IamStatement, action: string): boolean {
   return statement.actions.some((pattern) => matches(pattern, action));
 }
 
-/** IAM's wildcards; actions are compared without regard to case. */
+/** IAM's wildcards, `*` and `?`; actions are compared without regard to case. Time is pattern times text, whatever they are. */
 export function matches(pattern: string, text: string): boolean {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${escaped}$`, "i").test(text);
+  const [wanted, given] = [pattern.toLowerCase(), text.toLowerCase()];
+  let [at, position] = [0, 0];
+  let star: { readonly at: number; position: number } | undefined;
+  while (position < given.length) {
+    if (wanted[at] === "*") star = { at: at++, position };
+    else if (wanted[at] === "?" || wanted[at] === given[position]) {
+      at++;
+      position++;
+    } else if (star !== undefined) {
+      // The last star takes one character more.
+      at = star.at + 1;
+      position = ++star.position;
+    } else return false;
+  }
+  while (wanted[at] === "*") at++;
+  return at === wanted.length;
 }
