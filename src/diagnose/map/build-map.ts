@@ -39,13 +39,16 @@ export function buildMap(facts: Facts, options: MapOptions = {}): MapResult {
   for (const subnet of subnets.values()) {
     if (!isShown(subnet.id, subnet.vpcId) || !isDrawable(subnet)) continue;
     views.push(
-      viewSubnet(subnet, {
-        enis: enis.get(subnet.id) ?? [],
-        reservations: reservations.get(subnet.id) ?? [],
-        ownerOf,
-        isWhole: whole.has(subnet.id),
-        foundBy: foundBy.get(subnet.id) ?? [],
-      }),
+      viewSubnet(
+        { ...subnet, availableIpAddressCount: plausibleCount(subnet) },
+        {
+          enis: enis.get(subnet.id) ?? [],
+          reservations: reservations.get(subnet.id) ?? [],
+          ownerOf,
+          isWhole: whole.has(subnet.id),
+          foundBy: foundBy.get(subnet.id) ?? [],
+        },
+      ),
     );
   }
   const drawn = new Set(views.map((view) => view.subnet.id));
@@ -63,6 +66,13 @@ export function buildMap(facts: Facts, options: MapOptions = {}): MapResult {
 /** EC2 makes subnets of /16 to /28. */
 function isDrawable(subnet: SubnetFact): subnet is SubnetView["subnet"] {
   return subnet.cidr !== undefined && subnet.cidr.prefixLength >= 16 && subnet.cidr.prefixLength <= 28;
+}
+
+/** A count that no subnet of this size can have is none. */
+function plausibleCount({ cidr, availableIpAddressCount: count }: SubnetView["subnet"]): number | undefined {
+  const isPlausible =
+    count !== undefined && Number.isInteger(count) && count >= 0 && count < cidrSize(cidr.prefixLength);
+  return isPlausible ? count : undefined;
 }
 
 function reasonMissing(subnet: SubnetFact | undefined): string {

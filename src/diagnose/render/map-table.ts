@@ -6,7 +6,7 @@ import { table, wrap } from "../../text/layout.ts";
 import { KIND_NAMES } from "../map/advice.ts";
 import type { OwnerKind } from "../map/owners.ts";
 import { MARKS, type MapDocument, RESERVED_FREE_MARK, type SubnetDocument, UNSEEN_MARK } from "./map-document.ts";
-import { printable } from "./plain-text.ts";
+import { printableAll } from "./plain-text.ts";
 
 export interface MapStyle {
   readonly isColored: boolean;
@@ -33,14 +33,16 @@ const COLORS: Readonly<Record<string, string>> = {
 
 type Paint = (text: string, code: string) => string;
 
-export function mapTable(document: MapDocument, style: MapStyle): string {
+export function mapTable(given: MapDocument, style: MapStyle): string {
+  // Ids, names and paths are texts of others, wherever they stand.
+  const document = printableAll(given);
   const paint: Paint = (text, code) => (style.isColored ? `\u001b[${code}m${text}\u001b[0m` : text);
   const lines = document.subnets.flatMap((subnet) => [...subnetLines(subnet, style, paint), ""]);
   if (document.subnets.length > 0) lines.push(...legend(document, paint), "");
   for (const one of document.missing)
-    lines.push(...wrap(printable(`${one.id} is not drawn: ${one.reason}.`), WIDTH), `  ${one.next}`);
+    lines.push(...wrap(`${one.id} is not drawn: ${one.reason}.`, WIDTH), `  ${one.next}`);
   for (const one of document.unread) {
-    lines.push(...wrap(printable(`not read: ${one.file}: ${one.reason}`), WIDTH));
+    lines.push(...wrap(`not read: ${one.file}: ${one.reason}`, WIDTH));
     if (one.next !== null) lines.push(`  ${one.next}`);
   }
   while (lines.at(-1) === "") lines.pop();
@@ -49,7 +51,7 @@ export function mapTable(document: MapDocument, style: MapStyle): string {
 
 function subnetLines(subnet: SubnetDocument, style: MapStyle, paint: Paint): string[] {
   const title = [subnet.id, subnet.cidr, subnet.zone, subnet.name].filter((part) => part !== null).join("  ");
-  const lines = [paint(printable(title), "1")];
+  const lines = [paint(title, "1")];
   if (subnet.foundBy.length > 0) lines.push(...indented(`Tied to the cluster by: ${subnet.foundBy.join(", ")}`));
   lines.push(...indented(freeText(subnet)), ...indented(countText(subnet)));
   const { addresses, prefixes } = subnet.hoursToZero;
@@ -179,7 +181,7 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
   if (easy.length > 0) {
     lines.push("", "  Single addresses that each spoil a whole /28 and can be given back:");
     for (const one of easy.slice(0, 4))
-      lines.push(`    ${paint(one.address, "33")} frees ${one.freed}`, `      ${printable(one.how)}`);
+      lines.push(`    ${paint(one.address, "33")} frees ${one.freed}`, `      ${one.how}`);
     if (easy.length > 4) lines.push(`    and ${easy.length - 4} more in -o json`);
   }
   return lines;
@@ -216,14 +218,13 @@ function legend(document: MapDocument, paint: Paint): string[] {
 }
 
 function indented(text: string): string[] {
-  return wrap(printable(text), WIDTH - 2).map((line) => `  ${line}`);
+  return wrap(text, WIDTH - 2).map((line) => `  ${line}`);
 }
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function short(given: string): string {
-  const name = printable(given);
+function short(name: string): string {
   return name.length <= NAME_MAX ? name : `${name.slice(0, NAME_MAX - 3)}...`;
 }

@@ -5,6 +5,14 @@ export function printable(text: string): string {
   return [...text].map((char) => (isControl(char.codePointAt(0) ?? 0) ? " " : char)).join("");
 }
 
+/** The same value with every text in it printable; keys stay. */
+export function printableAll<Value>(value: Value): Value {
+  if (typeof value === "string") return printable(value) as Value;
+  if (Array.isArray(value)) return value.map(printableAll) as Value;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, printableAll(one)])) as Value;
+}
+
 /** Escaped for XML text and for attributes in double quotes; what XML 1.0 cannot hold at all becomes a blank. */
 export function xmlText(text: string): string {
   return [...text]
