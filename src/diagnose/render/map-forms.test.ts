@@ -100,6 +100,19 @@ describe("the table", () => {
     for (const line of text.split("\n")) if (!line.includes("aws ec2")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test("a step that takes many is told by how many", () => {
+    const [subnet, ...others] = document().subnets;
+    if (subnet === undefined) throw new Error("no subnet");
+    const plan = [
+      { release: ["a", "b", "c", "d"], freed: 1, totalFreed: 1 },
+      { release: ["e", "f"], freed: 1, totalFreed: 2 },
+    ];
+    const text = mapTable({ ...document(), subnets: [{ ...subnet, plan }, ...others] }, { isColored: false });
+    expect(text.replace(/\s+/g, " ")).toContain(
+      "so far: 4 together (a and 3 more, named in -o json) (1), then e with f (2)",
+    );
+  });
+
   test("never states a number that the facts do not carry", () => {
     const unsure = mapTable(document({ available: 225 }), { isColored: false });
     expect(unsure).toContain("4 to 10 free /28s, 225 free addresses");

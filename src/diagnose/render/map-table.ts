@@ -172,7 +172,7 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
     if (winning.length > ROWS_MAX) lines.push(`  and ${winning.length - ROWS_MAX} more in -o json`);
     lines.push(...indented(`The first: ${winning[0]?.how}`));
   }
-  const steps = subnet.plan.slice(0, 4).map((step) => `${step.release.map(short).join(" with ")} (${step.totalFreed})`);
+  const steps = subnet.plan.slice(0, 4).map((step) => `${togetherText(step.release)} (${step.totalFreed})`);
   if (subnet.plan.length > 1 || (winning.length === 0 && subnet.plan.length > 0))
     lines.push("", ...indented(`In this order, /28s won so far: ${steps.join(", then ")}`));
   const easy = addresses.filter(
@@ -185,6 +185,12 @@ function releaseLines(subnet: SubnetDocument, paint: Paint): string[] {
     if (easy.length > 4) lines.push(`    and ${easy.length - 4} more in -o json`);
   }
   return lines;
+}
+
+/** Those that have to go together for one step. */
+function togetherText(names: readonly string[]): string {
+  if (names.length <= 2) return names.map(short).join(" with ");
+  return `${names.length} together (${short(names[0] ?? "")} and ${names.length - 1} more, named in -o json)`;
 }
 
 function eniLines(subnet: SubnetDocument): string[] {
