@@ -143,6 +143,11 @@ export class TextFrame {
     return this.#inner(text, { kind: "characters", offsets });
   }
 
+  /** A text put together from pieces: the offset that each of its characters comes from, and one for its end. */
+  composed(text: string, offsets: readonly number[]): TextFrame {
+    return this.#inner(text, { kind: "characters", offsets });
+  }
+
   /** Where a value stands in the file. */
   place(range: TextRange): FramedPlace {
     const { start, end, isVerbatim } = this.#toFile(range);

@@ -11,3 +11,8 @@ declare module "*.yaml" {
   const text: string;
   export default text;
 }
+// Files imported as paths: `import path from "./x.wasm" with { type: "file" }`.
+declare module "*.wasm" {
+  const path: string;
+  export default path;
+}

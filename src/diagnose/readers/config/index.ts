@@ -15,6 +15,8 @@ import { addonAnswerReader, valuesReader } from "./values-files.ts";
 
 export { readBootstrapArguments } from "./bootstrap-arguments.ts";
 export { CONFIG_HANDLERS } from "./object-handlers.ts";
+export type { HclParse } from "./terraform/hcl-tree.ts";
+export { terraformReader } from "./terraform/terraform-reader.ts";
 
 export const CONFIG_READERS: readonly FileReader[] = [
   addonAnswerReader,

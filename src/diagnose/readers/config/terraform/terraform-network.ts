@@ -1,0 +1,50 @@
+// Subnets, reservations and security groups that Terraform declares; their ids are their addresses in the file.
+
+import { parseCidr } from "../../../../base/ipv4.ts";
+import type { FactsPart, Tags } from "../../../facts/model.ts";
+import type { Placed } from "../../placed.ts";
+import type { HclBlock } from "./hcl-module.ts";
+
+export function readSubnet({ body, name }: HclBlock): FactsPart {
+  const cidr = parseCidr(body.get("cidr_block").text ?? "");
+  const zone = body.get("availability_zone").text;
+  const at = cidr === undefined ? body.at : body.get("cidr_block").at;
+  return { subnets: [{ id: `aws_subnet.${name}`, cidr, zone, tags: tagsOf(body.get("tags")), isLive: false, at }] };
+}
+
+export function readReservation({ body, name }: HclBlock): FactsPart {
+  const cidr = parseCidr(body.get("cidr_block").text ?? "");
+  const subnetId = body.get("subnet_id").text;
+  const type = body.get("reservation_type").text;
+  if (cidr === undefined || subnetId === undefined || (type !== "prefix" && type !== "explicit")) return {};
+  const id = `aws_ec2_subnet_cidr_reservation.${name}`;
+  return { reservations: [{ id, subnetId, cidr, type, isLive: false, at: body.get("cidr_block").at }] };
+}
+
+export function readSecurityGroup({ body, name }: HclBlock): FactsPart {
+  return { securityGroups: [{ id: `aws_security_group.${name}`, vpcId: body.get("vpc_id").text, at: body.at }] };
+}
+
+/** The common VPC module: lists of ranges, one for each zone of `azs` in order. */
+export function readVpcModule({ body, name }: HclBlock): FactsPart {
+  if (!/vpc\/aws\b/.test(body.get("source").text ?? "")) return {};
+  const zones = body.get("azs").items();
+  return {
+    subnets: ["private", "public", "intra"].flatMap((kind) =>
+      body
+        .get(`${kind}_subnets`)
+        .items()
+        .flatMap((item, index) => {
+          const cidr = parseCidr(item.text ?? "");
+          if (cidr === undefined) return [];
+          const zone = zones.length === 0 ? undefined : zones[index % zones.length]?.text;
+          const tags = tagsOf(body.get(`${kind}_subnet_tags`));
+          return [{ id: `module.${name}.${kind}_subnets[${index}]`, cidr, zone, tags, isLive: false, at: item.at }];
+        }),
+    ),
+  };
+}
+
+function tagsOf(tags: Placed): Tags {
+  return new Map(tags.entries().flatMap(([key, value]) => (value.text === undefined ? [] : [[key, value.text]])));
+}
