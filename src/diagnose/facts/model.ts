@@ -304,7 +304,10 @@ export interface Starvation {
   readonly ec2ErrorCount: number;
   /** Most addresses in cooldown that any pool line in the run gave. */
   readonly coolingMax?: number | undefined;
-  /** address: pods got addresses again; restart: the agent restarted; end: the log ends while starving. */
+  /**
+   * address: pods got addresses again; restart: the agent restarted; end: the log ends, or two minutes pass without an ADD, while
+   * starving.
+   */
   readonly endedBy: "address" | "restart" | "end";
   readonly recoveredMs?: number | undefined;
 }
