@@ -94,3 +94,9 @@ export function podNames(found: readonly Sighting[]): string {
   const names = [...new Set(found.flatMap((one) => one.pod ?? []))];
   return names.length === 0 ? "" : ` (${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""})`;
 }
+
+/** What a quoted log line says, without level, time and caller; at most 200 characters. */
+export function saidBy(line: string): string {
+  const message = /"msg":"((?:[^"\\]|\\.)*)/.exec(line)?.[1] ?? /\[[A-Z]+\]\s*(.*)$/.exec(line)?.[1] ?? line;
+  return message.replace(/\\+[nt]/g, " ").slice(0, 200);
+}

@@ -2,7 +2,7 @@
 
 import type { Evidence } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
-import { noteSightings, whereText } from "../daemon.ts";
+import { noteSightings, saidBy, whereText } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
 
 /** The line itself says what is wrong with the file. */
@@ -52,7 +52,7 @@ export const failureClass = defineClass({
     const what = unwritten.length > 0 && unread.length === 0 ? "write" : "read";
     const reason = [...why, ...files][0]?.text;
     notes.summary(
-      `The agent of ${whereText(nodes)} cannot ${what} its checkpoint${reason === undefined ? "" : `: ${reason.slice(0, 200)}`}.`,
+      `The agent of ${whereText(nodes)} cannot ${what} its checkpoint${reason === undefined ? "" : `: ${saidBy(reason)}`}.`,
     );
     const node = nodes.find((one) => one !== undefined) ?? "NODE";
     notes.fix(

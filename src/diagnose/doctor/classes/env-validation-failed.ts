@@ -1,7 +1,7 @@
 // aws-node refuses a value of its environment and ends.
 
 import { quotes, sightingsOf } from "../../facts/settings.ts";
-import { noteSightings, whereText } from "../daemon.ts";
+import { noteSightings, saidBy, whereText } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
 import { refusedValues } from "../refused-values.ts";
 
@@ -38,7 +38,7 @@ export const failureClass = defineClass({
     const first = values[0];
     notes.summary(
       first === undefined
-        ? `aws-node of ${whereText(nodes)} ends at its start: it refuses a value of its environment.`
+        ? `aws-node of ${whereText(nodes)} ends at its start${reason === undefined ? "" : `: ${saidBy(reason)}`}.`
         : `aws-node refuses ${first.name}=${first.value} (${first.rule}) and ends at its start.`,
     );
     for (const { name, rule } of values) {
@@ -48,7 +48,7 @@ export const failureClass = defineClass({
     }
     if (first === undefined) {
       notes.fix(
-        `Correct what the message names${reason === undefined ? "" : ` (${reason.slice(0, 160)})`}: kubectl -n kube-system set env daemonset aws-node NAME=VALUE`,
+        `Correct what the message names${reason === undefined ? "" : ` (${saidBy(reason)})`}: kubectl -n kube-system set env daemonset aws-node NAME=VALUE`,
         "If the image was changed alone: apply the whole manifest of that version",
       );
     }

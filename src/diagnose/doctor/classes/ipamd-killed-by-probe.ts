@@ -54,18 +54,18 @@ export const failureClass = defineClass({
     for (const [pattern, instead] of HANGS) {
       const hung = silent.filter(({ start }) => !start.isServing && pattern.test(start.lastText));
       if (hung.length > 0 && hung.length === silent.length) {
-        notes.against(
-          "each start hangs at the same call before it is killed",
-          [hung[0]?.evidence ?? { source: { file: "" }, text: "" }],
-          instead,
-        );
+        const evidence = hung.slice(0, 2).map((one) => one.evidence);
+        notes.against("each start hangs at the same call before it is killed", evidence, instead);
       }
     }
     const oom = killed.filter(({ container }) => container.lastReason === "OOMKilled").map((one) => one.evidence);
     if (oom.length > 0) notes.against("the container was killed for memory, not by the probe", oom);
     const restarts = killed.reduce((most, { container }) => Math.max(most, container.restartCount), ends.length);
+    const how = restarts > 0 ? `: ${restarts} restarts` : "";
     notes.summary(
-      `kubelet's probe kills the agent of ${whereText(nodes)}: ${restarts} restarts without an error of its own.`,
+      silent.length > 0
+        ? `kubelet's probe kills the agent of ${whereText(nodes)}${how} without an error of the agent's own.`
+        : `kubelet's probe of the agent of ${whereText(nodes)} fails${how}.`,
     );
     notes.fix(
       "kubectl -n kube-system set resources daemonset aws-node -c aws-node --requests=cpu=50m   # more on nodes with hundreds of pods",

@@ -1,7 +1,7 @@
 // Nothing answers on the agent's socket: the family of which the other daemon classes are the members.
 
 import { quotes, sightingsOf } from "../../facts/settings.ts";
-import { agentPods, endedStarts, noteSightings, whereText } from "../daemon.ts";
+import { agentPods, endedStarts, noteSightings, saidBy, whereText } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
 
 export const failureClass = defineClass({
@@ -44,7 +44,7 @@ export const failureClass = defineClass({
     const restarts = worst > 0 ? ` (${worst} restarts)` : "";
     const last = ends[0]?.start.lastText;
     notes.summary(
-      `Nothing answers on the agent's socket of ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${last}`}`,
+      `Nothing answers on the agent's socket of ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${saidBy(last)}`}`,
     );
     const pod = down[0]?.pod.name ?? "AWS_NODE_POD";
     notes.fix(

@@ -31,7 +31,10 @@ export const failureClass = defineClass({
     // A cordoned node that refuses nobody is as it should be.
     if (lines.length === 0 || refused.length === 0) return;
     noteSightings(notes, lines);
-    const nodes = [...new Set(lines.map((one) => one.node))];
+    // A log of no named node is that of the only node there is.
+    const only = facts.nodes.length === 1 ? facts.nodes[0]?.key : undefined;
+    const nodes = [...new Set(lines.map((one) => one.node ?? only))];
+    notes.affects({ nodes });
     const taints = nodes.flatMap((node) => taintOf(facts, node));
     const honest = lines.filter((one) => one.signal === "cordoned");
     notes.sign(...taints.slice(0, 2), ...quotes(refused, 1));
@@ -59,7 +62,7 @@ export const failureClass = defineClass({
     }
     const now = uncordoned ? " It is uncordoned by now." : "";
     notes.summary(
-      `Node ${node ?? "(not named)"} is cordoned and its pool does not grow: pods that tolerate the taint are refused.${now}`,
+      `${node === undefined ? "The node" : `Node ${node}`} is cordoned and its pool does not grow: pods that tolerate the taint are refused.${now}`,
     );
     notes.fix(
       ...nodes.map((one) => `kubectl uncordon ${one ?? "NODE"}`),
