@@ -284,6 +284,13 @@ test("what is no HCL is unread, with its line", () => {
   expect(part.unread?.[0]?.line).toBeGreaterThanOrEqual(1);
 });
 
+test("a pasted text that quotes Terraform is not taken for a Terraform file", () => {
+  const isTerraform = (head: string): boolean => reader.recognises({ path: "f", head, isWhole: true });
+  expect(isTerraform('# ours\n/* x\n */\n\nresource "aws_subnet" "a" {\n')).toBe(true);
+  expect(isTerraform("locals {\n")).toBe(true);
+  expect(isTerraform('# Pods stuck\nWe use\nresource "aws_subnet" "a" {\n')).toBe(false);
+});
+
 test("no text throws", () => {
   const hclish = fc.array(
     fc.constantFrom(

@@ -3,6 +3,7 @@
 
 import { mergeFacts, resolveNodes } from "../facts/merge.ts";
 import type { Facts, FactsPart } from "../facts/model.ts";
+import { terraformReader } from "../readers/config/index.ts";
 import { distinctEvents, eventSightings } from "../readers/kubernetes/index.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
@@ -10,6 +11,7 @@ import { type Bounds, DEFAULT_BOUNDS } from "./bounds.ts";
 import type { Bytes } from "./byte-stream.ts";
 import { walk } from "./disk.ts";
 import { type LogSource, unknownFiles } from "./findings.ts";
+import { loadHcl } from "./hcl.ts";
 import { logSets, readLogSet } from "./log-sets.ts";
 import { FILE_READERS } from "./recognise.ts";
 import { joinSameThings } from "./same-things.ts";
@@ -46,7 +48,7 @@ const SIDE_BY_SIDE = 2;
 export async function collect(options: CollectOptions): Promise<Facts> {
   const { signal, onProgress } = options;
   const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
-  const readers = options.readers ?? FILE_READERS;
+  const readers = options.readers ?? [terraformReader(await loadHcl()), ...FILE_READERS];
   const parts: FactsPart[] = [...(options.parts ?? [])];
   const inputs: Input[] = [];
   for (const path of [...options.paths, ...(options.ec2Folder === undefined ? [] : [options.ec2Folder])]) {

@@ -21,14 +21,20 @@ const RESOURCES: Readonly<Record<string, (block: HclBlock, file: TextFrame) => F
   kubernetes_manifest: readManifest,
 };
 
+const COMMENTS = /^(?:\s+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/;
 const BLOCK =
-  /^[ \t]*(?:resource|data)[ \t]+"[\w-]+"[ \t]+"[\w-]+"[ \t]*\{|^[ \t]*(?:module|variable)[ \t]+"[\w-]+"[ \t]*\{|^[ \t]*(?:locals|terraform)[ \t]*\{/m;
+  /^(?:(?:resource|data)[ \t]+"[\w-]+"[ \t]+"[\w-]+"|(?:module|variable|output|provider|check)[ \t]+"[\w-]+"|locals|terraform|moved|import|removed)[ \t]*\{/;
+
+/** The first thing that is no comment is a block of Terraform: a pasted text that quotes some further down is not. */
+function isTerraform(head: string): boolean {
+  return BLOCK.test(head.replace(/^\uFEFF/, "").replace(COMMENTS, ""));
+}
 
 /** Reads `.tf` files by their content. */
 export function terraformReader(parse: HclParse): FileReader {
   return {
     kind: "Terraform",
-    recognises: ({ head }) => BLOCK.test(head) && !/^[\uFEFF\s]*[[{<]/.test(head),
+    recognises: ({ head }) => isTerraform(head),
     read(file) {
       const frame = TextFrame.ofFile(file.text, file.path);
       const { root, errors } = parse(file.text);
