@@ -45,6 +45,14 @@ async function packedBundle(name: string, entries = bundle()): Promise<string> {
   return folder.put(name, gzipSync(await tarOf(entries)));
 }
 
+describe("recognition", () => {
+  test("a log that quotes settings and answers is a log", async () => {
+    const text = `${agentLine(0, "Using WARM_IP_TARGET 20")}${agentLine(1, 'env {"ENABLE_PREFIX_DELEGATION": "true"} name: WARM_ENI_TARGET')}`;
+    const facts = await collect({ paths: [await folder.put("quoting/ipamd.log", text)] });
+    expect(facts.read.map((one) => one.kind)).toEqual(["agent log"]);
+  });
+});
+
 describe("support bundles", () => {
   test("one bundle: its node, its logs in the order of their times, its pages; no word about what is not needed", async () => {
     const path = await packedBundle(`one/${NAME}.tar.gz`);

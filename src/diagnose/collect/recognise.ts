@@ -17,15 +17,20 @@ export const FILE_READERS: readonly FileReader[] = [
   ...NODE_READERS,
 ];
 
+const AGENT_LINE =
+  /^[\uFEFF\s]*(?:\{"level":"[a-z]+","ts":"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z \[(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL|PANIC)\])/;
+
 export type Recognised =
   | { readonly kind: "file"; readonly reader: FileReader }
   | { readonly kind: "log"; readonly logKind: LogKind }
   | undefined;
 
 export function recognise(sniff: Sniff, readers: readonly FileReader[]): Recognised {
+  const logKind = looksLikeLog(sniff);
+  // A log quotes settings, objects and answers: what begins with a line of the agent's is a log, whatever else stands in it.
+  if (logKind !== undefined && AGENT_LINE.test(sniff.head)) return { kind: "log", logKind };
   const reader = readers.find((one) => one.recognises(sniff));
   if (reader !== undefined) return { kind: "file", reader };
-  const logKind = looksLikeLog(sniff);
   return logKind === undefined ? undefined : { kind: "log", logKind };
 }
 

@@ -115,8 +115,10 @@ function contradictions(
   return found;
 }
 
-/** Written somewhere, and not the chart's own default. */
+/** Written in some configuration, and not the chart's own default; the agent's log repeats defaults too. */
 function isChosen(settings: EffectiveSettings, name: string): boolean {
-  const { entry, value, origin } = settings.setting(name);
-  return entry !== undefined && origin !== "log" && value !== CHART_DEFAULTS[name];
+  return settings.sources.some(
+    (source) =>
+      source.origin !== "log" && source.env.some((one) => one.name === name && one.value !== CHART_DEFAULTS[name]),
+  );
 }
