@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseDocument } from "yaml";
+import { loadHcl } from "../collect/hcl.ts";
 import { collect } from "../collect/index.ts";
 import { caseFolder } from "../collect/testing/case-folder.ts";
+import { terraformReader } from "../readers/config/index.ts";
 import { applyEdits, editsByFile } from "./fix.ts";
 import { runLint } from "./lint.ts";
 
@@ -29,10 +31,12 @@ async function fixed(name: string, text: string): Promise<{ text: string; codes:
   const folder = caseFolder();
   try {
     const path = folder.put(name, text);
-    const before = runLint(await collect({ paths: [path] }));
+    // Terraform has a reader that is loaded first; the other forms are the collector's own.
+    const options = { paths: [path], ...(name.endsWith(".tf") ? { readers: [terraformReader(await loadHcl())] } : {}) };
+    const before = runLint(await collect(options));
     const { text: after } = applyEdits(text, editsByFile(before).get(path) ?? []);
     folder.put(name, after);
-    const facts = await collect({ paths: [path] });
+    const facts = await collect(options);
     expect(facts.unread).toEqual([]);
     const left = runLint(facts).filter((finding) => finding.fix !== undefined);
     return { text: after, codes: before.map((one) => one.rule.code), left: left.map((one) => one.rule.code) };
@@ -89,6 +93,28 @@ describe("what --fix writes", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  test("an entry of Terraform goes with its line, a bare number gets quotes, comments stay", async () => {
+    const lines = [
+      'resource "aws_eks_addon" "cni" {',
+      '  addon_name = "vpc-cni"',
+      "  configuration_values = jsonencode({",
+      "    env = {",
+      '      ENABLE_PREFIX_DELEGATION = "true" # since March',
+      '      WARM_ENI_TARGET          = "2"',
+      "      # spare addresses",
+      "      WARM_IP_TARGET    = 5 # a number",
+      '      MINIMUM_IP_TARGET = " 32"',
+      "    }",
+      "  })",
+      "}",
+      "",
+    ];
+    const result = await fixed("main.tf", lines.join("\n"));
+    const expected = lines.filter((line) => !line.includes("WARM_ENI_TARGET"));
+    expect(result.text).toBe(expected.join("\n").replace("= 5", '= "5"').replace('" 32"', '"32"'));
+    expect(result.left).toEqual([]);
   });
 
   test("any layout: the result parses, nothing but the fixed entries changed, and a second run fixes nothing more", async () => {
