@@ -97,6 +97,6 @@ export function podNames(found: readonly Sighting[]): string {
 
 /** What a quoted log line says, without level, time and caller; at most 200 characters. */
 export function saidBy(line: string): string {
-  const message = /"msg":"((?:[^"\\]|\\.)*)/.exec(line)?.[1] ?? /\[[A-Z]+\]\s*(.*)$/.exec(line)?.[1] ?? line;
+  const message = /(?:"msg":|\bmsg=)"((?:[^"\\]|\\.)*)/.exec(line)?.[1] ?? /\[[A-Z]+\]\s*(.*)$/.exec(line)?.[1] ?? line;
   return message.replace(/\\+[nt]/g, " ").slice(0, 200);
 }
