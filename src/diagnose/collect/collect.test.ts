@@ -49,7 +49,7 @@ describe("recognition", () => {
   test("a log that quotes settings and answers is a log", async () => {
     const text = `${agentLine(0, "Using WARM_IP_TARGET 20")}${agentLine(1, 'env {"ENABLE_PREFIX_DELEGATION": "true"} name: WARM_ENI_TARGET')}`;
     const facts = await collect({ paths: [await folder.put("quoting/ipamd.log", text)] });
-    expect(facts.read.map((one) => one.kind)).toEqual(["agent log"]);
+    expect(facts.read.map((one) => one.kind)).toEqual(["log excerpt"]);
   });
 });
 
