@@ -104,6 +104,11 @@ test("deleting an entry of YAML takes its lines and leaves the comments of other
   expect(without("env:\n  A: 1\n", only(placeYaml("env:\n  A: 1\n", "f")), ["env", "A"])).toBe("not deletable");
 });
 
+test("deleting a block scalar takes its lines, not the next key", () => {
+  const text = "env:\n  A: |\n    {}\n  B: 1\n";
+  expect(without(text, only(placeYaml(text, "f")), ["env", "A"])).toBe("env:\n  B: 1\n");
+});
+
 test("JSON in a block of YAML has places in the YAML, and deletes there", () => {
   const text =
     'addons:\n  - name: vpc-cni\n    configurationValues: |\n      {\n        "env": {\n          "A": "1",\n          "B": 2\n        }\n      }\n  - name: x\n';

@@ -105,5 +105,8 @@ function joinNodes(first: NodeFact, second: NodeFact): NodeFact {
       value === undefined || (value instanceof Map && value.size === 0) || (Array.isArray(value) && value.length === 0);
     if (!isEmpty) joined[name] = value;
   }
+  // Files of config.json.d beat config.json itself, in whatever order a bundle holds them.
+  if (second.kubeletMaxPods?.at.file.includes("/config.json.d/") === true)
+    joined["kubeletMaxPods"] = second.kubeletMaxPods;
   return joined as unknown as NodeFact;
 }

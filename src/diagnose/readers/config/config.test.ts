@@ -150,6 +150,13 @@ test("user data: MIME parts, base64, shell scripts; a flag of kubelet beats its 
   expect(bootstrap?.useMaxPods).toBeUndefined();
 });
 
+test("of two NodeConfigs in one user data the later wins, field by field", () => {
+  const first = MIME.replace("maxPods: 70", "maxPods: 10").replace(/ {4}flags.*\n/, '    maxPodsExpression: "110"\n');
+  const second = MIME.replace(/ {4}flags.*\n/, "");
+  const parts = first.replace("--//--\n", "") + second.slice(second.indexOf("--//\nContent-Type: application"));
+  expect(read(parts).bootstraps).toMatchObject([{ maxPods: { value: 70 }, maxPodsExpression: { value: "110" } }]);
+});
+
 test("arguments of bootstrap.sh by themselves", () => {
   const given = "--use-max-pods false --kubelet-extra-args '--max-pods=70 --node-labels=a=b'";
   expect(readBootstrapArguments(given, { file: "f" })).toMatchObject({

@@ -23,7 +23,7 @@ const RESOURCES: Readonly<Record<string, (block: HclBlock, file: TextFrame) => F
 
 const COMMENTS = /^(?:\s+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/;
 const BLOCK =
-  /^(?:(?:resource|data)[ \t]+"[\w-]+"[ \t]+"[\w-]+"|(?:module|variable|output|provider|check)[ \t]+"[\w-]+"|locals|terraform|moved|import|removed)[ \t]*\{/;
+  /^(?:(?:resource|data)[ \t]+"[\w-]+"[ \t]+"[\w-]+"|(?:module|variable|output|provider|check)[ \t]+"[\w-]+"|locals|terraform|moved|removed)[ \t]*\{/;
 
 /** The first thing that is no comment is a block of Terraform: a pasted text that quotes some further down is not. */
 function isTerraform(head: string): boolean {
