@@ -32,7 +32,8 @@ export const failureClass = defineClass({
     });
     const version = cniVersion(facts);
     const isNew = isCniAtLeast(facts, "1.13.1");
-    const old = version !== undefined && isNew !== true ? [{ source: version.at, text: `CNI ${version.version}` }] : [];
+    const old =
+      version !== undefined && isNew === false ? [{ source: version.at, text: `CNI ${version.version}` }] : [];
     const tables = quotes(lines, 6).filter(({ text }) => /Table does not exist/.test(text));
     const systems = facts.nodes
       .filter(

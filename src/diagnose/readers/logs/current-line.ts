@@ -54,7 +54,7 @@ export class CurrentLine {
   }
 
   /** `one` will be asked to take what it needs before the bytes go. */
-  await(one: Settling): void {
+  settleLater(one: Settling): void {
     this.#unsettled.push(one);
   }
 

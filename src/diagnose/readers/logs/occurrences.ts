@@ -42,7 +42,7 @@ export class OccurrenceCount {
   #hold(line: CurrentLine): void {
     if (this.#placeCount === 0) {
       this.#bytes = line.bytes;
-      line.await(this);
+      line.settleLater(this);
     } else {
       this.#older.number = this.#newer.number;
       this.#older.start = this.#newer.start;
