@@ -87,6 +87,21 @@ test("configuration values are read from heredocs and quoted text, places leadin
   expect(quoted.settings?.[0]?.env).toMatchObject([{ name: "MAX_ENI", value: "2", at: { line: 3, column: 49 } }]);
 });
 
+test("values that only templates or other files fill are untold, and an environment that is hidden is no empty one", () => {
+  const open = read(
+    `resource "aws_eks_addon" "a" {\n  addon_name = "vpc-cni"\n  configuration_values = <<EOT\n{"env": {"WARM_IP_TARGET": "\${var.w}", "MAX_ENI": "2"}}\nEOT\n}\n`,
+  );
+  expect(open.settings).toMatchObject([
+    { untold: ["WARM_IP_TARGET"], env: [{ name: "MAX_ENI", at: { line: 4, column: 51 } }] },
+  ]);
+  for (const values of ["jsonencode({ env = merge(var.a, { MAX_ENI = 1 }) })", 'file("x.json")', "var.values"]) {
+    const hidden = read(
+      `resource "aws_eks_addon" "a" {\n  addon_name = "vpc-cni"\n  configuration_values = ${values}\n}\n`,
+    );
+    expect(hidden.settings ?? []).toEqual([]);
+  }
+});
+
 test("the common EKS module: its add-on and its node groups over their defaults", () => {
   const { settings, bootstraps } = read(`module "eks" {
   source  = "terraform-aws-modules/eks/aws"

@@ -31,20 +31,24 @@ export function readChartValues(
   const init = envOf(values.get("init", "env"));
   const tag = values.get("image", "tag");
   const untold = [...env.untold, ...extra.untold];
+  // An environment that is there but cannot be told must not look like one that is empty.
+  const isHidden = Object.hasOwn(values.value as object, "env") && values.get("env").value === undefined;
   return {
-    settings: [
-      {
-        origin: source.origin,
-        layer: "declared",
-        name: source.name,
-        at: source.at ?? values.at,
-        isComplete: false,
-        env: [...env.entries, ...extra.entries],
-        initEnv: init.entries,
-        otherKeys: flatKeys(values, NOT_KEYS),
-        untold: untold.length > 0 ? untold : undefined,
-      },
-    ],
+    settings: isHidden
+      ? []
+      : [
+          {
+            origin: source.origin,
+            layer: "declared",
+            name: source.name,
+            at: source.at ?? values.at,
+            isComplete: false,
+            env: [...env.entries, ...extra.entries],
+            initEnv: init.entries,
+            otherKeys: flatKeys(values, NOT_KEYS),
+            untold: untold.length > 0 ? untold : undefined,
+          },
+        ],
     versions: /^v?\d+\.\d+/.test(tag.text ?? "") ? [{ component: "cni", version: tag.text ?? "", at: tag.at }] : [],
     eniConfigs: eniConfigsOf(values.get("eniConfig")),
   };

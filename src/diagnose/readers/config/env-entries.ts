@@ -13,10 +13,13 @@ export interface EnvFound {
 /** Words that YAML 1.1, as Kubernetes and Helm read it, takes for booleans and the reader here for text. */
 const OLD_BOOLEAN = /^(?:yes|no|on|off)$/i;
 
+/** Filled in later by a template, with what cannot be told here. */
+const PLACEHOLDER = /\$\{[^{}]+\}/;
+
 /** One variable or key; undefined where it holds nothing (null) or cannot be told. */
 export function envEntry(name: string, value: Placed, entry: Placed = value): EnvEntry | undefined {
   const { value: given } = value;
-  if (given === undefined || given === null) return undefined;
+  if (given === undefined || given === null || (typeof given === "string" && PLACEHOLDER.test(given))) return undefined;
   const isOldBoolean = typeof given === "string" && OLD_BOOLEAN.test(given) && value.place.isBare;
   return {
     name,
@@ -47,8 +50,11 @@ export function envOfList(list: Placed): EnvFound {
     if (name === undefined) continue;
     const value = item.get("value");
     if (item.get("valueFrom").isThere) found.untold.push(name);
-    else if (value.isThere) found.entries.push(envEntry(name, value, item) as EnvEntry);
-    else found.entries.push({ name, value: "", isString: true, at: item.at, entrySpan: item.entrySpan });
+    else if (value.isThere) {
+      const entry = envEntry(name, value, item);
+      if (entry === undefined) found.untold.push(name);
+      else found.entries.push(entry);
+    } else found.entries.push({ name, value: "", isString: true, at: item.at, entrySpan: item.entrySpan });
   }
   return found;
 }

@@ -62,8 +62,10 @@ export function documentsAt(
 ): { readonly documents: readonly Placed[]; readonly unread: NonNullable<FactsPart["unread"]> } {
   const encoded = encodedValue(value, file);
   if (encoded !== undefined) return { documents: [encoded], unread: [] };
-  if (typeof text.value !== "string" || /^data\.|^aws_/.test(text.value)) return { documents: [], unread: [] };
-  const { documents, errors } = text.embedded(looksLikeJson(text.value) ? "json" : "yaml");
+  // A text with open ends still has a frame: what the ends fill is told to be untold, the rest counts.
+  const content = text.frame?.text;
+  if (content === undefined || content.trim() === "") return { documents: [], unread: [] };
+  const { documents, errors } = text.embedded(looksLikeJson(content) ? "json" : "yaml");
   return { documents, unread: unreadOf(errors) };
 }
 
