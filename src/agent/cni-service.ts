@@ -91,6 +91,15 @@ export class CniService {
     const { host, metrics } = this.#options;
     metrics.inc("awscni_add_ip_req_count", {});
     host.say("receivedAdd", request.K8S_POD_NAMESPACE, request.ContainerID, request.IfName);
+    host.say(
+      "addRequest",
+      request.K8S_POD_NAME,
+      request.K8S_POD_NAMESPACE,
+      request.ContainerID,
+      request.IfName,
+      request.NetworkName,
+      request.Netns,
+    );
     const answer = await this.#add(request).catch((error: unknown): Answer<AddNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
@@ -218,6 +227,7 @@ export class CniService {
     const { host, metrics } = this.#options;
     metrics.inc("awscni_del_ip_req_count", { reason: DEL_REASONS.includes(request.Reason) ? request.Reason : "other" });
     host.say("receivedDel", request.ContainerID);
+    host.say("delRequest", request.K8S_POD_NAME, request.K8S_POD_NAMESPACE, request.Reason, request.ContainerID);
     const answer = await this.#del(request).catch((error: unknown): Answer<DelNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });

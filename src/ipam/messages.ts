@@ -278,9 +278,18 @@ export const MESSAGES = {
 
   // ADD and DEL (ipamd.md 3, 9.6)
   receivedAdd: info(RPC, "Received AddNetwork for NS {s}, Sandbox {s}, ifname {s}"),
+  /** As the reference prints its request: pod name, namespace, container, interface, network, network namespace. */
+  addRequest: debug(
+    RPC,
+    'AddNetworkRequest: K8S_POD_NAME:"{s}" K8S_POD_NAMESPACE:"{s}" ContainerID:"{s}" IfName:"{s}" NetworkName:"{s}" Netns:"{s}"',
+  ),
   sentAddReply: info(RPC, "Send AddNetworkReply: Success: {b} IPAddr: {s}, resp: {s}, err: {s}"),
   addRefused: error(RPC, "Returning failure response for AddNetwork: {s}"),
   receivedDel: info(RPC, "Received DelNetwork for Sandbox {s}"),
+  delRequest: debug(
+    RPC,
+    'DelNetworkRequest: K8S_POD_NAME:"{s}" K8S_POD_NAMESPACE:"{s}" Reason:"{s}" ContainerID:"{s}"',
+  ),
   sentDelReply: info(RPC, "Send DelNetworkReply: IPAddress: {s}, err: {s}"),
   assignStats: debug(POOL, "AssignPodIPv4Address: IP address pool stats: total {n}, assigned {n}"),
   duplicateAssign: info(POOL, "AssignPodIPv4Address: duplicate pod assign for sandbox {sandbox}"),

@@ -96,7 +96,7 @@ function judgeOne(failureClass: FailureClass, observation: Observation, all: rea
     summary: observation.summary === "" ? failureClass.docs.what : observation.summary,
     evidence: distinct(evidence).slice(0, EVIDENCE_MAX),
     against,
-    missing: certainty === "suspected" ? observation.proofs.flatMap((proof) => proof.missing ?? []) : [],
+    missing: certainty === "suspected" ? byCommand(observation.proofs.flatMap((proof) => proof.missing ?? [])) : [],
     fix: observation.fix.length > 0 ? observation.fix : [failureClass.docs.next],
     nodes: observation.nodes,
     subnets: observation.subnets,
@@ -139,15 +139,18 @@ function byRank(a: DoctorFinding, b: DoctorFinding): number {
 
 function nextSteps(facts: Facts, findings: readonly DoctorFinding[]): Missing[] {
   if (findings.some((finding) => finding.certainty === "proved")) return [];
-  const wanted = [...findings.flatMap((finding) => finding.missing), ...nextCommands(facts)];
+  const wanted = findings.flatMap((finding) => finding.missing);
+  return byCommand(wanted.length > 0 ? wanted : nextCommands(facts)).slice(0, 3);
+}
+
+/** One command may make several observations: it is named once. */
+function byCommand(missing: readonly Missing[]): Missing[] {
   const seen = new Set<string>();
-  return wanted
-    .filter(({ command }) => {
-      if (seen.has(command)) return false;
-      seen.add(command);
-      return true;
-    })
-    .slice(0, 3);
+  return missing.filter(({ command }) => {
+    if (seen.has(command)) return false;
+    seen.add(command);
+    return true;
+  });
 }
 
 function distinct(evidence: readonly Evidence[]): Evidence[] {

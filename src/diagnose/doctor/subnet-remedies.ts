@@ -13,7 +13,7 @@ export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "
   const won = view === undefined ? [] : spoilers(view, facts).filter((one) => one.wonCount > 0);
   for (const one of won.slice(0, 2))
     steps.push(
-      `${releaseOf(one, facts)}   # wins ${one.wonCount === 1 ? "one whole /28" : `${one.wonCount} whole /28s`}`,
+      `${withRemark(releaseOf(one, facts))} wins ${one.wonCount === 1 ? "one whole /28" : `${one.wonCount} whole /28s`}`,
     );
   const range = view === undefined ? undefined : emptiestRange(view);
   steps.push(
@@ -22,13 +22,17 @@ export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "
   return steps;
 }
 
+function withRemark(step: string): string {
+  return step.includes("   # ") ? `${step};` : `${step}   #`;
+}
+
 function releaseOf(spoiler: Spoiler, facts: Pick<Facts, "nodes">): string {
   const { kind, name } = spoiler.holder;
   if (kind === "leaked") return `aws ec2 delete-network-interface --network-interface-id ${spoiler.eniId}`;
   if (kind.startsWith("node-")) {
     const instanceId = name.replace("node ", "");
     const node = facts.nodes.find((one) => one.instanceId === instanceId)?.name ?? name;
-    return `kubectl drain ${node} --ignore-daemonsets --delete-emptydir-data, then end its instance`;
+    return `kubectl drain ${node} --ignore-daemonsets --delete-emptydir-data   # then terminate its instance`;
   }
   return `Move ${name} (${spoiler.eniId}) to another subnet`;
 }

@@ -35,7 +35,7 @@ export function timeline(facts: Facts, subject: Subject, lines: readonly Timelin
     ...objectEntries(facts, subject),
     ...ec2Entries(facts, subject),
   ];
-  entries.push(...poolEntries(facts, subject), ...checkpointEntries(facts, subject));
+  entries.push(...poolEntries(facts, subject), ...checkpointEntries(facts, subject), ...agentEntries(facts, subject));
   return entries
     .map((entry, index) => ({ entry, index }))
     .sort((a, b) => (a.entry.ms ?? Infinity) - (b.entry.ms ?? Infinity) || a.index - b.index)
@@ -168,6 +168,43 @@ function poolEntries(facts: Facts, subject: Subject): TimelineEntry[] {
 function podMatches(subject: Subject, pod: string): boolean {
   const slash = pod.indexOf("/");
   return isPod(subject, pod.slice(0, Math.max(0, slash)), pod.slice(slash + 1));
+}
+
+/** Of a node, what its agent's log tells: starts, times without addresses, EC2's refusals. */
+function agentEntries(facts: Facts, subject: Subject): TimelineEntry[] {
+  const entries: TimelineEntry[] = [];
+  const add = (ms: number | undefined, source: Source, text: string): void => {
+    entries.push({ ms, kind: "log", source, text });
+  };
+  for (const log of facts.logs) {
+    if (!isNode(subject, log.node)) continue;
+    for (const start of log.starts) {
+      add(
+        start.ms,
+        start.at,
+        `agent ${start.version ?? ""} starts${start.isServing ? "" : `; last line of it: ${start.lastText}`}`,
+      );
+    }
+    for (const run of log.starvations) {
+      add(run.firstMs, run.at, `pods are refused from here on, ${run.refusalCount} ADDs until ${endText(run)}`);
+      if (run.recoveredMs !== undefined) add(run.recoveredMs, run.at, "pods get addresses again");
+    }
+  }
+  for (const error of facts.ec2Errors) {
+    const [first] = error.occurrences.samples;
+    if (!isNode(subject, error.node) || first === undefined) continue;
+    const text = `EC2 refuses ${error.api ?? "a call"}: ${error.code}${error.subnetId === undefined ? "" : ` in ${error.subnetId}`}`;
+    const { count, firstMs, lastMs } = error.occurrences;
+    add(firstMs, first.source, `${text}${count > 1 ? ` (first of ${count})` : ""}`);
+    const last = error.occurrences.samples.at(-1);
+    if (count > 1 && last !== undefined) add(lastMs, last.source, `${text} (last of ${count})`);
+  }
+  return entries;
+}
+
+function endText(run: Facts["logs"][number]["starvations"][number]): string {
+  if (run.endedBy === "address") return "one succeeds";
+  return run.endedBy === "restart" ? "the agent restarts" : "the log ends or falls silent";
 }
 
 function checkpointEntries(facts: Facts, subject: Subject): TimelineEntry[] {

@@ -108,7 +108,8 @@ export const failureClass = defineClass({
       ...nodes
         .slice(0, 2)
         .map(
-          (node) => `kubectl drain ${node ?? "NODE"} --ignore-daemonsets --delete-emptydir-data, then end its instance`,
+          (node) =>
+            `kubectl drain ${node ?? "NODE"} --ignore-daemonsets --delete-emptydir-data   # then terminate its instance`,
         ),
     );
   },
