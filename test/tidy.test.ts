@@ -32,7 +32,14 @@ const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
 };
 
 /** Used by their command, their types or their executable, not by an import. */
-const TOOLS: readonly string[] = ["@biomejs/biome", "@types/bun", "@types/node", "bun", "typescript"];
+const TOOLS: readonly string[] = [
+  "@biomejs/biome",
+  "@types/bun",
+  "@types/node",
+  "bun",
+  "typescript",
+  "@types/tar-stream",
+];
 
 /** Read whole by programs, not by people: generated, recorded, or data. */
 const NOT_PROSE =
