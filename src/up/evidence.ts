@@ -56,7 +56,7 @@ export function writeEvidence(input: EvidenceInput): number {
   if (input.cluster.cni.eniConfigs.length > 0) put("eniconfigs.yaml", stringify(list(eniConfigs(input))));
   for (const [name, document] of Object.entries(input.dump)) {
     if (Array.isArray(document)) {
-      document.forEach((one, index) => put(join("ec2", `${name}-${index + 1}.json`), json(one)));
+      for (const [index, one] of document.entries()) put(join("ec2", `${name}-${index + 1}.json`), json(one));
     } else put(join("ec2", `${name}.json`), json(document));
   }
   return count;

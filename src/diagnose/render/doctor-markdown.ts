@@ -4,11 +4,11 @@ import type { DoctorDocument, EvidenceDocument, FindingDocument } from "./doctor
 import { verdictText } from "./doctor-table.ts";
 
 export function doctorMarkdown(document: DoctorDocument): string {
-  const lines = [`# ${escape(verdictText(document))}`, ""];
+  const lines = [`# ${escaped(verdictText(document))}`, ""];
   for (const finding of document.findings) lines.push(...findingLines(finding), "");
   if (document.next.length > 0) {
     lines.push("## Run next", "");
-    for (const { what, command } of document.next) lines.push(`- ${escape(what)}`, ...fence(command, "sh", "  "));
+    for (const { what, command } of document.next) lines.push(`- ${escaped(what)}`, ...fence(command, "sh", "  "));
     lines.push("");
   }
   lines.push("## Checked", "", "| | Step | Result |", "|---|---|---|");
@@ -19,46 +19,46 @@ export function doctorMarkdown(document: DoctorDocument): string {
   lines.push("");
   if (document.ruledOut.length > 0) {
     lines.push("## Ruled out", "");
-    for (const one of document.ruledOut) lines.push(`- \`${one.class}\`: ${escape(one.against[0]?.text ?? "")}`);
+    for (const one of document.ruledOut) lines.push(`- \`${one.class}\`: ${escaped(one.against[0]?.text ?? "")}`);
     lines.push("");
   }
   if (document.unread.length > 0) {
     lines.push("## Not read", "");
     for (const one of document.unread)
-      lines.push(`- \`${one.file}${one.line === null ? "" : `:${one.line}`}\`: ${escape(one.reason)}`);
+      lines.push(`- \`${one.file}${one.line === null ? "" : `:${one.line}`}\`: ${escaped(one.reason)}`);
     lines.push("");
   }
   if (document.notes.length > 0) {
-    lines.push("## Notes given (no proof)", "", ...document.notes.map((note) => `- ${escape(note)}`), "");
+    lines.push("## Notes given (no proof)", "", ...document.notes.map((note) => `- ${escaped(note)}`), "");
   }
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
 function findingLines(finding: FindingDocument): string[] {
-  const lines = [`## ${finding.rank}. \`${finding.class}\` (${finding.certainty})`, "", escape(finding.summary), ""];
+  const lines = [`## ${finding.rank}. \`${finding.class}\` (${finding.certainty})`, "", escaped(finding.summary), ""];
   const scope = [
     finding.count > 0 ? `seen ${finding.count} times` : "",
     finding.first === null ? "" : `${finding.first} to ${finding.last ?? finding.first}`,
     finding.nodes.length > 0 ? `nodes ${finding.nodes.slice(0, 10).join(", ")}` : "",
     finding.subnets.length > 0 ? `subnets ${finding.subnets.join(", ")}` : "",
   ].filter((part) => part !== "");
-  if (scope.length > 0) lines.push(`_${escape(scope.join("; "))}_`, "");
+  if (scope.length > 0) lines.push(`_${escaped(scope.join("; "))}_`, "");
   if (finding.evidence.length > 0) lines.push("Evidence:", "", ...quote(finding.evidence), "");
   if (finding.against.length > 0) {
     lines.push("Against it:", "");
-    for (const one of finding.against) lines.push(`- ${escape(one.text)}`);
+    for (const one of finding.against) lines.push(`- ${escaped(one.text)}`);
     lines.push("");
   }
   if (finding.missing.length > 0) {
     lines.push("To be sure:", "");
-    for (const { what, command } of finding.missing) lines.push(`- ${escape(what)}`, ...fence(command, "sh", "  "));
+    for (const { what, command } of finding.missing) lines.push(`- ${escaped(what)}`, ...fence(command, "sh", "  "));
     lines.push("");
   }
   lines.push("Fix:", "");
   finding.fix.forEach((step, index) => {
     const isCommand = /^(?:aws|kubectl|helm|eksctl|terraform|sudo|curl|slash28) /.test(step);
     if (isCommand) lines.push(`${index + 1}. Run`, ...fence(step, "sh", "   "));
-    else lines.push(`${index + 1}. ${escape(step.replaceAll("\n", " "))}`);
+    else lines.push(`${index + 1}. ${escaped(step.replaceAll("\n", " "))}`);
   });
   return lines;
 }
@@ -72,10 +72,10 @@ function fence(text: string, language: string, indent: string): string[] {
   return [`${indent}${ticks}${language}`, ...text.split("\n").map((line) => `${indent}${line}`), `${indent}${ticks}`];
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/([\\*_<>|#[\]])/g, "\\$1");
 }
 
 function cell(text: string): string {
-  return escape(text.replaceAll("\n", " "));
+  return escaped(text.replaceAll("\n", " "));
 }
