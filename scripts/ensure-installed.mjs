@@ -14,7 +14,7 @@ const isCurrent = existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
 if (!isCurrent) {
   process.stderr.write("slash28: installing dependencies (npm ci), once\n");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const result = spawnSync(npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
+  const result = spawnSync(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
