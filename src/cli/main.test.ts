@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { CLASS_IDS } from "../diagnose/facts/class-ids.ts";
+import { RULES } from "../diagnose/lint/rules/index.ts";
 import { REASONS } from "../ipam/reasons.ts";
 import { main } from "./main.ts";
 import { buildProgram, COMMANDS } from "./program.ts";
@@ -31,9 +33,10 @@ describe("slash28", () => {
     });
   });
 
-  test("explains each reason and lists them", async () => {
+  test("explains each reason, class and code, and lists them", async () => {
     const list = await slash28("explain", "list");
-    expect(list.out.trimEnd().split("\n")).toHaveLength(REASONS.length);
+    const named = new Set(list.out.split("\n").map((line) => line.trim().split(" ")[0]));
+    for (const name of [...REASONS, ...CLASS_IDS, ...RULES.map((rule) => rule.code)]) expect(named).toContain(name);
     const page = await slash28("explain", "subnet-fragmented");
     expect(page.status).toBe(0);
     expect(page.out).toContain("create-subnet-cidr-reservation");
