@@ -13,6 +13,7 @@ import {
 } from "../denied-calls.ts";
 import { denialKind, noteErrors, roleName } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
+import { HAPPENED_NEEDS, isNumbersAlone } from "../numbers-alone.ts";
 
 /** Called at start since v1.22.0, by default; old hand-written policies lack them. */
 const STARTUP_ACTIONS = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"] as const;
@@ -20,7 +21,7 @@ const STARTUP_ACTIONS = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"] as
 export const failureClass = defineClass({
   id: "iam-permission-missing-at-startup",
   title: "the CNI's role lacks an action that its start needs",
-  needs: [...DENIAL_NEEDS, "versions", "iamPolicies"],
+  needs: [...new Set([...DENIAL_NEEDS, ...HAPPENED_NEEDS, "versions", "iamPolicies"] as const)],
   lookAlikes: [],
   causes: ["ipamd-not-running", "ipamd-killed-by-probe"],
   docs: {
@@ -73,13 +74,13 @@ export const failureClass = defineClass({
 
 /** No refusal read, but a policy without the action, a version that calls it, and an agent that does not come up. */
 function expected(
-  facts: Pick<Facts, "sightings" | "versions" | "iamPolicies">,
+  facts: Pick<Facts, "versions" | "iamPolicies" | (typeof HAPPENED_NEEDS)[number]>,
   notes: Parameters<(typeof failureClass)["look"]>[1],
 ): void {
   const waiting = sightingsOf(facts, ["entrypoint-waiting", "probe-failed"]);
   const needed = isCniAtLeast(facts, "1.22.0") === true ? startupActions(facts) : [];
   const lacking = policiesLacking(facts, needed);
-  if (waiting.length === 0 || lacking.length === 0) return;
+  if ((waiting.length === 0 && !isNumbersAlone(facts)) || lacking.length === 0) return;
   notes.sign(...lacking, ...quotes(waiting, 1));
   notes.affects({ nodes: waiting.map((one) => one.node) });
   notes.seen(...waiting.map((one) => one.occurrences));
@@ -88,7 +89,9 @@ function expected(
     command: "sudo grep -B 3 'Starting L-IPAMD' /var/log/aws-routed-eni/ipamd.log | tail -n 20",
   });
   notes.summary(
-    `The agent does not come up, and ${lacking[0]?.text}, which CNI ${cniVersion(facts)?.version} calls at its start.`,
+    waiting.length === 0
+      ? `${lacking[0]?.text}, which CNI ${cniVersion(facts)?.version} calls at its start: the agent cannot come up.`
+      : `The agent does not come up, and ${lacking[0]?.text}, which CNI ${cniVersion(facts)?.version} calls at its start.`,
   );
   notes.fix(
     "aws iam attach-role-policy --role-name ROLE --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",

@@ -6,13 +6,14 @@ import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
 import { type NodeCapacity, nodeCapacities } from "../node-capacity.ts";
 import { CAPACITY_NEEDS, NodeIndex } from "../node-index.ts";
+import { HAPPENED_NEEDS, isNumbersAlone } from "../numbers-alone.ts";
 import { maxPodsSetting } from "../over-promise.ts";
 import { nodeName } from "../wording.ts";
 
 export const failureClass = defineClass({
   id: "max-pods-not-raised",
   title: "max-pods was not raised for prefixes",
-  needs: [...CAPACITY_NEEDS],
+  needs: [...new Set([...CAPACITY_NEEDS, ...HAPPENED_NEEDS])],
   lookAlikes: [],
   causes: ["scheduler-too-many-pods"],
   docs: {
@@ -28,7 +29,8 @@ export const failureClass = defineClass({
   },
   look(facts, notes) {
     const refused = sightingsOf(facts, "too-many-pods");
-    if (refused.length === 0) return;
+    const isAlone = isNumbersAlone(facts);
+    if (refused.length === 0 && !isAlone) return;
     const index = new NodeIndex(facts);
     const views = nodeCapacities(facts, index);
     const low = views.filter((view) => isLow(view));
@@ -41,6 +43,8 @@ export const failureClass = defineClass({
       view.settings.evidence("ENABLE_PREFIX_DELEGATION"),
     ];
     const ignored = ignoredFlags(facts.bootstraps, view);
+    // Without a pod that waits, a small number may be meant; one that the node's bootstrap asked to raise is not.
+    if (isAlone && ignored.length === 0) return;
     notes.sign(...quotes(refused, 2), ...numbers, ...ignored);
     notes.affects({ nodes: low.map((one) => one.node) });
     notes.seen(...refused.map((one) => one.occurrences));
@@ -54,7 +58,7 @@ export const failureClass = defineClass({
     });
     const why = ignored.length > 0 ? "; the node's bootstrap asks for more and is not heeded" : "";
     notes.summary(
-      `max-pods of ${view.limits.instanceType} is ${view.maxPods.value}, the secondary-IP number, though its prefixes carry ${view.capacity.addressCount} pods (${fits} recommended)${why}: pods stay Pending with Too many pods.`,
+      `max-pods of ${view.limits.instanceType} is ${view.maxPods.value}, the secondary-IP number, though its prefixes carry ${view.capacity.addressCount} pods (${fits} recommended)${why}: pods beyond it stay Pending with Too many pods.`,
     );
     notes.fix(
       maxPodsSetting(index.node(view.node)?.osImage, fits),
@@ -72,14 +76,19 @@ function isLow(view: NodeCapacity): boolean {
   return value < fits && (value === view.limits.publishedMaxPods || value === secondary);
 }
 
-/** A max-pods asked for at boot that the node does not have. */
+/** A max-pods asked for at boot that the node does not have: as a setting, or in flags that its OS does not read. */
 function ignoredFlags(bootstraps: readonly NodeBootstrap[], view: NodeCapacity): Evidence[] {
   return bootstraps
-    .filter((one) => (one.node === undefined || one.node === view.node) && one.maxPods !== undefined)
-    .filter((one) => one.maxPods !== undefined && one.maxPods.value > (view.maxPods?.value ?? 0))
-    .slice(0, 2)
-    .map((one) => ({
-      source: one.maxPods?.at ?? one.at,
-      text: `${one.origin} asks for maxPods ${one.maxPods?.value}`,
-    }));
+    .filter((one) => one.node === undefined || one.node === view.node)
+    .flatMap((one) => {
+      const flag = /--max-pods[= ](\d+)/.exec(one.bootstrapArguments?.value ?? "")?.[1];
+      const asked = one.maxPods?.value ?? (flag === undefined ? undefined : Number(flag));
+      if (asked === undefined || asked <= (view.maxPods?.value ?? 0)) return [];
+      const isUnread = one.maxPods === undefined && one.osFamily?.value === "al2023";
+      const text = isUnread
+        ? `bootstrap.sh arguments ask for maxPods ${asked}; AL2023 does not read them`
+        : `${one.origin} asks for maxPods ${asked}`;
+      return [{ source: one.maxPods?.at ?? one.bootstrapArguments?.at ?? one.at, text }];
+    })
+    .slice(0, 2);
 }

@@ -1,27 +1,29 @@
 // Addresses are free, but no aligned /28 is.
 
-import { quotes, sightingsOf } from "../../facts/settings.ts";
+import { effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
-import { defineClass } from "../failure-class.ts";
+import { defineClass, type Notes } from "../failure-class.ts";
 import { isModeKnown } from "../node-mode.ts";
+import { isNumbersAlone } from "../numbers-alone.ts";
 import { blockRemedies, spoilerText } from "../subnet-remedies.ts";
 import {
   BLOCK_SIZE,
   noBlockErrors,
   paceText,
   SHORTAGE_NEEDS,
+  type ShortageFacts,
   shortageErrors,
   shortageOf,
   subnetName,
   subnetText,
   times,
 } from "../subnet-shortage.ts";
-import { describeEnis } from "../subnet-view.ts";
+import { describeEnis, subnetViews } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
   id: "subnet-fragmented-no-free-28",
   title: "The subnet has free addresses but no free aligned /28",
-  needs: [...SHORTAGE_NEEDS, "sightings", "logs"],
+  needs: [...SHORTAGE_NEEDS, "sightings", "logs", "pods", "events"],
   lookAlikes: ["subnet-free-ips-exhausted"],
   causes: ["eni-create-no-prefix-space", "ec2-api-throttled"],
   docs: {
@@ -41,6 +43,7 @@ export const failureClass = defineClass({
     if (errors.length === 0) {
       // The agent's own words for it, where the line with the code was cut away; in either mode, so it is a sign and no more.
       const told = sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
+      if (isNumbersAlone(facts)) return byNumbers(facts, notes);
       if (told.length === 0 || shortageErrors(facts).length > 0 || isModeKnown(facts, "secondary")) return;
       notes.sign(...quotes(told));
       notes.affects({ nodes: told.map((one) => one.node) });
@@ -97,3 +100,30 @@ export const failureClass = defineClass({
     notes.fix(...blockRemedies(view, facts));
   },
 });
+
+/** Prefix mode, addresses free, no /28 free: fragmented, whether or not a node has met it yet. */
+function byNumbers(facts: Parameters<typeof blockRemedies>[1] & ShortageFacts, notes: Notes): void {
+  if (!effectiveSettings(facts).prefixDelegation) return;
+  const views = subnetViews(facts).filter(
+    (view) => view.freePrefixCount === 0 && (view.availableIpAddressCount ?? 0) >= BLOCK_SIZE,
+  );
+  const [view] = views;
+  if (view === undefined) return;
+  notes.sign(...views.flatMap((one) => one.evidence));
+  notes.affects({ subnets: views.map((one) => one.id) });
+  notes.proof(
+    "no aligned /28 is free",
+    views.flatMap((one) => one.evidence),
+    describeEnis(view.id),
+  );
+  notes.proof("EC2 refused a /28: InsufficientCidrBlocks", undefined, {
+    what: "EC2's answer to the agent",
+    command:
+      "sudo grep -h -e InsufficientCidrBlocks -e InsufficientFreeAddresses /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+  });
+  const spoiled = spoilerText(view, facts);
+  notes.summary(
+    `${view.id} has ${view.availableIpAddressCount} free addresses and no free aligned /28${spoiled === "" ? "" : ` (blocks broken by: ${spoiled})`}: no node there can get another prefix.`,
+  );
+  notes.fix(...blockRemedies(view, facts));
+}

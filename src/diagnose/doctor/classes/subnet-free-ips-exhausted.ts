@@ -3,26 +3,28 @@
 import type { Evidence } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
-import { defineClass } from "../failure-class.ts";
+import { defineClass, type Notes } from "../failure-class.ts";
 import { isModeKnown } from "../node-mode.ts";
+import { isNumbersAlone } from "../numbers-alone.ts";
 import {
   BLOCK_SIZE,
   noAddressErrors,
   noBlockErrors,
   noRoomErrors,
   SHORTAGE_NEEDS,
+  type ShortageFacts,
   shortageErrors,
   shortageOf,
   subnetName,
   subnetText,
   times,
 } from "../subnet-shortage.ts";
-import { describeEnis } from "../subnet-view.ts";
+import { describeEnis, subnetViews } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
   id: "subnet-free-ips-exhausted",
   title: "The subnet has no addresses left",
-  needs: [...SHORTAGE_NEEDS, "sightings", "logs"],
+  needs: [...SHORTAGE_NEEDS, "sightings", "logs", "pods", "events"],
   lookAlikes: [],
   docs: {
     what: "The subnet has fewer free addresses than the agent asks for: pods, warm pools and other tenants hold the rest.",
@@ -42,6 +44,7 @@ export const failureClass = defineClass({
     if (errors.length === 0) {
       // The agent's own words for it, where the line with the code was cut away; with prefixes they mean fragmentation more often.
       const told = sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
+      if (isNumbersAlone(facts)) return byNumbers(facts, notes);
       if (told.length === 0 || shortageErrors(facts).length > 0 || isModeKnown(facts, "prefix")) return;
       notes.sign(...quotes(told));
       notes.affects({ nodes: told.map((one) => one.node) });
@@ -78,3 +81,28 @@ export const failureClass = defineClass({
     );
   },
 });
+
+/** EKS itself wants five free addresses in a subnet; below that nothing more comes up there. */
+const NEARLY_NONE = 5;
+
+function byNumbers(facts: ShortageFacts, notes: Notes): void {
+  const views = subnetViews(facts).filter((view) => (view.availableIpAddressCount ?? NEARLY_NONE) < NEARLY_NONE);
+  const [view] = views;
+  if (view === undefined) return;
+  notes.sign(...views.flatMap((one) => one.evidence));
+  notes.affects({ subnets: views.map((one) => one.id) });
+  notes.proof(
+    "the subnet's free addresses are fewer than a call asks for",
+    views.flatMap((one) => one.evidence),
+    describeEnis(view.id),
+  );
+  notes.proof("EC2 refused for lack of addresses", undefined, {
+    what: "EC2's answer",
+    command: "sudo grep -h -e InsufficientFreeAddressesInSubnet /var/log/aws-routed-eni/ipamd.log | tail -n 5",
+  });
+  notes.summary(`${view.id} has ${view.availableIpAddressCount} free addresses: no node there can get another one.`);
+  notes.fix(
+    `See who holds the addresses: slash28 map --subnet ${view.id}`,
+    `Add a subnet in ${view.zone ?? "the same zone"} and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; a secondary CIDR such as 100.64.0.0/16 serves as well`,
+  );
+}

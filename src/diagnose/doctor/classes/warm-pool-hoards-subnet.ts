@@ -1,17 +1,19 @@
 // Warm pools hold what the subnet lacks.
 
+import type { Facts } from "../../facts/model.ts";
 import { effectiveSettings, quotes } from "../../facts/settings.ts";
-import { defineClass } from "../failure-class.ts";
+import { defineClass, type Notes } from "../failure-class.ts";
 import { isSettingKnown } from "../node-capacity.ts";
+import { HAPPENED_NEEDS, isNumbersAlone } from "../numbers-alone.ts";
 import { POOL_NEEDS, type PoolTotal, poolTotals } from "../pool-totals.ts";
 import { starvingNodes, sum } from "../starving.ts";
-import { BLOCK_SIZE, SHORTAGE_NEEDS, shortageErrors, shortageOf } from "../subnet-shortage.ts";
-import { describeEnis } from "../subnet-view.ts";
+import { BLOCK_SIZE, SHORTAGE_NEEDS, type ShortageFacts, shortageErrors, shortageOf } from "../subnet-shortage.ts";
+import { describeEnis, subnetViews } from "../subnet-view.ts";
 
 export const failureClass = defineClass({
   id: "warm-pool-hoards-subnet",
   title: "Idle warm addresses hold what the subnet lacks",
-  needs: [...SHORTAGE_NEEDS, ...POOL_NEEDS, "pods"],
+  needs: [...new Set([...SHORTAGE_NEEDS, ...POOL_NEEDS, ...HAPPENED_NEEDS, "fleet"] as const)],
   lookAlikes: ["leaked-enis-drain-subnet"],
   causes: ["subnet-free-ips-exhausted", "subnet-fragmented-no-free-28", "eni-create-no-prefix-space"],
   docs: {
@@ -23,6 +25,7 @@ export const failureClass = defineClass({
     sources: ["amazon-vpc-cni-k8s#2294, #2017, #1409, #114, #2793, #2578"],
   },
   look(facts, notes) {
+    if (isNumbersAlone(facts)) return byNumbers(facts, notes);
     const errors = shortageErrors(facts);
     const shortage = shortageOf(facts, errors);
     const empty = shortage.views.filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE);
@@ -79,4 +82,39 @@ function hoardingSetting(facts: Parameters<typeof shortageOf>[0], one: PoolTotal
   if (settings.prefixDelegation)
     return settings.warmPrefixTarget > 1 ? settings.evidence("WARM_PREFIX_TARGET") : undefined;
   return settings.warmEniTarget > 0 ? settings.evidence("WARM_ENI_TARGET") : undefined;
+}
+
+/** What nodes are said to hold against the pods that there are: idle addresses enough to fill the empty subnet. */
+function byNumbers(facts: ShortageFacts & Pick<Facts, "fleet">, notes: Notes): void {
+  const podCount = facts.fleet.podCount;
+  const holders = facts.nodes.filter((node) => node.addressCount !== undefined);
+  const empty = subnetViews(facts).filter((view) => (view.availableIpAddressCount ?? BLOCK_SIZE) < BLOCK_SIZE);
+  const [view] = empty;
+  const held = sum(holders.map((node) => (node.addressCount?.value ?? 0) * (node.count ?? 1)));
+  if (podCount === undefined || view === undefined || held - podCount.value < Math.max(BLOCK_SIZE, held / 5)) return;
+  const evidence = holders.slice(0, 3).map((node) => ({
+    source: node.addressCount?.at ?? node.at,
+    text: `${node.key}: ${node.addressCount?.value} addresses`,
+  }));
+  notes.sign(...evidence, { source: podCount.at, text: `${podCount.value} pods` }, ...view.evidence);
+  notes.affects({ subnets: empty.map((one) => one.id) });
+  notes.proof("the subnet is at the end of its addresses", view.evidence, describeEnis(view.id));
+  notes.proof("the pools of the nodes as they are", undefined, {
+    what: "the pools of all nodes",
+    command: "curl -s http://localhost:61678/metrics | grep -E 'awscni_(total|assigned)_ip'   # on each node",
+  });
+  const settings = effectiveSettings(facts);
+  const setting = settings.hasIpTargets
+    ? "WARM_IP_TARGET"
+    : settings.prefixDelegation
+      ? "WARM_PREFIX_TARGET"
+      : "WARM_ENI_TARGET";
+  notes.summary(
+    `The nodes hold ${held} addresses for ${podCount.value} pods while ${view.id} has ${view.availableIpAddressCount} left: ${settings.evidence(setting).text}.`,
+  );
+  const typical = Math.max(1, Math.ceil(podCount.value / Math.max(1, holders.length)));
+  notes.fix(
+    `kubectl -n kube-system set env daemonset aws-node MINIMUM_IP_TARGET=${typical} WARM_IP_TARGET=3   # ${typical} pods a node now; set both, for a managed add-on in its configuration values`,
+    "Then fewer, fuller nodes: each keeps its own warm addresses.",
+  );
 }
