@@ -2,6 +2,7 @@
 // as streams, within bounds; nothing is written.
 
 import type { NodeKey } from "../facts/model.ts";
+import { fencedPaste } from "../readers/fences.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { BoundReached, type Bounds, Spent } from "./bounds.ts";
@@ -158,6 +159,7 @@ class Visit {
       return;
     }
     const sniff = { path, head: decodedHead(peeked.head), isWhole: peeked.isWhole };
+    if (sniff.isWhole && !isBroken && !isOfBundle && this.#pasted(place, sniff.head)) return;
     const kind = recognise(sniff, this.#options.readers);
     if (kind?.kind === "file") {
       const text = decoded(await gathered(peeked.rest, this.#options.bounds.wholeBytesMax));
@@ -177,6 +179,28 @@ class Visit {
     else if (sniff.head === "" && !isOfBundle) this.#unread(path, "is empty");
     else if (isOfBundle && place.archive === undefined) this.found.uselessCount++;
     else this.found.unknown.push(path);
+  }
+
+  /** A paste with fences: each fence to the reader that knows it, the rest to the logs. False: it is none, or no fence says a thing. */
+  #pasted({ path, node }: Place, text: string): boolean {
+    const paste = fencedPaste(text);
+    if (paste === undefined) return false;
+    const taken: number[] = [];
+    for (const [index, fence] of paste.fences.entries()) {
+      const kind = recognise({ path, head: fence, isWhole: true }, this.#options.readers);
+      if (kind?.kind !== "file") continue;
+      const part = kind.reader.read({ path, text: fence, node });
+      if ((part.unread ?? []).length > 0) continue;
+      taken.push(index);
+      this.found.parts.push(part);
+    }
+    const rest = paste.without(taken);
+    const kind = recognise({ path, head: rest, isWhole: true }, []);
+    if (kind?.kind === "log") {
+      const open = (): Bytes => bytesOf(new TextEncoder().encode(rest));
+      this.found.logs.push({ path, node, kind: kind.logKind, isWhole: false, firstMs: firstTimeIn(rest), open });
+    }
+    return taken.length > 0 || kind !== undefined;
   }
 
   /** A log within an archive: in memory while there is room, else found again by going through the archive once more. */

@@ -53,6 +53,7 @@ export const SIGNALS = {
       'plugin type="weave-net"',
       'plugin type="antrea"',
       "no IPs currently available on the node",
+      "via local cilium agent",
     ],
     captures: /plugin type="(?<plugin>[a-z0-9-]+)"/,
   }),

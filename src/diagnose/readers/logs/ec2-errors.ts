@@ -5,7 +5,7 @@ import type { CurrentLine } from "./current-line.ts";
 import { OccurrenceCount } from "./occurrences.ts";
 
 /** Codes that failures.md 6 names; they count even where the rest of the text is cut. */
-const KNOWN_CODES = [
+export const KNOWN_CODES = [
   "InsufficientCidrBlocks",
   "InsufficientFreeAddressesInSubnet",
   "InvalidParameterValue",
@@ -57,6 +57,8 @@ const V1 = /(?:^|[\s:[("'])([A-Z]\w+(?:\.\w+)?): ([^\n]*?)\s*status code: (\d+)(
 const CLI = /An error occurred \(([\w.]+)\) when calling the (\w+) operation[^:]*: (.*)/s;
 const OURS = /EC2 refused (\w+): ([\w.]+) \((.*)\)/s;
 const KNOWN = new RegExp(`(?:^|[^\\w.])(${KNOWN_CODES.join("|").replaceAll(".", "\\.")}):\\s*(.*)`, "s");
+/** An event of CloudTrail, the two fields mostly on two lines. */
+const TRAIL = /"errorCode":\s*"(?:Client|Server)\.([\w.]+)"(?:,?\s*"errorMessage":\s*"([^"]*)")?/;
 const TIMEOUT = /i\/o timeout|context deadline exceeded|Client\.Timeout exceeded|TLS handshake timeout/;
 const NO_CONNECTION = /connection refused|no such host|connection reset|no route to host|network is unreachable/;
 
@@ -102,6 +104,8 @@ function otherError(text: string): Parsed | undefined {
   if (cli !== null) return { api: cli[2], code: cli[1] ?? "", message: cli[3] ?? "", requestId: undefined };
   const ours = OURS.exec(text);
   if (ours !== null) return { api: ours[1], code: ours[2] ?? "", message: ours[3] ?? "", requestId: undefined };
+  const trail = TRAIL.exec(text);
+  if (trail !== null) return { api: undefined, code: trail[1] ?? "", message: trail[2] ?? "", requestId: undefined };
   const known = KNOWN.exec(text);
   const requestId = /request id: ([\w-]+)/.exec(text)?.[1];
   if (known !== null) return { api: undefined, code: known[1] ?? "", message: known[2] ?? "", requestId };

@@ -127,8 +127,12 @@ export function withoutMarks(text: string): string {
   return open.includes(ESCAPE) ? open.replace(COLOUR, "") : open;
 }
 
+/** Cilium's agent and operator: what they meet in EC2 is not this agent's. */
+const OF_OTHER_CNI = /(?=.*\blevel=\w)(?=.*\bsubsys=[a-z])/;
+
 export function readTextLine(raw: string): TextLine {
   const text = withoutMarks(raw);
+  if (OF_OTHER_CNI.test(text)) return { shape: "logrus", message: "", isOpen: false };
   return (
     jsonShape(text) ?? bracketShape(text) ?? logrusShape(text) ?? hostShape(text) ?? eventShape(text) ?? plain(text)
   );

@@ -18,6 +18,8 @@ test.each([
     "kubelet",
     'Jan  2 03:04:05 ip-10-0-1-2 kubelet[42]: E0102 03:04:05.678901 4321 pod_workers.go:190] "Error syncing pod"',
   ],
+  ["excerpt", '"errorCode": "Client.InsufficientFreeAddressesInSubnet",'],
+  ["excerpt", "See:\n```\n2019-03-22T16:12:20Z [ERROR] InvalidNetworkInterfaceID.NotFound: x\n```\n"],
   ["excerpt", "My pods hang.\n```\nfailed to assign an IP address to container\n```\n"],
 ] as const)("%s: %s", (kind, head) => {
   expect(kindOf(head)).toBe(kind);
@@ -34,6 +36,7 @@ test.each([
     "metrics",
     "# HELP awscni_total_ip_addresses total\n# TYPE awscni_total_ip_addresses gauge\nawscni_total_ip_addresses 3\n",
   ],
+  ["a code of EC2's in another tool's words", "couldn't find subnets: UnauthorizedOperation: status code: 403\n"],
   ["a shopping list", "milk\nbread\n"],
   ["nothing", ""],
 ])("%s is no log", (_, head) => {

@@ -2,6 +2,7 @@
 
 import { SIGNAL_IDS, SIGNALS, type SignalRow } from "../../facts/signals.ts";
 import type { Sniff } from "../reader.ts";
+import { KNOWN_CODES } from "./ec2-errors.ts";
 import { readTextLine } from "./log-line.ts";
 
 export type LogKind = "ipamd" | "plugin" | "container" | "network-policy-agent" | "kubelet" | "excerpt";
@@ -41,7 +42,13 @@ export function looksLikeLog(sniff: Sniff): LogKind | undefined {
     if (OF_KUBELET.test(head)) return "kubelet";
   }
   if (OF_CONTAINER.test(head)) return "container";
-  return OF_EXCERPT.test(head) || hasSignal(head) ? "excerpt" : undefined;
+  return OF_EXCERPT.test(head) || hasSignal(head) || tellsOfRefusedCall(head, agentCount) ? "excerpt" : undefined;
+}
+
+/** A code of EC2's beside a line of the agent's own shape, or in an event of CloudTrail; in anybody's words it says nothing. */
+function tellsOfRefusedCall(head: string, agentCount: number): boolean {
+  if (agentCount === 0 && !/"errorCode":\s*"(?:Client|Server)\./.test(head)) return false;
+  return KNOWN_CODES.some((code) => head.includes(code));
 }
 
 /** Any of the texts that mean something: also a single line that somebody saved. */
