@@ -59,5 +59,7 @@ function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
 
 /** The bytes of an ASCII text. */
 export function asciiBytes(text: string): Uint8Array {
-  return Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

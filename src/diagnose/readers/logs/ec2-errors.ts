@@ -177,11 +177,26 @@ function apiOf(text: string): string | undefined {
 
 const KINDS_MAX = 500;
 const REQUESTS_REMEMBERED = 32;
+const TELLINGS_REMEMBERED = 8;
+/** The callers of a failed call log it within a few ms; the agent's next attempt is no sooner than its next round. */
+const TOLD_AGAIN_MS = 1_000;
 
-/** One entry per api, code, subnet and kind of message. A call that several lines tell of (same request id) counts once. */
+/** How a failed call was first told, where the line has no request id. */
+interface Telling {
+  readonly api: string | undefined;
+  readonly code: string;
+  readonly wording: string;
+  ms: number;
+}
+
+/**
+ * One entry per api, code, subnet and kind of message. A call that several lines tell of counts once: they have its request id,
+ * or, where lines have none, follow within a second in other words.
+ */
 export class Ec2ErrorCount {
   readonly #byKind = new Map<string, { readonly first: Ec2Error; readonly occurrences: OccurrenceCount }>();
   readonly #recent: string[] = [];
+  readonly #tellings: Telling[] = [];
 
   /** Whether it is another failed call than those just told. */
   add(error: Ec2Error, line: CurrentLine): boolean {
@@ -190,7 +205,7 @@ export class Ec2ErrorCount {
       if (this.#recent.includes(requestId)) return false;
       this.#recent.push(requestId);
       if (this.#recent.length > REQUESTS_REMEMBERED) this.#recent.shift();
-    }
+    } else if (this.#isToldAgain(error, line)) return false;
     const shape = error.message.replace(/[a-z]+-[0-9a-f]{6,}|\d+/g, "#").slice(0, 60);
     const key = [error.api, error.code, error.subnetId, shape].join("\n");
     let kind = this.#byKind.get(key);
@@ -201,6 +216,22 @@ export class Ec2ErrorCount {
     }
     kind.occurrences.add(line);
     return true;
+  }
+
+  #isToldAgain({ api, code }: Ec2Error, line: CurrentLine): boolean {
+    const { ms } = line;
+    if (ms === undefined) return false;
+    const wording = line.text.replace(/[a-z]+-[0-9a-f]{6,}|\d+/g, "#");
+    const isSame = (one: Telling): boolean =>
+      one.code === code && (one.api === api || one.api === undefined || api === undefined);
+    const told = this.#tellings.findLast((one) => isSame(one) && Math.abs(ms - one.ms) < TOLD_AGAIN_MS);
+    if (told !== undefined && told.wording !== wording) return true;
+    if (told !== undefined) told.ms = ms;
+    else {
+      this.#tellings.push({ api, code, wording, ms });
+      if (this.#tellings.length > TELLINGS_REMEMBERED) this.#tellings.shift();
+    }
+    return false;
   }
 
   result(node: NodeKey | undefined): Ec2ErrorFact[] {

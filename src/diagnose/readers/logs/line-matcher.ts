@@ -97,6 +97,12 @@ export class LineMatcher {
     return this.#count > 0;
   }
 
+  /** Whether anything may be in the range, wherever in it: it may be cut, or have something before it. */
+  scanLoosely(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#count = this.#search.search(bytes, start, end, { isLoose: true });
+    return this.#count > 0;
+  }
+
   /** The tags of the range last scanned where they need no text; else undefined. The array is used again. */
   countedTags(): readonly LineTag[] | undefined {
     this.#counted.length = 0;

@@ -275,6 +275,47 @@ test("two EC2 messages with one request id are one failed call", () => {
   expect(errors[0]?.occurrences.count).toBe(1);
 });
 
+test("lines without request id that tell of one failed call in other words within a second are one failed call", () => {
+  const refusal = (api: string) =>
+    `operation error EC2: ${api}, api error InsufficientCidrBlocks: The specified subnet does not have enough free cidr blocks to satisfy the request.`;
+  const attempt = (second: number) => [
+    ERAS.json(
+      `Failed to allocate a private IP/Prefix addresses on ENI eni-0abc: ${refusal("AssignPrivateIpAddresses")}`,
+      second,
+      "error",
+    ),
+    ERAS.json(
+      `failed to allocate all available IPv4 Prefixes on ENI eni-0abc, err: ${refusal("AssignPrivateIpAddresses")}`,
+      second,
+      "warn",
+    ),
+    ERAS.json(
+      `Failed to allocate a private IP/Prefix addresses on ENI eni-0abc: ${refusal("AssignPrivateIpAddresses")}`,
+      second,
+      "error",
+    ),
+    ERAS.json(
+      `Failed to CreateNetworkInterface ${refusal("CreateNetworkInterface")} for subnet subnet-0aaa`,
+      second,
+      "error",
+    ),
+    ERAS.json(
+      `Failed to increase pool size due to not able to allocate ENI ${refusal("CreateNetworkInterface")}`,
+      second,
+      "error",
+    ),
+    ERAS.json(`Error trying to allocate ENI: ${refusal("CreateNetworkInterface")}`, second),
+  ];
+  const errors = readLog([...attempt(0), ...attempt(120)].join("\n")).ec2Errors ?? [];
+  expect(errors.map((one) => [one.api, one.subnetId, one.occurrences.count])).toEqual([
+    ["AssignPrivateIpAddresses", undefined, 4],
+    ["CreateNetworkInterface", "subnet-0aaa", 2],
+  ]);
+  // Words alone, where the first line was cut away, are told too.
+  const tail = attempt(0).slice(4).join("\n");
+  expect((readLog(tail).ec2Errors ?? []).map((one) => one.occurrences.count)).toEqual([1]);
+});
+
 test("an endpoint that does not answer is an error without a code of EC2", () => {
   const timeout =
     'RequestError: send request failed caused by: Post "https://ec2.us-west-2.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout';

@@ -9,10 +9,11 @@ import { Digest, type LastLine } from "./digest.ts";
 import { Ec2ErrorCount } from "./ec2-errors.ts";
 import { EventLines } from "./event-lines.ts";
 import { ExcerptSigns } from "./excerpt-signs.ts";
+import { HostLine } from "./host-line.ts";
 import { LineMatcher, type LineTag } from "./line-matcher.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { StoryMemory, type ToldStory, tellStory } from "./line-stories.ts";
-import { JsonLine, type LogEra, unescapeText } from "./log-line.ts";
+import { JsonLine, type LogEra, timeIn, unescapeText } from "./log-line.ts";
 import { LogSettings } from "./log-settings.ts";
 import type { OccurrenceCount } from "./occurrences.ts";
 import { PastedSettings } from "./pasted-settings.ts";
@@ -23,6 +24,8 @@ export interface LogReaderOptions {
   readonly node: NodeKey | undefined;
   /** Cut from a longer text. Left out: told from the text. */
   readonly isExcerpt?: boolean;
+  /** Every line that is none of the agent's JSON is read as text: slow, with the same result. For tests. */
+  readonly isThorough?: boolean;
 }
 
 /** Longest part of one line that is looked at. */
@@ -38,6 +41,7 @@ export class LogFacts implements LogReader {
   readonly #options: LogReaderOptions;
   readonly #matcher = new LineMatcher();
   readonly #json = new JsonLine();
+  readonly #host = new HostLine();
   readonly #splitter = new LineSplitter((bytes, start, end) => this.#line(bytes, start, end));
   readonly #stories = new StoryMemory<CountedStory>();
   readonly #texts = new TextLines(this.#matcher, (joined) => this.#textTold(joined));
@@ -61,6 +65,10 @@ export class LogFacts implements LogReader {
   #lastStart = 0;
   #lastEnd = 0;
   #last: LastLine | undefined;
+  /** Where the last time lies that was told by a line nobody decoded, until its bytes go. */
+  #timeBytes: Uint8Array | undefined;
+  #timeStart = 0;
+  #timeEnd = 0;
   /** Of the process before, once the next one's first line was seen. */
   #beforeStart: LastLine | undefined;
 
@@ -153,7 +161,12 @@ export class LogFacts implements LogReader {
   }
 
   #otherLine(bytes: Uint8Array, start: number, end: number): void {
-    this.#lastLine();
+    if (this.#lastBytes !== undefined) this.#lastLine();
+    if (this.#isQuiet(bytes, start, end)) {
+      this.#quietLine(bytes, start, end);
+      return;
+    }
+    this.#settleTime();
     const raw = decodeBytes(bytes, start, Math.min(end, start + TEXT_MAX));
     this.#pasted.line(raw, { file: this.#current.file, line: this.#lineNumber });
     const line = this.#texts.line(raw, this.#lineNumber);
@@ -170,6 +183,33 @@ export class LogFacts implements LogReader {
       this.#firstMs ??= line.ms;
       this.#lastMs = line.ms;
     }
+  }
+
+  /** A line of the host's log that has no effect, unless the next one goes on with it. */
+  #isQuiet(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#options.isThorough === true || this.#pasted.isWaiting) return false;
+    return this.#host.read(bytes, start, end) && !this.#matcher.scanLoosely(bytes, start, end);
+  }
+
+  #quietLine(bytes: Uint8Array, start: number, end: number): void {
+    this.#texts.quietLine(bytes, start, end, this.#lineNumber);
+    this.#signs.otherLine();
+    const { timeStart, timeEnd } = this.#host;
+    if (timeEnd === 0) return;
+    this.#timeBytes = bytes;
+    this.#timeStart = timeStart;
+    this.#timeEnd = timeEnd;
+    if (this.#firstMs === undefined) this.#settleTime();
+  }
+
+  #settleTime(): void {
+    const bytes = this.#timeBytes;
+    if (bytes === undefined) return;
+    this.#timeBytes = undefined;
+    const ms = timeIn(decodeBytes(bytes, this.#timeStart, this.#timeEnd));
+    if (ms === undefined) return;
+    this.#firstMs ??= ms;
+    this.#lastMs = ms;
   }
 
   #textTold(joined: JoinedLine): void {
@@ -217,6 +257,8 @@ export class LogFacts implements LogReader {
   /** Takes from the bytes what is still needed of them. */
   #settle(): void {
     this.#current.settleAll();
+    this.#texts.settle();
+    this.#settleTime();
     this.#lastLine();
   }
 
@@ -224,6 +266,7 @@ export class LogFacts implements LogReader {
     const bytes = this.#lastBytes;
     if (bytes === undefined) return this.#last;
     this.#lastBytes = undefined;
+    this.#settleTime();
     const json = new JsonLine();
     json.read(bytes, this.#lastStart, this.#lastEnd);
     const ms = json.ms(bytes);

@@ -128,7 +128,7 @@ export function withoutMarks(text: string): string {
 }
 
 /** Cilium's agent and operator: what they meet in EC2 is not this agent's. */
-const OF_OTHER_CNI = /(?=.*\blevel=\w)(?=.*\bsubsys=[a-z])/;
+const OF_OTHER_CNI = /^(?=.*\blevel=\w)(?=.*\bsubsys=[a-z])/;
 
 export function readTextLine(raw: string): TextLine {
   const text = withoutMarks(raw);
@@ -189,7 +189,7 @@ function levelFrom(word: string | undefined): LogLevel | undefined {
 }
 
 /** The first RFC 3339 time; a time without zone is UTC. */
-function timeIn(text: string): number | undefined {
+export function timeIn(text: string): number | undefined {
   const match = /(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d+)?)(Z|[+-]\d\d:?\d\d)?/.exec(text);
   if (match === null) return undefined;
   const zone = match[3] ?? "Z";

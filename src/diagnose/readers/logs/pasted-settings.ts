@@ -12,6 +12,11 @@ export class PastedSettings {
   readonly #env: EnvEntry[] = [];
   #name: { readonly name: string; readonly line: number } | undefined;
 
+  /** A name was given, and the next line may give its value. */
+  get isWaiting(): boolean {
+    return this.#name !== undefined;
+  }
+
   line(raw: string, at: Source): void {
     if (this.#env.length >= 200) return;
     const pending = this.#name;

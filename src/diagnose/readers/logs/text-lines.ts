@@ -1,5 +1,6 @@
 // Lines of every shape but the common one: told apart, and wrapped ones joined to what they go on with.
 
+import { decodeBytes } from "./bytes.ts";
 import type { LineMatcher, LineTag } from "./line-matcher.ts";
 import { readTextLine, type TextLine, unescapeText } from "./log-line.ts";
 
@@ -32,6 +33,8 @@ export class TextLines {
   readonly #onJoined: (line: JoinedLine) => void;
   #open: Open | undefined;
   #previousPlain: string | undefined;
+  /** A line that says nothing unless the next one goes on with it: it is read when that one comes. */
+  #quiet: { bytes: Uint8Array; start: number; end: number; number: number } | undefined;
 
   constructor(matcher: LineMatcher, onJoined: (line: JoinedLine) => void) {
     this.#matcher = matcher;
@@ -40,16 +43,42 @@ export class TextLines {
 
   line(raw: string, number: number): TextLine {
     const line = readTextLine(raw);
-    if (line.shape === "none") this.#plain(raw, line, number);
-    else {
+    if (line.shape === "none") {
+      this.#readQuiet();
+      this.#plain(raw, line, number);
+    } else {
       this.close();
       this.#open = { line, raws: [raw], messages: [line.message], number };
     }
     return line;
   }
 
+  /** A line of some shape whose text alone has no effect. Its bytes must stay until `settle`. */
+  quietLine(bytes: Uint8Array, start: number, end: number, number: number): void {
+    this.close();
+    this.#quiet = { bytes, start, end, number };
+  }
+
+  /** The bytes are about to go. */
+  settle(): void {
+    const quiet = this.#quiet;
+    if (quiet === undefined) return;
+    const bytes = quiet.bytes.slice(quiet.start, quiet.end);
+    this.#quiet = { bytes, start: 0, end: bytes.length, number: quiet.number };
+  }
+
+  #readQuiet(): void {
+    const quiet = this.#quiet;
+    if (quiet === undefined) return;
+    this.#quiet = undefined;
+    const raw = decodeBytes(quiet.bytes, quiet.start, quiet.end);
+    const line = readTextLine(raw);
+    this.#open = { line, raws: [raw], messages: [line.message], number: quiet.number };
+  }
+
   /** Nothing that comes goes on with the line before. */
   close(): void {
+    this.#quiet = undefined;
     this.#previousPlain = undefined;
     const open = this.#open;
     if (open === undefined) return;
