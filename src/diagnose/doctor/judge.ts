@@ -59,7 +59,7 @@ export function diagnose(facts: Facts, classes: readonly FailureClass[]): Diagno
     findings: findings.map((finding, index) => ({ ...finding, rank: index + 1 })),
     ruledOut: all.filter((one) => one.certainty === "ruled-out").sort(byRank),
     checklist: checklist(facts),
-    next: nextSteps(facts, findings),
+    next: first === undefined && isHealthy ? [] : nextSteps(facts, findings),
   };
 }
 

@@ -35,28 +35,33 @@ export const failureClass = defineClass({
     if (dropped.length === 0 && orphans.length === 0) return;
     const groups = byPrefix(dropped);
     const orphanEvidence = orphans.map(({ pod, text }) => ({ source: pod.at, text }));
+    const sure = orphans.filter((one) => one.isNodeReady).map(({ pod, text }) => ({ source: pod.at, text }));
     notes.sign(...quotes(dropped), ...orphanEvidence.slice(0, 3));
     notes.affects({ nodes: [...dropped.map((one) => one.node), ...orphans.map(({ pod }) => pod.node)] });
     notes.seen(...dropped.map((one) => one.occurrences));
     const count = dropped.reduce((sum, one) => sum + one.occurrences.count, 0);
     notes.proof(
       "allocations were dropped, or pods run on addresses without an owner",
-      [...quotes(dropped, 2), ...orphanEvidence.slice(0, 2)],
-      {
-        what: "the agent's log around its last start",
-        command: "sudo grep 'presuming stale/dead' /var/log/aws-routed-eni/ipamd.log | tail -n 20",
-      },
+      [...quotes(dropped, 2), ...sure.slice(0, 2)],
+      orphans.length > sure.length
+        ? { what: "whether the pods' nodes are there and ready", command: "kubectl get nodes -o json > nodes.json" }
+        : {
+            what: "the agent's log around its last start",
+            command: "sudo grep 'presuming stale/dead' /var/log/aws-routed-eni/ipamd.log | tail -n 20",
+          },
     );
     const addresses = dropped.flatMap((one) => parseIpv4(one.captures.address ?? "") ?? []);
     const held = stillHeld(facts, dropped);
     const [first] = [...groups.keys()];
     notes.proof(
       "EC2 still has the prefix of the dropped addresses, or no longer the address of a running pod",
-      [...held, ...orphanEvidence.slice(0, 2)],
-      {
-        what: "what EC2 holds: is the prefix attached?",
-        command: `aws ec2 describe-network-interfaces --filters Name=addresses.private-ip-address,Values=${addresses[0] === undefined ? "ADDRESS" : formatIpv4(addresses[0])} --output json; aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=INSTANCE_ID --output json > enis.json`,
-      },
+      [...held, ...sure.slice(0, 2)],
+      sure.length < orphans.length && dropped.length === 0
+        ? { what: "whether the pods' nodes are there and ready", command: "kubectl get nodes -o json > nodes.json" }
+        : {
+            what: "what EC2 holds: is the prefix attached?",
+            command: `aws ec2 describe-network-interfaces --filters Name=addresses.private-ip-address,Values=${addresses[0] === undefined ? "ADDRESS" : formatIpv4(addresses[0])} --output json; aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=INSTANCE_ID --output json > enis.json`,
+          },
     );
     notes.summary(
       dropped.length > 0
@@ -109,7 +114,7 @@ function stillHeld(facts: LossFacts, dropped: readonly Sighting[]): Evidence[] {
 }
 
 /** Running pods with an address of a wholly described subnet that no ENI there owns. */
-function ownerless(facts: LossFacts): { pod: PodFact; text: string }[] {
+function ownerless(facts: LossFacts): { pod: PodFact; text: string; isNodeReady: boolean }[] {
   const subnets = facts.subnets.filter((one) => one.cidr !== undefined && facts.wholeSubnets.includes(one.id));
   if (subnets.length === 0) return [];
   const owned = new Set<Ipv4>();
@@ -118,14 +123,22 @@ function ownerless(facts: LossFacts): { pod: PodFact; text: string }[] {
     for (const prefix of eni.prefixes) for (let offset = 0; offset < 16; offset++) owned.add(prefix + offset);
   }
   // Pods of a node that is gone still count as running for some minutes: their addresses went with its ENIs.
-  const ready = new Set(facts.nodes.filter((node) => node.isReady === true).map((node) => node.key));
+  const readiness = new Map(facts.nodes.map((node) => [node.key, node.isReady]));
+  const hasNodes = facts.nodes.some((node) => node.isReady !== undefined);
   return facts.pods.flatMap((pod) => {
-    if (pod.node === undefined || !ready.has(pod.node)) return [];
+    const isNodeReady = readiness.get(pod.node ?? "");
+    if (isNodeReady === false || (isNodeReady === undefined && hasNodes)) return [];
     if (pod.isHostNetwork || pod.phase !== "Running" || pod.address === undefined) return [];
     const address = parseIpv4(pod.address);
     if (address === undefined || owned.has(address)) return [];
     const subnet = subnets.find((one) => one.cidr !== undefined && cidrContains(one.cidr, address));
     if (subnet === undefined) return [];
-    return [{ pod, text: `${pod.namespace}/${pod.name} runs on ${pod.address}, which no ENI in ${subnet.id} owns` }];
+    return [
+      {
+        pod,
+        text: `${pod.namespace}/${pod.name} runs on ${pod.address}, which no ENI in ${subnet.id} owns`,
+        isNodeReady: isNodeReady === true,
+      },
+    ];
   });
 }
