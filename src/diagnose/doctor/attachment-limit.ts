@@ -1,6 +1,7 @@
 // EC2 refused one more ENI: what the answer says about EC2's limit and the agent's, and who is wrong. The number in the answer is
 // the count that the attach would have led to, so EC2's limit is one below it; the agent tries only below its own limit.
 
+import { limitsOf } from "../facts/capacity.ts";
 import type { Ec2ErrorFact, Evidence, Facts } from "../facts/model.ts";
 import { quotes } from "../facts/settings.ts";
 import { errorsWithCode } from "./ec2-answers.ts";
@@ -73,4 +74,28 @@ export function describedLimit(facts: AttachmentFacts, instanceType: string | un
   if (fact === undefined) return undefined;
   const evidence: Evidence = { source: fact.at, text: `MaximumNetworkInterfaces ${fact.eniCountMax}` };
   return { value: fact.eniCountMax, evidence };
+}
+
+/**
+ * The pool holds more single addresses than fit on one ENI less than EC2 allows: the agent has all ENIs that EC2 counts, none hangs,
+ * and it tries one more all the same. Totals of whole prefixes say nothing.
+ */
+export function poolOfAllEnis(
+  facts: AttachmentFacts,
+  index: NodeIndex,
+  { node, instanceType, refusedCount }: AttachmentRefusal,
+): Evidence | undefined {
+  const limits = instanceType === undefined ? undefined : limitsOf(instanceType, facts.instanceTypes);
+  if (limits === undefined || refusedCount === undefined) return undefined;
+  const slots = limits.ipv4PerEni - 1;
+  for (const log of index.logs(node)) {
+    const sample = log.pool.at(-1);
+    if (sample === undefined || log.mode === "prefix" || sample.prefixCount !== undefined) continue;
+    const isOfPrefixes = log.mode !== "secondary" && sample.total % 16 === 0;
+    if (isOfPrefixes || sample.total <= (refusedCount - 2) * slots || sample.total > (refusedCount - 1) * slots)
+      continue;
+    const text = `pool of ${sample.total} addresses: more than ${refusedCount - 2} ENIs of ${slots} hold`;
+    return { source: sample.at, text };
+  }
+  return undefined;
 }

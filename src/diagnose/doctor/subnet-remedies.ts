@@ -1,14 +1,24 @@
 // What helps a subnet that has no free /28 or no address, as commands with the ids of the case.
 
 import type { Facts } from "../facts/model.ts";
+import { effectiveSettings } from "../facts/settings.ts";
+import { isSettingKnown } from "./node-capacity.ts";
 import { emptiestRange, type Spoiler, type SubnetView, spoilers } from "./subnet-view.ts";
 
 /** Ways to whole free /28s, safest first. */
-export function blockRemedies(view: SubnetView | undefined, facts: Pick<Facts, "enis" | "nodes">): string[] {
+export function blockRemedies(
+  view: SubnetView | undefined,
+  facts: Pick<Facts, "enis" | "nodes" | "settings">,
+): string[] {
   const id = view?.id ?? "SUBNET";
   const zone = view?.zone ?? "ZONE";
+  const settings = effectiveSettings(facts);
+  // With custom networking the ENIConfig names the subnet, and tags are not looked at.
+  const isByEniConfig = isSettingKnown(settings, "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG") && settings.customNetworking;
   const steps = [
-    `Give new nodes and ENIs a subnet of their own in ${zone}, and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; the node needs a free ENI slot`,
+    isByEniConfig
+      ? `Give the pods a larger subnet in ${zone}: kubectl patch eniconfig ENICONFIG --type merge -p '{"spec":{"subnet":"NEW_SUBNET"}}'   # then replace the nodes that use it`
+      : `Give new nodes and ENIs a subnet of their own in ${zone}, and tag it: aws ec2 create-tags --resources NEW_SUBNET --tags Key=kubernetes.io/role/cni,Value=1   # v1.18.0 and later; the node needs a free ENI slot`,
   ];
   const won = view === undefined ? [] : spoilers(view, facts).filter((one) => one.wonCount > 0);
   for (const one of won.slice(0, 2))

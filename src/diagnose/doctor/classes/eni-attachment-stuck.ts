@@ -3,7 +3,7 @@
 import { limitsOf } from "../../facts/capacity.ts";
 import type { Evidence } from "../../facts/model.ts";
 import { quotes } from "../../facts/settings.ts";
-import { ATTACHMENT_NEEDS, type AttachmentRefusal, attachmentRefusals } from "../attachment-limit.ts";
+import { ATTACHMENT_NEEDS, type AttachmentRefusal, attachmentRefusals, poolOfAllEnis } from "../attachment-limit.ts";
 import { noteErrors, totalCount } from "../ec2-answers.ts";
 import { defineClass } from "../failure-class.ts";
 import { NodeIndex } from "../node-index.ts";
@@ -39,6 +39,9 @@ export const failureClass = defineClass({
           "eni-limit-table-wrong",
         );
       }
+      const held = poolOfAllEnis(facts, index, refusal);
+      if (held !== undefined)
+        notes.against("the agent holds the addresses of all ENIs that EC2 counts", [held], "eni-limit-table-wrong");
       notes.proof("EC2 refused the count above the type's true limit", rightLimit(facts, refusal), {
         what: "the type's true limit",
         command: `aws ec2 describe-instance-types --instance-types ${instanceType ?? "TYPE"} --output json > instance-types.json`,

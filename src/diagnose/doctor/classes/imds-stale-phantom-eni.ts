@@ -42,7 +42,9 @@ export const failureClass = defineClass({
     const adopted = sightingsOf(facts, "eni-added-by-other").filter((one) => one.occurrences.count > 2);
     const index = new NodeIndex(facts);
     const phantoms = phantomEnis(index);
-    if (errors.length === 0 && phantoms.length === 0) return;
+    // The start's last words alone: the same ones follow a refused or unanswered call, which then tells more.
+    const isUnexplained = unreadable.length > 0 && facts.ec2Errors.length === 0;
+    if (errors.length === 0 && phantoms.length === 0 && !isUnexplained) return;
     noteErrors(notes, errors);
     notes.sign(...phantoms.map((one) => one.evidence), ...quotes(unreadable, 1), ...quotes(adopted, 1));
     notes.affects({ nodes: [...errors.map((one) => index.nodeOf(one)), ...phantoms.map((one) => one.node)] });
@@ -63,7 +65,9 @@ export const failureClass = defineClass({
         "for mac in $(curl -s http://169.254.169.254/latest/meta-data/network/interfaces/macs/); do curl -s http://169.254.169.254/latest/meta-data/network/interfaces/macs/$mac/interface-id; echo; done   # with an X-aws-ec2-metadata-token header where tokens are required",
     });
     notes.summary(
-      `${eniId} is gone in EC2, and ${node === undefined ? "the node's" : `${node}'s`} metadata still lists it: the agent trips over it.`,
+      errors.length === 0 && phantoms.length === 0
+        ? "The agent's start ends on the list of attached ENIs; with old versions that is mostly an ENI that metadata still lists and EC2 no longer has."
+        : `${eniId} is gone in EC2, and ${node === undefined ? "the node's" : `${node}'s`} metadata still lists it: the agent trips over it.`,
     );
     notes.fix(
       "Upgrade the CNI: since v1.7 it goes on without an ENI that EC2 does not know",

@@ -1,5 +1,6 @@
 // Nothing answers on the agent's socket: the family of which the other daemon classes are the members.
 
+import type { Facts, Sighting } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { agentPods, endedStarts, noteSightings, saidBy, whereText } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
@@ -23,10 +24,12 @@ export const failureClass = defineClass({
     const refused = sightingsOf(facts, ["agent-connection-refused", "agent-unreachable"]);
     const down = agentPods(facts).filter(({ container }) => !container.isReady && container.restartCount > 0);
     const silent = facts.introspection.filter((page) => page.isEmpty);
-    if (refused.length === 0 && down.length === 0) return;
+    const waiting = waitingEntrypoints(facts);
+    if (refused.length === 0 && down.length === 0 && waiting.length === 0) return;
     noteSightings(notes, refused);
+    notes.sign(...quotes(waiting, 2));
     notes.sign(...down.map((one) => one.evidence).slice(0, 3));
-    const nodes = [...refused.map((one) => one.node), ...down.map(({ pod }) => pod.node)];
+    const nodes = [...[...refused, ...waiting].map((one) => one.node), ...down.map(({ pod }) => pod.node)];
     notes.affects({ nodes });
     notes.proof("the agent does not answer", quotes(refused, 2), {
       what: "kubelet's events: connection refused, or no such file, on the agent's socket",
@@ -43,8 +46,12 @@ export const failureClass = defineClass({
     const worst = down.reduce((most, { container }) => Math.max(most, container.restartCount), 0);
     const restarts = worst > 0 ? ` (${worst} restarts)` : "";
     const last = ends[0]?.start.lastText;
+    const says =
+      refused.length === 0 && down.length === 0
+        ? "The container waits for the agent, and no line says that it came up: the agent"
+        : "Nothing answers on the agent's socket";
     notes.summary(
-      `Nothing answers on the agent's socket of ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${saidBy(last)}`}`,
+      `${says} of ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${saidBy(last)}`}`,
     );
     const pod = down[0]?.pod.name ?? "AWS_NODE_POD";
     notes.fix(
@@ -54,3 +61,11 @@ export const failureClass = defineClass({
     );
   },
 });
+
+/** The container's script waits, and nothing of that node tells that the wait ended. */
+function waitingEntrypoints(facts: Pick<Facts, "sightings" | "logs">): Sighting[] {
+  const ended = sightingsOf(facts, ["entrypoint-done", "no-address", "add-reply-refused"]);
+  const serving = facts.logs.filter((log) => log.successCount > 0 || log.starts.at(-1)?.isServing === true);
+  const up = [...ended, ...serving].map((one) => one.node);
+  return sightingsOf(facts, "entrypoint-waiting").filter((one) => !up.includes(one.node));
+}

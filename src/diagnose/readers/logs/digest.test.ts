@@ -17,6 +17,10 @@ test.each([
     "Current warm IP stats: target: 5, total: 32, assigned: 30, available: 2, cooldown: 1, short: 3, over 0",
     [32, 30, 1, undefined],
   ],
+  [
+    "IP pool stats: total=15, used=12, c.currentMaxAddrsPerENI =6, c.maxAddrsPerENI = 6",
+    [15, 12, undefined, undefined],
+  ],
   ["IP pool stats: total = 15, used = 12, c.maxIPsPerENI = 15", [15, 12, undefined, undefined]],
   [
     "IP pool stats: total = 15, used = 12, c.currentMaxAddrsPerENI = 15, c.maxAddrsPerENI = 15",

@@ -22,8 +22,8 @@ const WARM = /Current warm IP stats: target: \d+, total: (\d+), assigned: (\d+),
 const WARM_OLD = /Current warm IP stats: target: \d+, total: (\d+), assigned: (\d+)/;
 /** `Total IPs/Prefixes = 48/3, AssignedIPs/CooldownIPs: 40/2` */
 const BOTH = /pool stats.*: Total IPs\/Prefixes = (\d+)\/(\d+), AssignedIPs\/CooldownIPs: (\d+)\/(\d+)/;
-/** `total = 15, used = 12`, `total: 15, assigned: 12`, `total 15, assigned 12` */
-const PLAIN = /[Pp]ool stats: total(?: =|:)? (\d+), (?:used|assigned)(?: =|:)? (\d+)/;
+/** `total=15, used=12`, `total = 15, used = 12`, `total: 15, assigned: 12`, `total 15, assigned 12` */
+const PLAIN = /[Pp]ool stats: total(?: ?=|:)? ?(\d+), ?(?:used|assigned)(?: ?=|:)? ?(\d+)/;
 const AT_ADD = /^(?:.{0,40})Assign\w*IPv4Address/;
 
 export function parsePoolLine(message: string): PoolNumbers | undefined {
