@@ -61,7 +61,7 @@ export const failureClass = defineClass({
       `${which} calls ${what} at its start, and ${role === "ROLE" ? "its role" : `role ${role}`} may not: the agent ends there and its node stays without network.`,
     );
     notes.fix(
-      `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy   # IPv6: add ${what} to the policy of your own`,
+      `aws iam attach-role-policy --role-name ${role} --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy   # IPv6: add ${actions.length === 0 ? "the refused action" : what} to the policy of your own`,
       "kubectl -n kube-system rollout restart daemonset aws-node",
       ...(STARTUP_ACTIONS.some((action) => actions.includes(action))
         ? [

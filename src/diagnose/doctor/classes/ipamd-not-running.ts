@@ -48,10 +48,10 @@ export const failureClass = defineClass({
     const last = ends[0]?.start.lastText;
     const says =
       refused.length === 0 && down.length === 0
-        ? "The container waits for the agent, and no line says that it came up: the agent"
-        : "Nothing answers on the agent's socket";
+        ? "The container waits for its agent, and no line says that it came up, on"
+        : "Nothing answers on the agent's socket of";
     notes.summary(
-      `${says} of ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${saidBy(last)}`}`,
+      `${says} ${whereText(nodes)}${restarts}${last === undefined ? "" : `; its last start ended at: ${saidBy(last)}`}`,
     );
     const pod = down[0]?.pod.name ?? "AWS_NODE_POD";
     notes.fix(
