@@ -144,8 +144,9 @@ class FactsFile {
   }
 
   #subnets(): SubnetFact[] {
-    return this.#maps("subnets").flatMap(({ map, placed }): SubnetFact[] => {
-      const id = map.text("id", { isRequired: true, example: "subnet-0abc" });
+    return this.#maps("subnets").map(({ map, placed }, index): SubnetFact => {
+      // A person may know a subnet by its range alone: the report then calls it by that.
+      const id = map.text("id", { isRequired: false });
       const cidrText = map.text("cidr", { isRequired: false });
       const cidr = cidrText === undefined ? undefined : parseCidr(cidrText);
       if (cidrText !== undefined && cidr === undefined) {
@@ -158,7 +159,7 @@ class FactsFile {
         zone: map.text("az", { isRequired: false }),
       };
       map.done();
-      return id === undefined ? [] : [{ id, ...subnet, tags: new Map(), isLive: true, at: placed.at }];
+      return { id: id ?? cidrText ?? `subnet ${index + 1}`, ...subnet, tags: new Map(), isLive: true, at: placed.at };
     });
   }
 
