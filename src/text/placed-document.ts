@@ -8,13 +8,15 @@ import { placeYamlIn } from "./placed-yaml.ts";
 import { TextFrame, type TextRange } from "./text-frame.ts";
 
 export interface Place {
+  /** Of several that a document is made of; undefined: the document's. */
+  readonly file?: string | undefined;
   readonly line: number;
   readonly column: number;
   /** Offset of the value, quotes included; end exclusive. */
   readonly start: number;
   readonly end: number;
   /** The whole entry as one would delete it: key, value, separator, line break. undefined where deleting it is not safe. */
-  readonly entry: { readonly start: number; readonly end: number } | undefined;
+  readonly entry: { readonly start: number; readonly end: number; readonly file?: string | undefined } | undefined;
   /** `start` to `end` hold the value itself, character by character: a replacement may be written there. */
   readonly isVerbatim: boolean;
   /** Of the value at the path itself; false: of its nearest enclosing value, as where YAML merges a map into another. */

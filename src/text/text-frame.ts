@@ -8,6 +8,8 @@ export interface TextRange {
 }
 
 export interface FramedPlace {
+  /** Of the texts that the frame was made of. */
+  readonly file: string;
   /** From 1, as is `column`. */
   readonly line: number;
   readonly column: number;
@@ -59,27 +61,47 @@ type Mapping =
       readonly outerContents: readonly number[];
     };
 
+/** One of the files that a frame is made of, one after the other. */
+interface Piece {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+  readonly lines: LineTable;
+}
+
 export class TextFrame {
+  /** Where its first character stands. */
   readonly file: string;
   readonly text: string;
-  readonly #lines: LineTable;
+  readonly #pieces: readonly Piece[];
   readonly #parent: TextFrame | undefined;
   readonly #mapping: Mapping | undefined;
 
   private constructor(
-    file: string,
     text: string,
-    outer: { lines: LineTable; parent: TextFrame; mapping: Mapping } | undefined,
+    pieces: readonly Piece[],
+    outer?: { readonly parent: TextFrame; readonly mapping: Mapping },
   ) {
-    this.file = file;
     this.text = text;
-    this.#lines = outer?.lines ?? new LineTable(text);
+    this.#pieces = pieces;
     this.#parent = outer?.parent;
     this.#mapping = outer?.mapping;
+    this.file = this.#pieceAt(pieces.length > 1 ? this.#toFile({ start: 0, end: 0 }).start : 0).file;
   }
 
   static ofFile(text: string, file: string): TextFrame {
-    return new TextFrame(file, text, undefined);
+    return TextFrame.ofFiles([{ file, text }]);
+  }
+
+  /** Several files as one text, a line break after each, so that values of one are taken into another and keep their places. */
+  static ofFiles(files: readonly { readonly file: string; readonly text: string }[]): TextFrame {
+    let start = 0;
+    const pieces = files.map(({ file, text }): Piece => {
+      const piece = { file, start, end: start + text.length, lines: new LineTable(text) };
+      start = piece.end + 1;
+      return piece;
+    });
+    return new TextFrame(files.map((one) => one.text).join("\n"), pieces);
   }
 
   /** A part of this text. Inside double quotes it is not verbatim: what is written there would need escapes. */
@@ -150,19 +172,36 @@ export class TextFrame {
 
   /** Where a value stands in the file. */
   place(range: TextRange): FramedPlace {
-    const { start, end, isVerbatim } = this.#toFile(range);
-    return { ...this.#lines.place(start), start, end, isVerbatim };
+    const { isVerbatim, ...whole } = this.#toFile(range);
+    const piece = this.#pieceAt(whole.start);
+    const local = within(piece, whole);
+    return { file: piece.file, ...piece.lines.place(local.start), ...local, isVerbatim };
   }
 
   /** The range of the file to delete so that `range` goes; undefined where that cannot be told. */
-  deletion(range: TextRange): TextRange | undefined {
-    if (this.#parent === undefined) return range;
+  deletion(range: TextRange): (TextRange & { readonly file: string }) | undefined {
+    if (this.#parent === undefined) {
+      const piece = this.#pieceAt(range.start);
+      return { file: piece.file, ...within(piece, range) };
+    }
     const outer = this.#outerRange(range, true);
     return outer === undefined ? undefined : this.#parent.deletion(outer);
   }
 
   #inner(text: string, mapping: Mapping): TextFrame {
-    return new TextFrame(this.file, text, { lines: this.#lines, parent: this, mapping });
+    return new TextFrame(text, this.#pieces, { parent: this, mapping });
+  }
+
+  #pieceAt(offset: number): Piece {
+    const pieces = this.#pieces;
+    let low = 0;
+    let high = pieces.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((pieces[middle]?.start ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return pieces[low] ?? { file: "", start: 0, end: 0, lines: new LineTable("") };
   }
 
   #toFile(range: TextRange): TextRange & { isVerbatim: boolean } {
@@ -199,6 +238,11 @@ export class TextFrame {
       }
     }
   }
+}
+
+/** The offsets in the piece's own text, of which a range never takes more. */
+function within(piece: Piece, range: TextRange): TextRange {
+  return { start: range.start - piece.start, end: Math.min(range.end, piece.end) - piece.start };
 }
 
 function lineStartsOf(text: string): number[] {

@@ -2,6 +2,7 @@
 
 import type { FactsPart, NodeKey, UnreadFile } from "../facts/model.ts";
 import type { LogKind } from "../readers/logs/index.ts";
+import type { FileReader, TextFile } from "../readers/reader.ts";
 import type { Bytes } from "./byte-stream.ts";
 
 export interface LogSource {
@@ -19,6 +20,8 @@ export interface LogSource {
 export class Findings {
   readonly parts: FactsPart[] = [];
   readonly logs: LogSource[] = [];
+  /** Files that their reader reads together with others of their kind. */
+  readonly together: { readonly reader: FileReader; readonly file: TextFile }[] = [];
   readonly unread: UnreadFile[] = [];
   /** Files that no reader knows. */
   readonly unknown: string[] = [];

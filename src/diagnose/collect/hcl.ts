@@ -18,7 +18,7 @@ async function load(): Promise<HclParse> {
   const bytes = (path: string): Promise<Uint8Array> => Bun.file(localPath(path)).bytes();
   await Parser.init({ wasmBinary: await bytes(runtimePath) });
   const language = await Language.load(await bytes(grammarPath));
-  return (text) => parse(language, text);
+  return (text, base = 0) => parse(language, text, base);
 }
 
 function localPath(path: string): string {
@@ -29,7 +29,7 @@ function localPath(path: string): string {
 const DEPTH_MAX = 400;
 const ERROR_COUNT_MAX = 5;
 
-function parse(language: Language, text: string): HclTree {
+function parse(language: Language, text: string, base: number): HclTree {
   const parser = new Parser();
   try {
     parser.setLanguage(language);
@@ -37,7 +37,7 @@ function parse(language: Language, text: string): HclTree {
     if (tree === null) return { root: EMPTY, errors: [{ offset: 0, message: "the parser gave up" }] };
     const errors: { offset: number; message: string }[] = [];
     if (tree.rootNode.hasError) findErrors(tree.rootNode, errors, 0);
-    const root = errors.length > 0 ? EMPTY : plain(tree.rootNode, 0);
+    const root = errors.length > 0 ? EMPTY : plain(tree.rootNode, base, 0);
     tree.delete();
     return { root, errors };
   } finally {
@@ -47,12 +47,12 @@ function parse(language: Language, text: string): HclTree {
 
 const EMPTY: HclNode = { kind: "config_file", start: 0, end: 0, children: [] };
 
-function plain(node: Node, depth: number): HclNode {
+function plain(node: Node, base: number, depth: number): HclNode {
   const children: HclNode[] = [];
   if (depth < DEPTH_MAX) {
-    for (const child of node.namedChildren) if (child.type !== "comment") children.push(plain(child, depth + 1));
+    for (const child of node.namedChildren) if (child.type !== "comment") children.push(plain(child, base, depth + 1));
   }
-  return { kind: node.type, start: node.startIndex, end: node.endIndex, children };
+  return { kind: node.type, start: node.startIndex + base, end: node.endIndex + base, children };
 }
 
 function findErrors(node: Node, errors: { offset: number; message: string }[], depth: number): void {

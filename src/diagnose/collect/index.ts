@@ -6,7 +6,7 @@ import type { Facts, FactsPart } from "../facts/model.ts";
 import { terraformReader } from "../readers/config/index.ts";
 import { distinctEvents, eventSightings } from "../readers/kubernetes/index.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
-import type { FileReader } from "../readers/reader.ts";
+import type { FileReader, TextFile } from "../readers/reader.ts";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.ts";
 import type { Bytes } from "./byte-stream.ts";
 import { walk } from "./disk.ts";
@@ -72,15 +72,22 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     onProgress?.({ done, total: inputs.length, file: input.path });
     return { found, logParts };
   });
+  const together = new Map<FileReader, TextFile[]>();
   const logs: LogSource[] = [];
   const unknown: string[] = [];
   let uselessCount = 0;
   for (const { found, logParts } of visited) {
     parts.push(...found.parts, ...logParts, { unread: found.unread });
+    for (const { reader, file } of found.together) {
+      const files = together.get(reader);
+      if (files === undefined) together.set(reader, [file]);
+      else files.push(file);
+    }
     logs.push(...found.logs);
     unknown.push(...found.unknown);
     uselessCount += found.uselessCount;
   }
+  for (const [reader, files] of together) parts.push(reader.readTogether?.(files) ?? {});
   parts.push(...(await readLogs(logs, options)), { unread: unknownFiles(unknown) });
   if (uselessCount > 0)
     parts.push({ read: [{ file: "bundles", kind: `${uselessCount} files of bundles not needed` }] });

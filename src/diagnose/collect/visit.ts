@@ -163,6 +163,10 @@ class Visit {
     const kind = recognise(sniff, this.#options.readers);
     if (kind?.kind === "file") {
       const text = decoded(await gathered(peeked.rest, this.#options.bounds.wholeBytesMax));
+      if (kind.reader.readTogether !== undefined) {
+        this.found.together.push({ reader: kind.reader, file: { path, text, node } });
+        return;
+      }
       const part = kind.reader.read({ path, text, node });
       const isSilent = part.read === undefined && Object.values(part).some((value) => value !== part.unread);
       this.found.parts.push(isSilent ? { ...part, read: [{ file: path, kind: kind.reader.kind }] } : part);

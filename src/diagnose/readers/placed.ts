@@ -69,19 +69,20 @@ export class Placed {
   }
 
   get at(): Source {
-    const { line, column } = this.place;
-    return { file: this.document.file, line, column };
+    const { line, column, file } = this.place;
+    return { file: file ?? this.document.file, line, column };
   }
 
   /** Of the value, where an edit may replace it. */
   get span(): Span | undefined {
-    const { start, end, isExact, isVerbatim } = this.place;
-    return isExact && isVerbatim ? { file: this.document.file, start, end } : undefined;
+    const { start, end, isExact, isVerbatim, file } = this.place;
+    return isExact && isVerbatim ? { file: file ?? this.document.file, start, end } : undefined;
   }
 
   get entrySpan(): Span | undefined {
     const { entry } = this.place;
-    return entry === undefined ? undefined : { file: this.document.file, ...entry };
+    if (entry === undefined) return undefined;
+    return { file: entry.file ?? this.document.file, start: entry.start, end: entry.end };
   }
 
   located<T>(value: T): Located<T> {

@@ -25,6 +25,8 @@ export interface FileReader {
   readonly kind: string;
   recognises(sniff: Sniff): boolean;
   read(file: TextFile): FactsPart;
+  /** Where files explain each other: called once with all that it recognises, instead of `read`. */
+  readTogether?(files: readonly TextFile[]): FactsPart;
 }
 
 /** Reads logs of any size in pieces, in the order of their lines. One instance a file set of one node. */

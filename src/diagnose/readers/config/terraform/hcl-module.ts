@@ -1,11 +1,11 @@
-// One Terraform file: its resources, data sources and modules as maps to walk, with variables, locals, for_each and count worked
-// out where the file tells them.
+// One Terraform module, that is the files of a folder: its resources, data sources and modules as maps to walk, with variables,
+// locals, for_each and count worked out where the files tell them.
 
 import type { TextFrame } from "../../../../text/text-frame.ts";
 import type { Placed } from "../../placed.ts";
 import { HclEvaluator, type HclNames } from "./hcl-evaluator.ts";
 import { childOf, type HclNode } from "./hcl-tree.ts";
-import { type HclChild, type HclValue, isKnown, placedValue } from "./hcl-values.ts";
+import { type HclChild, type HclValue, isKnown, placedValue, withoutEntries } from "./hcl-values.ts";
 
 export interface HclBlock {
   readonly kind: "resource" | "data" | "module";
@@ -13,6 +13,8 @@ export interface HclBlock {
   readonly type: string;
   /** With its key or index where for_each or count is known: `private["a"]`, `private[0]`. */
   readonly name: string;
+  /** As Terraform gives it, within all that is read: `module.net.aws_subnet.private["a"]`; this is its id. */
+  readonly address: string;
   /** Attributes by name; nested blocks as lists by name. */
   readonly body: Placed;
   readonly value: HclValue;
@@ -21,18 +23,45 @@ export interface HclBlock {
 /** How many resources one block may become. */
 const INSTANCE_COUNT_MAX = 256;
 
+export interface HclModuleParts {
+  /** Of the files; their offsets are those of `file`. */
+  readonly roots: readonly HclNode[];
+  readonly file: TextFrame;
+  /** Stands before the address of everything in it. */
+  readonly prefix?: string;
+  /** Values of variables, from a call or from tfvars; what is not known is untold, whatever its default. */
+  readonly given?: ReadonlyMap<string, HclValue>;
+  /** Called more than once: what is deleted for one call goes for the others, too. */
+  readonly isShared?: boolean;
+}
+
 export class HclModule {
   readonly file: TextFrame;
+  readonly #prefix: string;
+  readonly #given: ReadonlyMap<string, HclValue>;
+  readonly #isShared: boolean;
+  readonly #useCounts = new Map<string, number>();
   readonly #variables = new Map<string, HclNode>();
   readonly #locals = new Map<string, HclNode>();
   readonly #resources = new Map<string, HclNode>();
   readonly #modules: HclNode[] = [];
   readonly #inProgress = new Set<string>();
 
-  constructor(root: HclNode, file: TextFrame) {
+  constructor({ roots, file, prefix = "", given = new Map(), isShared = false }: HclModuleParts) {
     this.file = file;
-    const body = childOf(root, "body");
-    for (const block of body?.children ?? []) if (block.kind === "block") this.#declare(block);
+    this.#prefix = prefix;
+    this.#given = given;
+    this.#isShared = isShared;
+    for (const root of roots) {
+      const body = childOf(root, "body");
+      for (const block of body?.children ?? []) if (block.kind === "block") this.#declare(block);
+      this.#countUses(this.#slice(root));
+    }
+  }
+
+  #countUses(text: string): void {
+    for (const [name] of text.matchAll(/\b(?:var|local)\.[\w-]+/g))
+      this.#useCounts.set(name, (this.#useCounts.get(name) ?? 0) + 1);
   }
 
   /** Every resource, data source and module, those of for_each and count one by one where they are known. */
@@ -78,10 +107,14 @@ export class HclModule {
     const [kind = "", first = "", second = ""] = this.#labels(node);
     const [type, name] = kind === "module" ? ["", first] : [first, second];
     const body = childOf(node, "body");
+    const base = `${this.#prefix}${kind === "resource" ? "" : `${kind}.`}${type === "" ? "" : `${type}.`}${name}`;
     const block = (suffix: string, scope: Scope): HclBlock => {
-      const value = this.#body(body, node, scope);
+      const own = this.#body(body, node, scope);
+      // What one text says for several is not deleted for one of them.
+      const value = this.#isShared || suffix !== "" ? withoutEntries(own) : own;
       const placed = placedValue(value, this.file);
-      return { kind: kind as HclBlock["kind"], type, name: `${name}${suffix}`, body: placed, value };
+      const address = `${base}${suffix}`;
+      return { kind: kind as HclBlock["kind"], type, name: `${name}${suffix}`, address, body: placed, value };
     };
     const unknown = [block("", {})];
     const each = this.#attribute(body, "for_each");
@@ -172,11 +205,22 @@ export class HclModule {
     const [first = "", second = "", ...rest] = path;
     const scoped = Object.hasOwn(scope, first) ? scope[first] : undefined;
     if (scoped !== undefined) return { value: scoped, rest: path.slice(1) };
-    if (first === "var") return this.#named(`var.${second}`, this.#variables.get(String(second)), rest);
+    if (first === "var") return this.#variable(String(second), rest);
     if (first === "local") return this.#named(`local.${second}`, this.#locals.get(String(second)), rest);
     const depth = first === "data" ? 3 : 2;
     const name = path.slice(0, depth).join(".");
     return this.#resources.has(name) ? this.#attributeOf(name, path.slice(depth), node) : undefined;
+  }
+
+  #variable(name: string, rest: readonly (string | number)[]): ReturnType<HclNames> {
+    const given = this.#given.get(name);
+    if (given === undefined) return this.#named(`var.${name}`, this.#variables.get(name), rest);
+    return given.scalar === null ? undefined : { value: this.#asUsed(`var.${name}`, given), rest };
+  }
+
+  /** A collection that is used in two places is not edited for the sake of one. */
+  #asUsed(name: string, value: HclValue): HclValue {
+    return (this.#useCounts.get(name) ?? 0) > 1 ? withoutEntries(value) : value;
   }
 
   #named(name: string, node: HclNode | undefined, rest: readonly (string | number)[]): ReturnType<HclNames> {
@@ -184,7 +228,7 @@ export class HclModule {
     this.#inProgress.add(name);
     const value = this.#evaluator({}).value(node);
     this.#inProgress.delete(name);
-    return value.scalar === null ? undefined : { value, rest };
+    return value.scalar === null ? undefined : { value: this.#asUsed(name, value), rest };
   }
 
   /** What the resource itself says of the attribute; its id, name or arn is stood for by its address. */
@@ -196,7 +240,7 @@ export class HclModule {
     const key = !isIndexed || step === "*" ? "" : typeof step === "number" ? `[${step}]` : `["${step}"]`;
     const [attribute, ...deeper] = isIndexed ? rest.slice(1) : rest;
     if (typeof attribute === "string" && /^(?:id|name|arn|json|subnet_id|unique_id)$/.test(attribute))
-      return { value: { node, scalar: `${name}${key}`, isReferred: true }, rest: deeper };
+      return { value: { node, scalar: `${this.#prefix}${name}${key}`, isReferred: true }, rest: deeper };
     const written = this.#attribute(childOf(block, "body"), String(attribute ?? ""));
     if (written === undefined || isMany) return undefined;
     return this.#named(`${name}.${attribute}`, written, deeper);

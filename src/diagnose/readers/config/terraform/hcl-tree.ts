@@ -15,7 +15,8 @@ export interface HclTree {
   readonly errors: readonly { readonly offset: number; readonly message: string }[];
 }
 
-export type HclParse = (text: string) => HclTree;
+/** `base`: the offset of the text's first character, where the text is one of several. Default 0. */
+export type HclParse = (text: string, base?: number) => HclTree;
 
 export function childOf(node: HclNode, kind: string): HclNode | undefined {
   return node.children.find((child) => child.kind === kind);

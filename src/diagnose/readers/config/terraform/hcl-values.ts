@@ -33,6 +33,17 @@ export function isKnown(value: HclValue): boolean {
   return value.scalar !== undefined || value.map !== undefined || value.list !== undefined;
 }
 
+/** The same value, of which nothing can be deleted. */
+export function withoutEntries(value: HclValue): HclValue {
+  const bare = (child: HclChild): HclChild => ({ value: withoutEntries(child.value), entry: undefined });
+  return {
+    ...value,
+    ...(value.map === undefined ? {} : { map: new Map([...value.map].map(([key, child]) => [key, bare(child)])) }),
+    ...(value.list === undefined ? {} : { list: value.list.map(bare) }),
+    ...(value.encoded === undefined ? {} : { encoded: withoutEntries(value.encoded) }),
+  };
+}
+
 /** What cannot be told is undefined; a map keeps the keys of such values. */
 export function plainOf(value: HclValue): unknown {
   if (value.map !== undefined) {

@@ -12,7 +12,7 @@ import { encodedValue, type HclValue } from "./hcl-values.ts";
 
 export function readAddonResource(block: HclBlock, file: TextFrame): FactsPart {
   if (block.body.get("addon_name").text !== "vpc-cni") return {};
-  return readAddon(block.body, block.value, `aws_eks_addon.${block.name}`, file);
+  return readAddon(block.body, block.value, block.address, file);
 }
 
 /** `cluster_addons`, `addons` or `eks_addons` of a module. */
@@ -20,9 +20,7 @@ export function readAddonsOfModule(block: HclBlock, file: TextFrame): FactsPart 
   const parts = ["cluster_addons", "addons", "eks_addons"].flatMap((key) => {
     const addon = block.body.get(key, "vpc-cni");
     const value = argument(block.value, key, "vpc-cni");
-    return addon.isMap && value !== undefined
-      ? [readAddon(addon, value, `module.${block.name} add-on vpc-cni`, file)]
-      : [];
+    return addon.isMap && value !== undefined ? [readAddon(addon, value, `${block.address} add-on vpc-cni`, file)] : [];
   });
   return joinParts(parts);
 }
@@ -72,7 +70,7 @@ export function documentsAt(
 /** The chart aws-vpc-cni: `values` documents, then `set` blocks, which win. */
 export function readHelmRelease(block: HclBlock, file: TextFrame): FactsPart {
   if (!/(?:^|\/)aws-vpc-cni$/.test(block.body.get("chart").text ?? block.body.get("name").text ?? "")) return {};
-  const source = { origin: "terraform", name: `helm_release.${block.name}` } as const;
+  const source = { origin: "terraform", name: block.address } as const;
   const parts: FactsPart[] = [];
   for (const [index, text] of block.body.get("values").items().entries()) {
     const { documents, unread } = documentsAt(text, argument(block.value, "values", index), file);

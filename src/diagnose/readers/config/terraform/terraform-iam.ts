@@ -11,9 +11,8 @@ import { documentsAt } from "./terraform-addons.ts";
 export function readIam(blocks: readonly HclBlock[], file: TextFrame): FactsPart {
   const statements = (block: HclBlock): readonly IamStatement[] => {
     const reference = block.body.get("policy").text;
-    const data = blocks.find((one) => one.kind === "data" && reference === `data.${one.type}.${one.name}.json`);
-    const named = data ?? blocks.find((one) => one.kind === "data" && reference === `data.${one.type}.${one.name}`);
-    if (named !== undefined) return dataStatements(named);
+    const data = blocks.find((one) => one.kind === "data" && reference === one.address);
+    if (data !== undefined) return dataStatements(data);
     return documentsAt(block.body.get("policy"), argument(block.value, "policy"), file).documents.flatMap((document) =>
       statementsOf(document.get("Statement")),
     );
@@ -23,7 +22,7 @@ export function readIam(blocks: readonly HclBlock[], file: TextFrame): FactsPart
   const used = new Set<HclBlock>();
   const facts: IamPolicyFact[] = [];
   for (const role of blocks.filter((block) => block.type === "aws_iam_role")) {
-    const address = `aws_iam_role.${role.name}`;
+    const { address } = role;
     const names = [address, role.body.get("name").text];
     const mine = attachments.filter((one) => names.includes(one.body.get("role").text));
     const managed: Located<string>[] = role.body.get("managed_policy_arns").locatedTexts;
@@ -31,7 +30,7 @@ export function readIam(blocks: readonly HclBlock[], file: TextFrame): FactsPart
     for (const one of mine) {
       used.add(one);
       const arn = one.body.get("policy_arn");
-      const policy = policies.find((candidate) => arn.text === `aws_iam_policy.${candidate.name}`);
+      const policy = policies.find((candidate) => arn.text === candidate.address);
       if (policy !== undefined) {
         used.add(policy);
         all.push(...statements(policy));
@@ -56,7 +55,7 @@ export function readIam(blocks: readonly HclBlock[], file: TextFrame): FactsPart
   for (const policy of [...policies, ...attachments]) {
     const own = used.has(policy) ? [] : statements(policy);
     if (own.length === 0) continue;
-    const name = policy.body.get("name").text ?? `${policy.type}.${policy.name}`;
+    const name = policy.body.get("name").text ?? policy.address;
     facts.push({ ...policyFact({ name, at: policy.body.at }), statements: own });
   }
   return { iamPolicies: facts };

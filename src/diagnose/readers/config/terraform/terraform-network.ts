@@ -5,28 +5,27 @@ import type { FactsPart, Tags } from "../../../facts/model.ts";
 import type { Placed } from "../../placed.ts";
 import type { HclBlock } from "./hcl-module.ts";
 
-export function readSubnet({ body, name }: HclBlock): FactsPart {
+export function readSubnet({ body, address }: HclBlock): FactsPart {
   const cidr = parseCidr(body.get("cidr_block").text ?? "");
   const zone = body.get("availability_zone").text;
   const at = cidr === undefined ? body.at : body.get("cidr_block").at;
-  return { subnets: [{ id: `aws_subnet.${name}`, cidr, zone, tags: tagsOf(body.get("tags")), isLive: false, at }] };
+  return { subnets: [{ id: address, cidr, zone, tags: tagsOf(body.get("tags")), isLive: false, at }] };
 }
 
-export function readReservation({ body, name }: HclBlock): FactsPart {
+export function readReservation({ body, address }: HclBlock): FactsPart {
   const cidr = parseCidr(body.get("cidr_block").text ?? "");
   const subnetId = body.get("subnet_id").text;
   const type = body.get("reservation_type").text;
   if (cidr === undefined || subnetId === undefined || (type !== "prefix" && type !== "explicit")) return {};
-  const id = `aws_ec2_subnet_cidr_reservation.${name}`;
-  return { reservations: [{ id, subnetId, cidr, type, isLive: false, at: body.get("cidr_block").at }] };
+  return { reservations: [{ id: address, subnetId, cidr, type, isLive: false, at: body.get("cidr_block").at }] };
 }
 
-export function readSecurityGroup({ body, name }: HclBlock): FactsPart {
-  return { securityGroups: [{ id: `aws_security_group.${name}`, vpcId: body.get("vpc_id").text, at: body.at }] };
+export function readSecurityGroup({ body, address }: HclBlock): FactsPart {
+  return { securityGroups: [{ id: address, vpcId: body.get("vpc_id").text, at: body.at }] };
 }
 
 /** The common VPC module: lists of ranges, one for each zone of `azs` in order. */
-export function readVpcModule({ body, name }: HclBlock): FactsPart {
+export function readVpcModule({ body, address }: HclBlock): FactsPart {
   if (!/vpc\/aws\b/.test(body.get("source").text ?? "")) return {};
   const zones = body.get("azs").items();
   return {
@@ -39,7 +38,7 @@ export function readVpcModule({ body, name }: HclBlock): FactsPart {
           if (cidr === undefined) return [];
           const zone = zones.length === 0 ? undefined : zones[index % zones.length]?.text;
           const tags = tagsOf(body.get(`${kind}_subnet_tags`));
-          return [{ id: `module.${name}.${kind}_subnets[${index}]`, cidr, zone, tags, isLive: false, at: item.at }];
+          return [{ id: `${address}.${kind}_subnets[${index}]`, cidr, zone, tags, isLive: false, at: item.at }];
         }),
     ),
   };

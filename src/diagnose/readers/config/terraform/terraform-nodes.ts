@@ -13,9 +13,7 @@ import type { HclBlock } from "./hcl-module.ts";
 /** What a launch template or a node group says; the template of a group is joined to it where it is in the same file. */
 export function readNodes(blocks: readonly HclBlock[]): FactsPart {
   const templates = new Map(
-    blocks
-      .filter((block) => block.type === "aws_launch_template")
-      .map((block) => [`aws_launch_template.${block.name}`, templateOf(block)]),
+    blocks.filter((block) => block.type === "aws_launch_template").map((block) => [block.address, templateOf(block)]),
   );
   const used = new Set<string>();
   const parts: FactsPart[] = [];
@@ -51,7 +49,7 @@ function templateOf(block: HclBlock): Template {
     bootstrap: {
       ...NO_BOOTSTRAP,
       origin: found?.origin ?? "terraform",
-      name: `aws_launch_template.${block.name}`,
+      name: block.address,
       at: found?.at ?? body.at,
     },
     fields: {
@@ -64,13 +62,13 @@ function templateOf(block: HclBlock): Template {
   };
 }
 
-function nodeGroup({ body, name }: HclBlock, template: Partial<NodeBootstrap>): NodeBootstrap {
+function nodeGroup({ body, address }: HclBlock, template: Partial<NodeBootstrap>): NodeBootstrap {
   const instanceTypes = body.get("instance_types").locatedTexts;
   return {
     ...NO_BOOTSTRAP,
     ...template,
     origin: "terraform",
-    name: body.get("node_group_name").text ?? `aws_eks_node_group.${name}`,
+    name: body.get("node_group_name").text ?? address,
     at: body.at,
     osFamily: locatedOsFamily(body.get("ami_type")),
     instanceTypes: instanceTypes.length > 0 ? instanceTypes : (template.instanceTypes ?? []),

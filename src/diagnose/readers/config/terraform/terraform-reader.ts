@@ -1,12 +1,14 @@
-// Terraform files: which block is read by whom. The parser is handed in, for loading it is IO.
+// Terraform files: which block is read by whom. The files of a folder are one module, whichever of them a value is written in. The
+// parser is handed in, for loading it is IO.
 
 import { TextFrame } from "../../../../text/text-frame.ts";
-import type { FactsPart } from "../../../facts/model.ts";
+import type { FactsPart, UnreadFile } from "../../../facts/model.ts";
 import { joinParts, unreadOf } from "../../objects.ts";
-import type { FileReader } from "../../reader.ts";
-import { type HclBlock, HclModule } from "./hcl-module.ts";
+import type { FileReader, TextFile } from "../../reader.ts";
+import type { HclBlock } from "./hcl-module.ts";
 import type { HclParse } from "./hcl-tree.ts";
 import { readAddonResource, readAddonsOfModule, readHelmRelease, readManifest } from "./terraform-addons.ts";
+import { isVariablesFile, normal, type TerraformFile, terraformModules } from "./terraform-folders.ts";
 import { readIam } from "./terraform-iam.ts";
 import { readReservation, readSecurityGroup, readSubnet, readVpcModule } from "./terraform-network.ts";
 import { readNodes } from "./terraform-nodes.ts";
@@ -30,30 +32,52 @@ function isTerraform(head: string): boolean {
   return BLOCK.test(head.replace(/^\uFEFF/, "").replace(COMMENTS, ""));
 }
 
-/** Reads `.tf` files by their content. */
+/** Of all files together; a repository's own Terraform is some megabytes at most. */
+const LENGTH_MAX = 64 * 2 ** 20;
+
+/** Reads `.tf` files by their content or name, and files of values by their name, as Terraform does; those of a folder together. */
 export function terraformReader(parse: HclParse): FileReader {
   return {
     kind: "Terraform",
-    recognises: ({ head }) => isTerraform(head),
-    read(file) {
-      const frame = TextFrame.ofFile(file.text, file.path);
-      const { root, errors } = parse(file.text);
-      if (errors.length > 0) {
-        const placed = errors.map(({ offset, message }) => {
-          const { line, column } = frame.place({ start: offset, end: offset });
-          return { file: file.path, line, column, message };
-        });
-        return { unread: unreadOf(placed) };
-      }
-      const blocks = new HclModule(root, frame).blocks();
-      return joinParts([
-        ...blocks.map((block) => readBlock(block, frame)),
-        readNodes(blocks),
-        readIam(blocks, frame),
-        { read: [{ file: file.path, kind: "Terraform" }] },
-      ]);
-    },
+    recognises: ({ path, head }) => /\.tf$/.test(path) || isVariablesFile(path) || isTerraform(head),
+    read: (file) => readTogether([file], parse),
+    readTogether: (files) => readTogether(files, parse),
   };
+}
+
+function readTogether(given: readonly TextFile[], parse: HclParse): FactsPart {
+  const byPath = new Map(given.map((file) => [normal(file.path), file]));
+  const sorted = [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const unread: UnreadFile[] = [];
+  let length = 0;
+  const files = sorted.filter(({ path, text }) => {
+    length += text.length;
+    if (length <= LENGTH_MAX) return true;
+    unread.push({ file: path, reason: `comes after ${LENGTH_MAX} characters of Terraform: it is not read` });
+    return false;
+  });
+  const frame = TextFrame.ofFiles(files.map(({ path, text }) => ({ file: path, text })));
+  let base = 0;
+  const parsed = files.map(({ path, text }): TerraformFile => {
+    const start = base;
+    base += text.length + 1;
+    const { root, errors } = parse(text, start);
+    const placed = errors.map(({ offset, message }) => {
+      const { file, line, column } = frame.place({ start: start + offset, end: start + offset });
+      return { file, line, column, message };
+    });
+    unread.push(...unreadOf(placed));
+    return { path, root: errors.length > 0 ? undefined : root };
+  });
+  const read = parsed.flatMap(({ path, root }) => (root === undefined ? [] : [{ file: path, kind: "Terraform" }]));
+  return joinParts([
+    ...terraformModules(parsed, frame).flatMap(({ blocks }) => [
+      ...blocks.map((block) => readBlock(block, frame)),
+      readNodes(blocks),
+      readIam(blocks, frame),
+    ]),
+    { read, unread },
+  ]);
 }
 
 function readBlock(block: HclBlock, file: TextFrame): FactsPart {
