@@ -99,3 +99,14 @@ test("lint says the file, line and column, and a fix deletes the inert entry alo
   const fixed = applyEdits(readFileSync(file, "utf8"), edits.get(file) ?? []).text;
   expect(fixed).toBe(LOCALS.replace('    WARM_ENI_TARGET = "2" # for bursts\n', ""));
 });
+
+test("small public and intra subnets of the VPC module are not blamed for what pods need", async () => {
+  const vpc = (ranges: string): string =>
+    `module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n  private_subnets = ["${ranges}"]\n  public_subnets = ["10.0.96.0/26"]\n  intra_subnets = ["10.0.97.0/28"]\n}\n`;
+  const codes = async (ranges: string): Promise<string[]> => {
+    const { facts } = await factsOf({ "main.tf": ADDON + LOCALS + VARIABLES, "vpc.tf": vpc(ranges) });
+    return runLint(facts).map((finding) => finding.rule.code);
+  };
+  expect(await codes("10.0.0.0/19")).not.toContain("PD1080");
+  expect(await codes("10.0.0.0/26")).toContain("PD1080");
+});

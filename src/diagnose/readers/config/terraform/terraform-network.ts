@@ -24,23 +24,24 @@ export function readSecurityGroup({ body, address }: HclBlock): FactsPart {
   return { securityGroups: [{ id: address, vpcId: body.get("vpc_id").text, at: body.at }] };
 }
 
-/** The common VPC module: lists of ranges, one for each zone of `azs` in order. */
+/**
+ * The common VPC module: ranges of its private subnets, one for each zone of `azs` in order. The public and the intra ones are for
+ * balancers and the control plane in most clusters: taken for those of pods, their size would be blamed wrongly.
+ */
 export function readVpcModule({ body, address }: HclBlock): FactsPart {
   if (!/vpc\/aws\b/.test(body.get("source").text ?? "")) return {};
   const zones = body.get("azs").items();
+  const tags = tagsOf(body.get("private_subnet_tags"));
   return {
-    subnets: ["private", "public", "intra"].flatMap((kind) =>
-      body
-        .get(`${kind}_subnets`)
-        .items()
-        .flatMap((item, index) => {
-          const cidr = parseCidr(item.text ?? "");
-          if (cidr === undefined) return [];
-          const zone = zones.length === 0 ? undefined : zones[index % zones.length]?.text;
-          const tags = tagsOf(body.get(`${kind}_subnet_tags`));
-          return [{ id: `${address}.${kind}_subnets[${index}]`, cidr, zone, tags, isLive: false, at: item.at }];
-        }),
-    ),
+    subnets: body
+      .get("private_subnets")
+      .items()
+      .flatMap((item, index) => {
+        const cidr = parseCidr(item.text ?? "");
+        if (cidr === undefined) return [];
+        const zone = zones.length === 0 ? undefined : zones[index % zones.length]?.text;
+        return [{ id: `${address}.private_subnets[${index}]`, cidr, zone, tags, isLive: false, at: item.at }];
+      }),
   };
 }
 
