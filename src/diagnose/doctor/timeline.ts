@@ -88,7 +88,7 @@ function objectEntries(facts: Facts, subject: Subject): TimelineEntry[] {
     if (!isPod(subject, pod.namespace, pod.name) && !isNode(subject, pod.node) && !holds(subject, pod.address))
       continue;
     if (isNode(subject, pod.node) && pod.isHostNetwork) continue;
-    const address = pod.address ?? "no address";
+    const address = pod.address === undefined ? "no address" : `${pod.address}${ownerText(facts, pod.address)}`;
     const state = pod.waitingReason ?? pod.phase;
     entries.push({
       ms: pod.createdMs,
@@ -102,6 +102,20 @@ function objectEntries(facts: Facts, subject: Subject): TimelineEntry[] {
     entries.push({ ms: node.createdMs, kind: "object", source: node.at, text: `node ${node.key} joined` });
   }
   return entries;
+}
+
+/** Where the subnet's ENIs are all known and none has the address: said, for such a pod gets no replies. */
+function ownerText(facts: Facts, text: string): string {
+  const address = parseIpv4(text);
+  if (address === undefined) return "";
+  const subnet = facts.subnets.find((one) => one.cidr !== undefined && cidrContains(one.cidr, address));
+  if (subnet === undefined || !facts.wholeSubnets.includes(subnet.id)) return "";
+  const isOwned = facts.enis.some(
+    (eni) =>
+      eni.addresses.includes(address) ||
+      eni.prefixes.some((base) => address >= base && address < base + ADDRESSES_PER_PREFIX),
+  );
+  return isOwned ? "" : ` (no ENI in ${subnet.id} owns it)`;
 }
 
 function ec2Entries(facts: Facts, subject: Subject): TimelineEntry[] {

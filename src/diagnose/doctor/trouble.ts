@@ -29,13 +29,18 @@ export function isTroubleSeen(facts: Facts): boolean {
   );
 }
 
-/** Something that would have shown the trouble was read, and shows none: an agent's log that serves, or pods with addresses. */
+/**
+ * Something that would have shown the trouble was read, and shows none: an agent's whole log that serves; or pods that all have
+ * addresses, with a second witness of the same moment (events, the agent's page or metrics), for a list of pods may be filtered.
+ */
 export function isHealthWitnessed(facts: Facts): boolean {
   const servingLog = facts.logs.some(
     (log) => !log.isExcerpt && log.lineCount > 0 && log.starts.every((one) => one.isServing),
   );
   const own = facts.pods.filter((pod) => !pod.isHostNetwork && pod.phase === "Running");
-  return servingLog || (own.length > 0 && own.every((pod) => pod.address !== undefined));
+  const hasSecond =
+    facts.events.length > 0 || facts.metrics.length > 0 || facts.introspection.some((page) => !page.isEmpty);
+  return servingLog || (hasSecond && own.length > 0 && own.every((pod) => pod.address !== undefined));
 }
 
 /** The commands that tell most, given what is there already; most telling first. */

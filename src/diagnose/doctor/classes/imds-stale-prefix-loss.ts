@@ -66,7 +66,9 @@ export const failureClass = defineClass({
     notes.summary(
       dropped.length > 0
         ? `${count} allocations were dropped at a restart of the agent${first === undefined ? "" : `, ${groups.get(first)?.length} of them in ${first}`}${held.length > 0 ? ", which EC2 still has attached" : ""}: their pods run on addresses that the agent may give to others.`
-        : `${orphans.length} running pods have addresses that no ENI owns, ${orphans[0]?.pod.namespace}/${orphans[0]?.pod.name} among them: they get no replies.`,
+        : orphans.length === 1
+          ? `${orphans[0]?.pod.namespace}/${orphans[0]?.pod.name} runs on an address that no ENI owns: it gets no replies.`
+          : `${orphans.length} running pods have addresses that no ENI owns, ${orphans[0]?.pod.namespace}/${orphans[0]?.pod.name} among them: they get no replies.`,
     );
     const [orphan] = orphans;
     const node = orphan?.pod.node ?? dropped[0]?.node;
