@@ -40,7 +40,7 @@ export function explain(what: string): string {
   if (rule !== undefined) return ruleText(rule);
   const meant = /\s/.test(what) || what.length > 40 ? textMeaning(what) : errorCodeMeaning(what);
   if (meant !== undefined) return meant;
-  const names = [...REASONS, ...FAILURE_CLASSES.map((one) => one.id), ...RULES.map((one) => one.code)];
+  const names = [...REASONS, ...FAILURE_CLASSES.map((one) => one.id), ...RULES.flatMap((one) => [one.code, one.name])];
   const near = nearNames(what, names)[0];
   throw new CommandError(`nothing is known about "${what.slice(0, 120)}"`, {
     exitStatus: 2,
