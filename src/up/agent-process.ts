@@ -10,8 +10,8 @@ import type { ClusterCni } from "../cluster/index.ts";
 import { SMALL_HEAP_ENVIRONMENT } from "../drivers/heap.ts";
 import { CHART_DEFAULTS } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { UpNode } from "../world/world.ts";
 import { CniClient } from "./cni-client.ts";
-import type { UpNode } from "./world.ts";
 
 export type AgentState = "starting" | "serving" | "restarting" | "refused" | "stopped";
 

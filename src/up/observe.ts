@@ -5,7 +5,7 @@ import { formatCidr } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { World } from "../emulator/model/world.ts";
 import { type SubnetMap, subnetMap } from "../subnet/index.ts";
-import type { UpNode } from "./world.ts";
+import type { UpNode } from "../world/world.ts";
 
 export interface SeenSubnet {
   /** The cluster file's name for it. */

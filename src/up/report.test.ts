@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { table, wrap } from "../text/layout.ts";
+import { ec2SubnetId } from "../world/world.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesShort, prefixesWanted } from "./demand.ts";
 import { quantile } from "./report.ts";
-import { ec2SubnetId } from "./world.ts";
 
 const ARTICLE = { warmIpTarget: 20, minimumIpTarget: 20, warmPrefixTarget: 1 };
 const ONE_PREFIX = { warmIpTarget: 0, minimumIpTarget: 0, warmPrefixTarget: 1 };

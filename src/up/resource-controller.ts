@@ -3,7 +3,7 @@
 
 import type { Ms } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { UpNode } from "./world.ts";
+import type { UpNode } from "../world/world.ts";
 
 /** Pauses between attempts: the controller's workqueue backs off from 5 ms to minutes; a node notices seconds. */
 const RETRY_FIRST_MS: Ms = 1_000;

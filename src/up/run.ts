@@ -20,6 +20,7 @@ import type { WorldDescription } from "../emulator/model/types.ts";
 import { startEmulator } from "../emulator/server/emulator.ts";
 import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
+import { buildUpWorld, type UpNode, WorldMismatch } from "../world/world.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { Conductor, type NodePort } from "./conductor.ts";
 import { Ec2Tally } from "./ec2-tally.ts";
@@ -29,7 +30,6 @@ import { seeNode, seeSubnets } from "./observe.ts";
 import type { Sightings } from "./report.ts";
 import { attachTrunk } from "./resource-controller.ts";
 import { TalliedVpc } from "./tallied-vpc.ts";
-import { buildUpWorld, type UpNode, WorldMismatch } from "./world.ts";
 
 export interface UpInput {
   readonly cluster: Cluster;
