@@ -114,10 +114,13 @@ function readBaseline(path: string): Baseline {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new CommandError(`the baseline ${path} cannot be read: ${(error as Error).message}`, {
-      exitStatus: 3,
-      next: `slash28 lint PATH... --write-baseline ${path}`,
-    });
+    throw new CommandError(
+      `the baseline ${path} cannot be read: ${(error as Error).message.replace(/^E[A-Z]+: /, "").replace(/, open .*$/, "")}`,
+      {
+        exitStatus: 3,
+        next: `slash28 lint PATH... --write-baseline ${path}`,
+      },
+    );
   }
   const parsed = parseBaseline(text);
   if ("baseline" in parsed) return parsed.baseline;
