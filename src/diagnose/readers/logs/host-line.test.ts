@@ -71,7 +71,7 @@ test("what is passed over has no effect, whatever the lines and however they are
     ),
     { numRuns: 300, seed: 28 },
   );
-});
+}, 60_000);
 
 test("the common lines of a host are passed over, and those that somebody looks for are not", () => {
   const isTaken = (text: string): boolean => {
