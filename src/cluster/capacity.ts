@@ -1,24 +1,17 @@
 // What a node of an instance type can carry: the recommended max-pods number, and processor and memory for pods.
 
-import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
-import { type InstanceTypeLimits, supportsPrefixes } from "../catalog/instance-types.ts";
+import type { InstanceTypeLimits } from "../catalog/instance-types.ts";
+import { HOST_NETWORK_POD_COUNT, maxPodsCap, type PodMode, uncappedMaxPods } from "../catalog/pod-capacity.ts";
 
 export const KIBIBYTE = 1024;
 export const MEBIBYTE = 1024 * KIBIBYTE;
 export const GIBIBYTE = 1024 * MEBIBYTE;
 
-/** aws-node and kube-proxy: on the host network, without an address of their own, yet counted by max-pods. */
-export const HOST_NETWORK_POD_COUNT = 2;
+export { HOST_NETWORK_POD_COUNT };
 
 /** The number that EKS recommends: the ENI formula, capped at 110, or at 250 above 30 vCPUs (EKS user guide, 2026-08). */
-export function recommendedMaxPods(
-  limits: InstanceTypeLimits,
-  mode: { prefixDelegation: boolean; customNetworking: boolean; maxEni: number | undefined },
-): number {
-  const eniCount = Math.min(limits.eniCountMax, mode.maxEni ?? limits.eniCountMax) - (mode.customNetworking ? 1 : 0);
-  const perSlot = mode.prefixDelegation && supportsPrefixes(limits) ? ADDRESSES_PER_PREFIX : 1;
-  const cap = (limits.vcpuCount ?? 0) > 30 ? 250 : 110;
-  return Math.min(cap, Math.max(0, eniCount) * (limits.ipv4PerEni - 1) * perSlot + HOST_NETWORK_POD_COUNT);
+export function recommendedMaxPods(limits: InstanceTypeLimits, mode: PodMode): number {
+  return Math.min(maxPodsCap(limits), uncappedMaxPods(limits, mode));
 }
 
 export interface Allocatable {
