@@ -31,6 +31,11 @@ export class PodSandbox {
     return this.#phase;
   }
 
+  /** Of the sandbox under way or the last one; empty before the first. */
+  get sandboxId(): string {
+    return this.#sandbox;
+  }
+
   /** Failed ADDs so far. */
   get refusedCount(): number {
     return this.#refusedCount;

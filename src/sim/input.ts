@@ -1,0 +1,71 @@
+// What a simulation is asked for, and why it may refuse.
+
+import type { Ms } from "../base/units.ts";
+import { type Cluster, isTrue, type ManifestWorkload, type TracePod } from "../cluster/index.ts";
+import type { ControlOperation, WorldDescription } from "../emulator/model/index.ts";
+import { CHART_DEFAULTS, parseSettings, type Settings } from "../ipam/settings.ts";
+import type { Engine, EngineOptions, PolicyId } from "../ipam/types.ts";
+
+/** 2026-01-01T00:00:00Z: cron schedules and tags are in wall time, and a run must not hang on the day it is made. */
+export const START_WALL_MS = 1_767_225_600_000;
+
+export interface SimFault {
+  /** From the first pod on; 0: before the agents start. */
+  readonly atMs: Ms;
+  readonly operation: ControlOperation;
+  readonly place: string;
+}
+
+export interface SimInput {
+  readonly cluster: Cluster;
+  readonly manifests: readonly ManifestWorkload[];
+  readonly traces: readonly TracePod[];
+  readonly dump: WorldDescription | undefined;
+  readonly seed: number;
+  /** The faults of the cluster file, checked, for subnets of these EC2 ids by their names in the file. */
+  readonly faultsFor: (subnetIds: ReadonlyMap<string, string>) => readonly SimFault[];
+  /** For tests that plant a bug; default: the engine. */
+  readonly createEngine?: (options: EngineOptions) => Engine;
+}
+
+/** Input that cannot be simulated: what, and what to do. */
+export class SimRefused extends Error {
+  override readonly name = "SimRefused";
+  readonly next: string;
+
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
+const POLICIES: readonly string[] = ["vpc-cni"];
+
+/** The settings that the agents would run with. Throws `SimRefused` for what they, or this simulator, cannot do. */
+export function settingsOf(cluster: Cluster): { readonly settings: Settings; readonly policy: PolicyId } {
+  const { fileName, cni } = cluster;
+  if (!POLICIES.includes(cni.policy)) {
+    throw new SimRefused(
+      `${fileName}: cni.policy: there is no policy "${cni.policy}"`,
+      `Use ${POLICIES.join(" or ")}.`,
+    );
+  }
+  const { settings, refusals } = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cni.env) });
+  const refusal = refusals[0];
+  if (refusal !== undefined) {
+    throw new SimRefused(`${fileName}: cni.env: ${refusal.variable}: ${refusal.message}`, refusal.next);
+  }
+  if (isTrue(cni.env.get("ENABLE_POD_ENI"))) {
+    throw new SimRefused(
+      `${fileName}: cni.env: ENABLE_POD_ENI: the simulator has no VPC resource controller, so its answer would be wrong`,
+      "Use slash28 up for pods with their own ENI.",
+    );
+  }
+  if (cluster.nodeGroups.some((group) => group.checkpoint !== undefined)) {
+    throw new SimRefused(
+      `${fileName}: nodeGroups: the simulator starts every agent without a checkpoint`,
+      "Use slash28 up for agents that find one.",
+    );
+  }
+  return { settings, policy: cni.policy as PolicyId };
+}
