@@ -31,7 +31,8 @@ export function isTroubleSeen(facts: Facts): boolean {
 
 /**
  * Something that would have shown the trouble was read, and shows none: an agent's whole log that serves; or pods that all have
- * addresses, with a second witness of the same moment (events, the agent's page or metrics), for a list of pods may be filtered.
+ * addresses, with a second witness (some log of an agent that serves, events, the agent's page or metrics), for a list of pods may
+ * be filtered.
  */
 export function isHealthWitnessed(facts: Facts): boolean {
   const servingLog = facts.logs.some(
@@ -39,7 +40,10 @@ export function isHealthWitnessed(facts: Facts): boolean {
   );
   const own = facts.pods.filter((pod) => !pod.isHostNetwork && pod.phase === "Running");
   const hasSecond =
-    facts.events.length > 0 || facts.metrics.length > 0 || facts.introspection.some((page) => !page.isEmpty);
+    facts.logs.some((log) => log.starts.some((one) => one.isServing)) ||
+    facts.events.length > 0 ||
+    facts.metrics.length > 0 ||
+    facts.introspection.some((page) => !page.isEmpty);
   return servingLog || (hasSecond && own.length > 0 && own.every((pod) => pod.address !== undefined));
 }
 
