@@ -103,7 +103,8 @@ export class Scheduler {
 }
 
 function complaintOf(load: NodeLoad, pod: PodRequest): Complaint | undefined {
-  if (!matchesSelector(load.node.labels, pod.nodeSelector)) return "node(s) didn't match Pod's node selector";
+  if (pod.nodeSelector.size > 0 && !matchesSelector(load.node.labels, pod.nodeSelector))
+    return "node(s) didn't match Pod's node selector";
   if (load.podCount + 1 > load.node.maxPods) return "Too many pods";
   const { cpuMillis, memoryBytes } = load.node;
   if (cpuMillis !== undefined && pod.cpuMillis > 0 && load.cpuMillis + pod.cpuMillis > cpuMillis) {
@@ -119,10 +120,11 @@ function complaintOf(load: NodeLoad, pod: PodRequest): Complaint | undefined {
 function leastAllocatedScore(load: NodeLoad, pod: PodRequest): number {
   const cpu = load.scoredCpuMillis + (pod.cpuMillis || SCORED_CPU_MILLIS);
   const memory = load.scoredMemoryBytes + (pod.memoryBytes || SCORED_MEMORY_BYTES);
-  const shares = [freeShare(cpu, load.node.cpuMillis), freeShare(memory, load.node.memoryBytes)];
-  const known = shares.filter((share) => share !== undefined);
-  if (known.length === 0) return freeShare(load.podCount + 1, load.node.maxPods) ?? 0;
-  return Math.floor(known.reduce((sum, share) => sum + share, 0) / known.length);
+  // No arrays here: this runs for every pod and node.
+  const cpuShare = freeShare(cpu, load.node.cpuMillis);
+  const memoryShare = freeShare(memory, load.node.memoryBytes);
+  if (cpuShare !== undefined && memoryShare !== undefined) return Math.floor((cpuShare + memoryShare) / 2);
+  return cpuShare ?? memoryShare ?? freeShare(load.podCount + 1, load.node.maxPods) ?? 0;
 }
 
 function freeShare(used: number, capacity: number | undefined): number | undefined {
