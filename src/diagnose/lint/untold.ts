@@ -2,7 +2,7 @@
 // every rule is run under several assumptions, and what one of them does not find is dropped.
 
 import type { EnvEntry, Facts, SettingsSource } from "../facts/model.ts";
-import { BOOLEANS, COUNTS } from "./variables.ts";
+import { BOOLEANS, COUNTS } from "../facts/variables.ts";
 
 /** Texts, not numbers or switches, that a rule looks at. */
 const TEXTS: readonly string[] = [

@@ -142,6 +142,17 @@ test("an unknown key is an error with its place and the key that was meant", () 
   );
 });
 
+test("a variable that the agent does not read is told with the one that was meant, and is no error", () => {
+  const { facts } = readFactsFile("env:\n  WARM_IP_TARGETT: 5\n  MY_OWN: 1\n", "facts.yaml");
+  expect(facts?.unread).toEqual([
+    {
+      file: "facts.yaml",
+      line: 2,
+      reason: "the agent reads no variable WARM_IP_TARGETT; did you mean WARM_IP_TARGET?",
+    },
+  ]);
+});
+
 test("all errors of a file are told at once", () => {
   const errors = errorsOf(
     "kubelet: {maxPods: many}\ninstanceTypes: [large]\nfleet: 3\nsubnets: [{cidr: 10.0.0.0/99}]\nnotes: [{a: 1}]\n",

@@ -3,9 +3,11 @@
 
 import { parseCidr } from "../../base/ipv4.ts";
 import type { CheckError } from "../../text/check-error.ts";
+import { nearNames } from "../../text/near-names.ts";
 import { placeYaml } from "../../text/placed-document.ts";
 import { type IntegerRange, type MapReader, scalarText, YamlSource } from "../../text/yaml-source.ts";
 import type { FactsPart, FleetFact, Located, NodeBootstrap, NodeFact, SubnetFact } from "../facts/model.ts";
+import { isCommonVariable, KNOWN_VARIABLES } from "../facts/variables.ts";
 import { readBootstrapArguments } from "./config/bootstrap-arguments.ts";
 import { readChartValues } from "./config/chart-values.ts";
 import { osFamilyOf } from "./config/os-family.ts";
@@ -82,7 +84,14 @@ class FactsFile {
       return { name, value, isString, at: one.at, valueSpan: one.span, entrySpan: one.entrySpan };
     });
     const rest = { isComplete: false, initEnv: [], otherKeys: [], at: placed.at } as const;
-    return { settings: [{ origin: "facts", layer: "declared", name: "env of the facts file", env, ...rest }] };
+    // A slip of the pen would count as "not set": said, but no error, for the agent itself takes any name.
+    const unread = env.flatMap(({ name, at }) => {
+      if (KNOWN_VARIABLES.includes(name) || isCommonVariable(name)) return [];
+      const near = nearNames(name, KNOWN_VARIABLES)[0];
+      if (near === undefined) return [];
+      return [{ file: at.file, line: at.line, reason: `the agent reads no variable ${name}; did you mean ${near}?` }];
+    });
+    return { settings: [{ origin: "facts", layer: "declared", name: "env of the facts file", env, ...rest }], unread };
   }
 
   #version(key: string, component: "cni" | "kubernetes"): NonNullable<FactsPart["versions"]> {

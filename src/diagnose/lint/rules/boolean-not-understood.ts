@@ -1,9 +1,9 @@
 // A boolean that Go does not read, so that the default counts.
 
 import { parseBoolLiteral } from "../../../ipam/settings.ts";
+import { BOOLEANS } from "../../facts/variables.ts";
 import { agentSources } from "../declared.ts";
 import { defineRule } from "../rule.ts";
-import { BOOLEANS } from "../variables.ts";
 
 export const rule = defineRule({
   code: "PD1012",

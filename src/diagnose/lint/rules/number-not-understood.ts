@@ -1,9 +1,9 @@
 // A target that is not a number, so that the default counts.
 
 import { parseIntLiteral } from "../../../ipam/settings.ts";
+import { COUNTS } from "../../facts/variables.ts";
 import { agentSources } from "../declared.ts";
 import { defineRule } from "../rule.ts";
-import { COUNTS } from "../variables.ts";
 
 export const rule = defineRule({
   code: "PD1013",

@@ -1,7 +1,7 @@
 // A variable of the environment beside `env`, not inside.
 
+import { KNOWN_VARIABLES } from "../../facts/variables.ts";
 import { defineRule } from "../rule.ts";
-import { KNOWN_VARIABLES } from "../variables.ts";
 
 export const rule = defineRule({
   code: "PD1016",

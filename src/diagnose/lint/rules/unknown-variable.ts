@@ -1,8 +1,8 @@
 // A variable that aws-node does not know: misspelt, or of another program.
 
 import { nearNames } from "../../../text/near-names.ts";
+import { isCommonVariable, KNOWN_VARIABLES } from "../../facts/variables.ts";
 import { defineRule } from "../rule.ts";
-import { isCommonVariable, KNOWN_VARIABLES } from "../variables.ts";
 
 export const rule = defineRule({
   code: "PD1015",

@@ -1,9 +1,9 @@
 // A variable that the declared version does not read yet.
 
 import { cniVersion, compareVersions } from "../../facts/settings.ts";
+import { SINCE } from "../../facts/variables.ts";
 import { agentSources } from "../declared.ts";
 import { defineRule } from "../rule.ts";
-import { SINCE } from "../variables.ts";
 
 export const rule = defineRule({
   code: "PD1130",
