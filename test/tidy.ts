@@ -21,6 +21,7 @@ export const PURE_FOLDERS: readonly string[] = [
   "src/world/",
   "src/sim/",
   "src/text/",
+  "src/plan/",
   "src/diagnose/facts/",
   "src/diagnose/readers/",
   "src/diagnose/doctor/",
@@ -50,6 +51,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/subnet": ["src/catalog"],
   "src/text": [],
   "src/cluster": ["src/catalog", "src/text"],
+  "src/plan": ["src/catalog", "src/text", "src/cluster", "src/subnet", "src/ipam"],
   "src/diagnose/facts": ["src/catalog", "src/ipam", "src/text"],
   "src/diagnose/readers": ["src/catalog", "src/ipam", "src/text", "src/diagnose/facts"],
   "src/diagnose/collect": [

@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/map.ts")).mapCommand(),
   },
   {
+    name: "plan",
+    summary: "does it fit: /28s, addresses, quotas and max pods that a cluster file needs, and has",
+    load: async () => (await import("./commands/plan.ts")).planCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),

@@ -1,0 +1,62 @@
+// What one node holds in EC2 once its pods run: the warm-pool decisions of src/ipam asked again and again until they want no
+// more. Pods come at once and fill a prefix before the next; churn can spread them over more prefixes than this says.
+
+import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
+import { divCeil } from "../base/units.ts";
+import { isTooLow, type Targets, unitsForNewEni, unitsWanted } from "../ipam/policies/vpc-cni/decide.ts";
+import type { PoolStats } from "../ipam/pool/pool.ts";
+
+export interface NodeDemand {
+  /** Pods that get an address, and those for which no slot is left. */
+  readonly servedCount: number;
+  readonly shortCount: number;
+  /** ENIs of the agent and the trunk; the primary one is the first. ENIs of others are not counted. */
+  readonly eniCount: number;
+  /** /28s in prefix mode, single addresses otherwise. */
+  readonly unitCount: number;
+  /** Accepted calls from an empty node to this state. A new ENI is born with its units. */
+  readonly assignCallCount: number;
+  readonly createCallCount: number;
+}
+
+export function nodeDemand(targets: Targets, podCount: number): NodeDemand {
+  const perUnit = targets.usesPrefixes ? ADDRESSES_PER_PREFIX : 1;
+  const trunkCount = targets.wantsTrunk && targets.eniCountMax - targets.unmanagedEniCount > 1 ? 1 : 0;
+  const enis: number[] = [0];
+  let assignCallCount = 0;
+  let createCallCount = 0;
+  // Each round adds a unit or ends: there are never more rounds than slots.
+  for (;;) {
+    const unitCount = enis.reduce((sum, one) => sum + one, 0);
+    const stats = statsOf({ unitCount, perUnit, podCount, usesPrefixes: targets.usesPrefixes });
+    const wanted = isTooLow(stats, targets) ? unitsWanted(stats, targets) : 0;
+    const index = enis.findIndex((held, at) => held < targets.slotsPerEni && !(at === 0 && targets.customNetworking));
+    const hasRoom = enis.length + trunkCount < targets.eniCountMax - targets.unmanagedEniCount;
+    if (wanted > 0 && index >= 0) {
+      const held = enis[index] ?? 0;
+      enis[index] = held + Math.min(wanted, targets.slotsPerEni - held);
+      assignCallCount += 1;
+    } else if (wanted > 0 && hasRoom && unitsForNewEni(stats, targets) > 0) {
+      enis.push(unitsForNewEni(stats, targets));
+      createCallCount += 1;
+    } else {
+      const { allocated: servedCount } = stats;
+      const eniCount = enis.length + trunkCount;
+      return { servedCount, shortCount: podCount - servedCount, eniCount, unitCount, assignCallCount, createCallCount };
+    }
+  }
+}
+
+function statsOf(pool: { unitCount: number; perUnit: number; podCount: number; usesPrefixes: boolean }): PoolStats {
+  const total = pool.unitCount * pool.perUnit;
+  const allocated = Math.min(pool.podCount, total);
+  const runningPrefixCount = pool.usesPrefixes ? pool.unitCount : 0;
+  const usedPrefixCount = pool.usesPrefixes ? divCeil(allocated, ADDRESSES_PER_PREFIX) : 0;
+  return {
+    total,
+    allocated,
+    available: total - allocated,
+    runningPrefixCount,
+    freePrefixCount: runningPrefixCount - usedPrefixCount,
+  };
+}
