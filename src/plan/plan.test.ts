@@ -52,6 +52,7 @@ describe("does it fit", () => {
     const plan = planText(cluster({ groups: "{ name: g, instanceType: m5.large, count: 8 }", pods: 80 }));
     expect(plan.verdict).toBe("does-not-fit");
     expect(plan.scenarios[0]?.problems[0]?.text).toContain("10.0.0.0/24");
+    expect(plan.scenarios[0]?.subnets[0]?.prefixes).toMatchObject({ needed: 16, forPods: 8, best: 14 });
   });
 
   test("single addresses may spoil every open block: 2 nodes leave 12 for sure, 11 others leave 1", () => {
@@ -59,6 +60,16 @@ describe("does it fit", () => {
     expect(fewest(SUBNET)).toBe(12);
     expect(fewest("{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 11 }")).toBe(1);
     expect(fewest("{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 99 }")).toBe(0);
+  });
+
+  test("/28s of others are gone; a trunk takes an address beside the primary one", () => {
+    const subnet = (text: string, env?: string) =>
+      planText(cluster({ subnets: text, ...(env === undefined ? {} : { env }) })).scenarios[0]?.subnets[0];
+    const held = SUBNET.replace(" }", ", otherPrefixes: 5 }");
+    expect(subnet(held)?.prefixes).toMatchObject({ worst: 7, best: 9 });
+    expect(subnet(held)?.addresses.needed).toBe(2 + (4 + 5) * 16);
+    const trunk = ENV.replace("{", '{ ENABLE_POD_ENI: "true",');
+    expect(subnet(SUBNET, trunk)?.addresses.needed).toBe(2 * 2 + 4 * 16);
   });
 
   test("an explicit reservation takes its blocks away, a prefix reservation protects its own", () => {

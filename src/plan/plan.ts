@@ -53,6 +53,7 @@ export interface PlanOptions extends PodSources {
 export const ASSUMPTIONS: readonly string[] = [
   "Pods are those of the moment with the most of them, placed by requests, max-pods and nodeSelector; no affinity, no taints.",
   "Pods of a node fill one /28 before the next. Churn scatters them, and then nodes hold more.",
+  "A pod with a security group of its own is counted as one with an address of its node's.",
   "Every node is new: nothing is left of another mode or of settings before.",
   "Where EC2 puts single addresses outside reservations is not documented: fewest and most cover every place.",
   "Nodes of a group take its subnets in turn. NAU counts no load balancers, endpoints or peers; quotas are AWS's defaults.",

@@ -1,6 +1,7 @@
 // What the nodes' ENIs take from each subnet, beside what it has.
 
 import { ADDRESSES_PER_PREFIX, formatCidr } from "../base/ipv4.ts";
+import { divCeil } from "../base/units.ts";
 import type { Cluster, ClusterSubnet } from "../cluster/index.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -16,6 +17,8 @@ export interface SubnetPlan {
   readonly reason: string;
   readonly prefixes: {
     readonly needed: number;
+    /** Of these, those that pods lie in; the rest is warm stock that the settings ask for. */
+    readonly forPods: number;
     readonly worst: number;
     readonly best: number;
     /** null: reservations keep EC2's places from being even. */
@@ -27,6 +30,7 @@ export interface SubnetPlan {
 
 interface Taken {
   prefixCount: number;
+  podPrefixCount: number;
   singleCount: number;
 }
 
@@ -43,7 +47,9 @@ export function subnetPlans(
   settings: Settings,
   planned: readonly PlannedNode[],
 ): { readonly subnets: readonly SubnetPlan[]; readonly homeless: readonly string[] } {
-  const taken = new Map<string, Taken>(cluster.subnets.map((one) => [one.id, { prefixCount: 0, singleCount: 0 }]));
+  const taken = new Map<string, Taken>(
+    cluster.subnets.map((one) => [one.id, { prefixCount: 0, podPrefixCount: 0, singleCount: 0 }]),
+  );
   const homeless: string[] = [];
   for (const { node, demand, usesPrefixes } of planned) {
     const own = taken.get(node.subnetId);
@@ -56,9 +62,14 @@ export function subnetPlans(
     }
     forPods.singleCount += demand.eniCount - 1 + (usesPrefixes ? 0 : demand.unitCount);
     forPods.prefixCount += usesPrefixes ? demand.unitCount : 0;
+    forPods.podPrefixCount += usesPrefixes ? divCeil(demand.servedCount, ADDRESSES_PER_PREFIX) : 0;
   }
   const subnets = cluster.subnets.map((subnet) =>
-    subnetPlan(subnet, taken.get(subnet.id) ?? { prefixCount: 0, singleCount: 0 }, isOpen(subnet, cluster, settings)),
+    subnetPlan(
+      subnet,
+      taken.get(subnet.id) ?? { prefixCount: 0, podPrefixCount: 0, singleCount: 0 },
+      isOpen(subnet, cluster, settings),
+    ),
   );
   return { subnets, homeless };
 }
@@ -87,11 +98,11 @@ function subnetPlan(subnet: ClusterSubnet, taken: Taken, hasDiscovery: boolean):
     reason = `${name} must give ${addressesNeeded} addresses outside reservations and has ${available}`;
   } else if (needed > supply.best) {
     verdict = "does-not-fit";
-    reason = `${name} must give ${needed} /28s and has at most ${supply.best} whole ones`;
+    reason = `${name} must give ${needed} /28s (${taken.podPrefixCount} with pods, the rest warm) and has at most ${supply.best} whole ones`;
   } else if (needed > supply.worst) {
     verdict = "unsure";
     reason =
-      `${name} must give ${needed} /28s and has ${supply.worst} to ${supply.best} whole ones` +
+      `${name} must give ${needed} /28s (${taken.podPrefixCount} with pods, the rest warm) and has ${supply.worst} to ${supply.best} whole ones` +
       `${supply.mean === undefined ? "" : `, ${supply.mean.toFixed(1)} on average`}, as EC2 places ${singleCount} single addresses`;
   }
   if (hasDiscovery) {
@@ -104,9 +115,16 @@ function subnetPlan(subnet: ClusterSubnet, taken: Taken, hasDiscovery: boolean):
     zone: subnet.az,
     verdict,
     reason,
-    prefixes: { needed, worst: supply.worst, best: supply.best, mean: supply.mean ?? null },
+    prefixes: {
+      needed,
+      forPods: taken.podPrefixCount,
+      worst: supply.worst,
+      best: supply.best,
+      mean: supply.mean ?? null,
+    },
     addresses: { needed: addressesNeeded, available },
     formulas: [
+      `/28s needed: ${taken.podPrefixCount} with pods + ${needed - taken.podPrefixCount} warm = ${needed}`,
       `single addresses: ${taken.singleCount} of nodes + ${subnet.otherAddresses} of others + ${leaked} of leaked ENIs = ${singleCount}`,
       `/28s that can be prefixes: ${blocks.openCount} open + ${blocks.reservedCount} reserved; the first and the last never`,
       `fewest: every single address spoils another open /28, ${subnet.otherPrefixes} are others' = ${supply.worst}`,
