@@ -48,6 +48,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/plan.ts")).planCommand(),
   },
   {
+    name: "simulate",
+    summary: "a cluster file in virtual time: waits, refusals, EC2 calls and addresses held",
+    load: async () => (await import("./commands/simulate.ts")).simulateCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),

@@ -1,0 +1,83 @@
+// A simulation's result for people: pods and their waits, what EC2 was asked, what is held over time, and the assumptions.
+
+import { formatDurationMs } from "../cluster/index.ts";
+import { table } from "../text/layout.ts";
+import type { SimDocument } from "./result.ts";
+
+const ROWS_OVER_TIME = 12;
+const NODE_ROWS_MAX = 12;
+
+export function simText(document: SimDocument): string {
+  const { pods, waitMs, adds } = document;
+  const lines: string[] = [
+    `In the simulator, policy ${document.policy}, seed ${document.seed}, ${formatDurationMs(document.durationMs)}: ` +
+      `${pods.served} of ${pods.total} pods got an address, ${pods.waiting} wait, ${pods.unschedulable} fit on no node.`,
+  ];
+  if (waitMs.max !== null) {
+    lines.push(`Wait for the address: p50 ${waitMs.p50} ms, p99 ${waitMs.p99} ms, at most ${waitMs.max} ms.`);
+  }
+  const failed = adds.failed.reduce((sum, one) => sum + one.count, 0);
+  lines.push(`ADDs: ${adds.total}, failed: ${failed}, of ${pods.refusedAtLeastOnce} pods.`, "");
+  if (failed > 0) {
+    const rows = adds.failed.map((one) => [one.reason, String(one.count)]);
+    lines.push(...table(["failed ADDs by reason", "count"], rows, [false, true]), "");
+  }
+  const calls = document.ec2.map((one) => [one.action, one.code ?? "-", String(one.count)]);
+  lines.push(...table(["EC2 call", "error", "count"], calls, [false, false, true]), "");
+  lines.push(...overTime(document), "");
+  lines.push(...subnets(document), "");
+  lines.push(...nodes(document), "");
+  lines.push("Assumptions:", ...document.assumptions.map((one) => `  - ${one}`));
+  return `${lines.join("\n")}\n`;
+}
+
+function overTime({ samples }: SimDocument): string[] {
+  const step = Math.max(1, Math.ceil((samples.length - 1) / ROWS_OVER_TIME));
+  const shown = samples.filter((_, index) => index % step === 0 || index === samples.length - 1);
+  const rows = shown.map((one) =>
+    [
+      Math.round(one.atMs / 1000),
+      one.podsRunning,
+      one.podsWaiting,
+      one.prefixesHeld,
+      one.addressesHeld,
+      one.addressesWasted,
+      one.freePrefixCount,
+    ].map(String),
+  );
+  const header = ["after s", "run", "wait", "/28s held", "addresses held", "wasted", "free /28s"];
+  return table(
+    header,
+    rows,
+    header.map(() => true),
+  );
+}
+
+function subnets(document: SimDocument): string[] {
+  const rows = document.subnets.map((one) => [
+    one.name,
+    one.cidr,
+    String(one.availableIpAddressCount),
+    String(one.freePrefixCount),
+    one.fragmentedPermille === null ? "-" : `${Math.round(one.fragmentedPermille / 10)} %`,
+  ]);
+  const header = ["subnet", "CIDR", "free addresses", "free /28s", "of them in no free /28"];
+  return table(header, rows, [false, false, true, true, true]);
+}
+
+/** The nodes with the most failed ADDs first: those are what a reader looks for. */
+function nodes(document: SimDocument): string[] {
+  const byTrouble = document.nodes.map((node, index) => ({ node, index }));
+  byTrouble.sort((a, b) => b.node.failedAdds - a.node.failedAdds || a.index - b.index);
+  const rows = byTrouble
+    .slice(0, NODE_ROWS_MAX)
+    .map(({ node }) => [
+      node.name,
+      node.instanceType,
+      ...[node.pods, node.enis, node.prefixes, node.addresses, node.failedAdds, node.ec2Calls].map(String),
+    ]);
+  const header = ["node", "type", "pods", "ENIs", "/28s", "addresses", "failed ADDs", "EC2 calls"];
+  const lines = table(header, rows, [false, false, true, true, true, true, true, true]);
+  const more = byTrouble.length - rows.length;
+  return more > 0 ? [...lines, `  and ${more} more nodes: -o json has all`] : lines;
+}
