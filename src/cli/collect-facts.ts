@@ -40,7 +40,8 @@ export async function collectFacts(
       ec2Folder: flags.ec2,
       parts: [...parts, ...(more.parts ?? [])],
       timeline: more.timeline,
-      onProgress: ({ done, total, file }) => progress.update({ done, total, label: file }),
+      onProgress: ({ done, total, file, doneBytes, totalBytes }) =>
+        progress.update({ done: doneBytes, total: totalBytes, label: `MB, ${done} of ${total} files: ${file}` }),
     });
   } finally {
     progress.end();

@@ -5,6 +5,7 @@ const WIDTH = 28;
 const INTERVAL_MS = 100;
 
 export interface Progress {
+  /** `done` and `total` in bytes, shown as MB; a total of 0 is not known, and shows the label alone. */
   update(state: { readonly done: number; readonly total: number; readonly label: string }): void;
   /** Clears the line. */
   end(): void;
@@ -18,7 +19,7 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
   return {
     update({ done, total, label }) {
       const nowMs = now();
-      if (nowMs - drawnMs < INTERVAL_MS && done < total) return;
+      if (nowMs - drawnMs < INTERVAL_MS) return;
       drawnMs = nowMs;
       isDrawn = true;
       stream.write(`\r\u001b[K${progressLine({ done, total, label }, stream.columns ?? 80)}`);
@@ -30,8 +31,10 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
 }
 
 export function progressLine(state: { done: number; total: number; label: string }, columns: number): string {
-  const ratio = state.total <= 0 ? 0 : Math.min(1, state.done / state.total);
+  const room = Math.max(20, columns - 1);
+  if (state.total <= 0) return state.label.slice(0, room);
+  const ratio = Math.min(1, state.done / state.total);
   const full = Math.floor(ratio * WIDTH);
   const bar = `${"#".repeat(full)}${"-".repeat(WIDTH - full)}`;
-  return `[${bar}] ${state.done}/${state.total} ${state.label}`.slice(0, Math.max(20, columns - 1));
+  return `[${bar}] ${Math.floor(state.done / 1e6)}/${Math.ceil(state.total / 1e6)} ${state.label}`.slice(0, room);
 }

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Facts } from "../facts/model.ts";
-import { collect } from "./index.ts";
+import { type CollectProgress, collect } from "./index.ts";
 import { firstTimeIn } from "./log-sets.ts";
 import { agentLine, agentLog, caseFolder, type TarEntry, tarOf } from "./testing/case-folder.ts";
 
@@ -115,14 +115,14 @@ describe("support bundles", () => {
       folder.put(`set/eks_${id}_2026-01-02_0304-UTC_0.7.8.tar.gz`, packed);
       inner.push({ name: `eks_${id}_2026-01-02_0304-UTC_0.7.8.tar.gz`, content: packed });
     }
-    const seen: string[] = [];
-    const facts = await collect({
-      paths: [`${folder.path}/set`],
-      onProgress: ({ done, total }) => seen.push(`${done}/${total}`),
-    });
+    const seen: CollectProgress[] = [];
+    const facts = await collect({ paths: [`${folder.path}/set`], onProgress: (progress) => seen.push(progress) });
     expect(facts.logs.map(({ node }) => node)).toEqual(ids);
     expect(facts.nodes.map(({ key }) => key)).toEqual(ids);
-    expect(seen).toEqual(["1/3", "2/3", "3/3"]);
+    expect([...new Set(seen.map(({ done, total }) => `${done}/${total}`))]).toEqual(["0/3", "1/3", "2/3", "3/3"]);
+    const bytes = seen.map((one) => one.doneBytes);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
+    expect(seen.at(-1)?.doneBytes).toBe(seen.at(-1)?.totalBytes);
     const together = await collect({ paths: [folder.put("all.tar", await tarOf(inner))] });
     expect(together.logs.map(({ node, starts }) => [node, starts.length])).toEqual(ids.map((id) => [id, 3]));
   });

@@ -13,6 +13,7 @@ import { walk } from "./disk.ts";
 import { type LogSource, unknownFiles } from "./findings.ts";
 import { loadHcl } from "./hcl.ts";
 import { logSets, readLogSet } from "./log-sets.ts";
+import { Meter } from "./meter.ts";
 import { FILE_READERS } from "./recognise.ts";
 import { joinSameThings } from "./same-things.ts";
 import { type Input, visitInput } from "./visit.ts";
@@ -23,6 +24,9 @@ export interface CollectProgress {
   readonly total: number;
   /** What was read last. */
   readonly file: string;
+  /** Of the files on disk, packed as they are; a large one moves them while it is read. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
 }
 
 export interface CollectOptions {
@@ -60,16 +64,19 @@ export async function collect(options: CollectOptions): Promise<Facts> {
     }
   }
   let done = 0;
+  const meter = new Meter(inputs);
+  const tell = (file: string): void => onProgress?.({ done, total: inputs.length, file, ...meter.state });
   // A timeline takes one file at a time.
   const width = options.timeline === undefined ? SIDE_BY_SIDE : 1;
-  const visited = await inTurns(inputs, width, async (input) => {
+  const visited = await inTurns(inputs, width, async (given) => {
+    const input = meter.metered(given, () => tell(given.path));
     const source = input.reopen?.() ?? (input.path === "stdin" ? stdinOf(options) : fileOnce(input.path));
     const found = await visitInput(input, source, { bounds, readers, signal, timeline: options.timeline });
     // Logs of an archive are held in memory: they are read before the next archive is opened.
     const isHeld = found.logs.some((log) => log.path.includes("!"));
     const logParts = isHeld ? await readLogs(found.logs.splice(0), options) : [];
     done++;
-    onProgress?.({ done, total: inputs.length, file: input.path });
+    tell(input.path);
     return { found, logParts };
   });
   const together = new Map<FileReader, TextFile[]>();
