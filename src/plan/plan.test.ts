@@ -80,6 +80,9 @@ describe("does it fit", () => {
         }),
       ).scenarios[0]?.subnets[0]?.prefixes;
     expect(prefixes("prefix")).toMatchObject({ needed: 4, worst: 7, mean: null });
+    const half = planText(example("healthy")).scenarios[0]?.subnets[0];
+    // The emulator counts the same: 251 less 128, of which the last is AWS's own.
+    expect(half?.addresses.available).toBe(124);
     expect(prefixes("explicit")).toMatchObject({ needed: 4, worst: 0, best: 7 });
   });
 

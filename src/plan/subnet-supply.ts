@@ -1,7 +1,7 @@
 // How many /28s a subnet still has when single addresses lie in it, whose places EC2 chooses: the fewest, the most, and, without
 // reservations, the mean. Only the fewest is a promise.
 
-import { ADDRESSES_PER_PREFIX, cidrLast, cidrSize } from "../base/ipv4.ts";
+import { ADDRESSES_PER_PREFIX, type Cidr, cidrContains, cidrLast, cidrSize } from "../base/ipv4.ts";
 import { divCeil } from "../base/units.ts";
 import type { ClusterSubnet } from "../cluster/index.ts";
 import { expectedFreePrefixes, usableAddressCount } from "../subnet/index.ts";
@@ -27,7 +27,7 @@ export function blocksOf(subnet: ClusterSubnet): SubnetBlocks {
   for (const reservation of subnet.reservations) {
     const size = cidrSize(reservation.cidr.prefixLength);
     const isWhole = reservation.type === "prefix" && size >= ADDRESSES_PER_PREFIX;
-    reservedAddressCount += size;
+    reservedAddressCount += size - ownAddressesIn(reservation.cidr, subnet);
     const from = Math.floor((reservation.cidr.base - first) / ADDRESSES_PER_PREFIX);
     const to = Math.floor((cidrLast(reservation.cidr) - first) / ADDRESSES_PER_PREFIX);
     for (let block = Math.max(0, from); block <= Math.min(blockCount - 1, to); block++) {
@@ -45,6 +45,13 @@ export function blocksOf(subnet: ClusterSubnet): SubnetBlocks {
   // 12 addresses of the first block and 15 of the last are not AWS's own.
   const harmlessCount = 27 + brokenCount * ADDRESSES_PER_PREFIX;
   return { subnet, reservedCount, openCount, reservedAddressCount, harmlessCount };
+}
+
+/** AWS's own addresses of a subnet, the first four and the last, that lie in a reservation: nobody loses them twice. */
+function ownAddressesIn(reservation: Cidr, subnet: ClusterSubnet): number {
+  const { base } = subnet.cidr;
+  const own = [base, base + 1, base + 2, base + 3, cidrLast(subnet.cidr)];
+  return own.filter((address) => cidrContains(reservation, address)).length;
 }
 
 export interface PrefixSupply {
