@@ -19,19 +19,22 @@ export interface NodeDemand {
   readonly createCallCount: number;
 }
 
-export function nodeDemand(targets: Targets, podCount: number): NodeDemand {
+/** `hasTrunk`: the resource controller attaches the trunk that is wanted; without one its place stays empty. */
+export function nodeDemand(targets: Targets, podCount: number, options: { readonly hasTrunk: boolean }): NodeDemand {
   const perUnit = targets.usesPrefixes ? ADDRESSES_PER_PREFIX : 1;
-  const trunkCount = targets.wantsTrunk && targets.eniCountMax - targets.unmanagedEniCount > 1 ? 1 : 0;
+  const keptCount = targets.wantsTrunk && targets.eniCountMax - targets.unmanagedEniCount > 1 ? 1 : 0;
+  const trunkCount = options.hasTrunk ? keptCount : 0;
   const enis: number[] = [0];
   let assignCallCount = 0;
-  let createCallCount = 0;
+  // The resource controller creates the trunk, under the same account.
+  let createCallCount = trunkCount;
   // Each round adds a unit or ends: there are never more rounds than slots.
   for (;;) {
     const unitCount = enis.reduce((sum, one) => sum + one, 0);
     const stats = statsOf({ unitCount, perUnit, podCount, usesPrefixes: targets.usesPrefixes });
     const wanted = isTooLow(stats, targets) ? unitsWanted(stats, targets) : 0;
     const index = enis.findIndex((held, at) => held < targets.slotsPerEni && !(at === 0 && targets.customNetworking));
-    const hasRoom = enis.length + trunkCount < targets.eniCountMax - targets.unmanagedEniCount;
+    const hasRoom = enis.length + keptCount < targets.eniCountMax - targets.unmanagedEniCount;
     if (wanted > 0 && index >= 0) {
       const held = enis[index] ?? 0;
       enis[index] = held + Math.min(wanted, targets.slotsPerEni - held);

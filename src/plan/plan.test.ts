@@ -70,6 +70,10 @@ describe("does it fit", () => {
     expect(subnet(held)?.addresses.needed).toBe(2 + (4 + 5) * 16);
     const trunk = ENV.replace("{", '{ ENABLE_POD_ENI: "true",');
     expect(subnet(SUBNET, trunk)?.addresses.needed).toBe(2 * 2 + 4 * 16);
+    // Nobody attaches it: its place is kept, its address is not taken.
+    const alone = planText(cluster({ env: trunk, more: ", resourceController: false" }));
+    expect(alone.scenarios[0]?.subnets[0]?.addresses.needed).toBe(2 + 4 * 16);
+    expect(alone.groups[0]?.possibleMaxPods).toBe(2 * 9 * 16 + 2);
   });
 
   test("an explicit reservation takes its blocks away, a prefix reservation protects its own", () => {

@@ -74,17 +74,17 @@ export function planCluster(cluster: Cluster, options: PlanOptions): Plan {
   const planned = scenarios.map((scenario) =>
     planScenario({ cluster, settings, refusals, name: scenario.name, fleet: buildFleet(cluster, scenario, options) }),
   );
-  const groups = cluster.nodeGroups.map((group) => groupPlan(group, settings, cluster.cni.resourceController));
+  const groups = cluster.nodeGroups.map((group) => groupPlan(group, settings));
   const verdict = worst(planned.map((one) => one.verdict));
   return { schema: "slash28/plan/v1", verdict, groups, scenarios: planned, assumptions: ASSUMPTIONS };
 }
 
-function groupPlan(group: Cluster["nodeGroups"][number], settings: Settings, hasController: boolean): GroupPlan {
+function groupPlan(group: Cluster["nodeGroups"][number], settings: Settings): GroupPlan {
   const mode = {
     prefixDelegation: settings.prefixDelegation,
     customNetworking: settings.customNetworking,
     maxEni: settings.maxEni,
-    trunk: settings.podEni && hasController,
+    trunk: settings.podEni,
     reservedEniCount: group.otherEnis.length,
   };
   const { eniCount, slotsPerEni, addressesPerSlot } = podAddressCapacity(group.limits, mode);
@@ -140,7 +140,8 @@ function planScenario(given: {
   const planned = fleet.nodes.map((node): PlannedNode => {
     const targets = targetsOf(node, settings);
     const key = `${node.group.name}\u0000${node.podCount}`;
-    const demand = remembered.get(key) ?? nodeDemand(targets, node.podCount);
+    const demand =
+      remembered.get(key) ?? nodeDemand(targets, node.podCount, { hasTrunk: cluster.cni.resourceController });
     remembered.set(key, demand);
     return { node, demand, usesPrefixes: targets.usesPrefixes };
   });
