@@ -15,9 +15,10 @@ import { createEngine } from "../ipam/engine.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { Ec2Intention, Effect, Engine, Input, Outcome, PolicyId, ReplyResult } from "../ipam/types.ts";
-import { buildUpWorld, type UpNode, type UpWorld, WorldMismatch } from "../world/world.ts";
+import { buildUpWorld, type UpWorld, WorldMismatch } from "../world/world.ts";
 import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
 import { EventHeap } from "./event-heap.ts";
+import type { Pending, Sample, SimNode, SimPod } from "./fleet-state.ts";
 import { type SimFault, type SimInput, SimRefused, START_WALL_MS, settingsOf } from "./input.ts";
 import { metadataEnis, observe } from "./metadata.ts";
 import { factsOf } from "./node-facts.ts";
@@ -40,63 +41,6 @@ const RESTART_MAX_MS = 300 * SECOND_MS;
 /** After so long the pods come, whether every agent serves or not. */
 const START_WAIT_MS = 600 * SECOND_MS;
 const SAMPLE_COUNT = 60;
-
-export type SimPodOutcome = "waiting" | "running" | "unschedulable" | "gone";
-
-export interface SimPod {
-  readonly plan: PlannedPod;
-  readonly index: number;
-  sandbox: PodSandbox | undefined;
-  node: SimNode | undefined;
-  /** Of its present sandbox; 0: none yet. */
-  attachment: number;
-  address: Ipv4 | undefined;
-  outcome: SimPodOutcome;
-  waitMs: Ms | undefined;
-  reason: Reason | undefined;
-  wasRefused: boolean;
-}
-
-export interface SimNode {
-  readonly index: number;
-  readonly node: UpNode;
-  readonly seed: number;
-  engine: Engine;
-  /** Counts its starts: what an earlier life asked for comes back to nobody. */
-  life: number;
-  isDown: boolean;
-  hasServed: boolean;
-  restartPauseMs: Ms;
-  wakeAtMs: Ms | undefined;
-  savesAsked: number;
-  savesSettled: number;
-  held: Extract<Effect, { kind: "reply" }>[];
-  refusedCount: number;
-  ec2CallCount: number;
-}
-
-interface Pending {
-  readonly node: SimNode;
-  readonly life: number;
-  readonly id: number;
-  /** What to tell the engine; undefined for an EC2 call, which is told by its pages. */
-  readonly outcome: Outcome | undefined;
-  readonly intention: Ec2Intention | undefined;
-  readonly pages: readonly ActReply[];
-  readonly lostWhy: string | undefined;
-}
-
-/** The state of the fleet at one moment. Addresses are those that pods can use; an ENI's primary one is none of them. */
-export interface Sample {
-  readonly atMs: Ms;
-  readonly podsRunning: number;
-  readonly podsWaiting: number;
-  readonly prefixesHeld: number;
-  readonly addressesHeld: number;
-  readonly addressesWasted: number;
-  readonly freePrefixCount: number;
-  readonly availableIpAddressCount: number;
-}
 
 export class Fleet {
   readonly vpc: Vpc;
@@ -136,9 +80,7 @@ export class Fleet {
   constructor(input: SimInput) {
     this.#input = input;
     const { cluster } = input;
-    const { settings, policy } = settingsOf(cluster);
-    this.settings = settings;
-    this.#policy = policy;
+    ({ settings: this.settings, policy: this.#policy } = settingsOf(cluster));
     // The names of the streams are those of `up`: one seed gives both the same pods, placements and VPC.
     const prng = new Prng(input.seed);
     const built = buildUpWorld({
@@ -530,8 +472,6 @@ export class Fleet {
     this.#scheduler.remove(pod.node!.node.name, pod.plan);
     this.#hasRoomAgain = this.#unschedulable.length > 0;
   }
-
-  // -------------------------------------------------------------- looking
 
   #sample(): Sample {
     let prefixesHeld = 0;

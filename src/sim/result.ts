@@ -4,7 +4,8 @@
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { Ec2CallCount } from "../emulator/model/index.ts";
-import type { Fleet, Sample, SimNode } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Sample, SimNode } from "./fleet-state.ts";
 
 /** docs/schemas/simulate.v1.json. Counts of pods are of those that need an address of their own, unless they say otherwise. */
 export interface SimDocument {
@@ -58,7 +59,7 @@ export const ASSUMPTIONS: readonly string[] = [
 ];
 
 export function simDocument(fleet: Fleet, run: { readonly policy: string; readonly seed: number }): SimDocument {
-  const waits = Float64Array.from(fleet.waits).sort();
+  const waits = Float64Array.from(fleet.waits).sort((a, b) => a - b);
   const pods = fleet.pods.filter((pod) => !pod.plan.isHostNetwork);
   const stats = fleet.vpc.stats(fleet.nowMs);
   const podCounts = new Map<SimNode, number>();

@@ -2,7 +2,8 @@
 // records. A checker never asks the engine for a total that it could count.
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
-import type { Fleet, SimNode, SimPod } from "../fleet.ts";
+import type { Fleet } from "../fleet.ts";
+import type { SimNode, SimPod } from "../fleet-state.ts";
 
 /** Every broken invariant, its id first; empty when all hold. */
 export function checkFleet(fleet: Fleet): string[] {
