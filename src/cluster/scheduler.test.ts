@@ -33,6 +33,31 @@ describe("the scheduler", () => {
     expect(scheduler.place(POD)).toEqual({ kind: "placed", nodeName: "b" });
   });
 
+  test("remembered scores choose the node that a look at every node would", () => {
+    // A selector that all nodes match makes the scheduler look at each of them.
+    const labels = new Map([["os", "linux"]]);
+    const nodes = Array.from({ length: 9 }, (_, index) =>
+      node(`n${index}`, { labels, maxPods: 9 + index, cpuMillis: index % 3 === 0 ? 1900 : 4000 }),
+    );
+    const remembering = new Scheduler(nodes, new Prng(5));
+    const looking = new Scheduler(nodes, new Prng(5));
+    const steps = new Prng(6);
+    const placed: { readonly nodeName: string; readonly pod: PodRequest }[] = [];
+    for (let step = 0; step < 2_000; step++) {
+      const old =
+        placed.length > 60 || steps.below(3) === 0 ? placed.splice(steps.below(placed.length), 1)[0] : undefined;
+      if (old !== undefined) {
+        remembering.remove(old.nodeName, old.pod);
+        looking.remove(old.nodeName, old.pod);
+      }
+      const pod = { ...POD, cpuMillis: steps.below(4) === 0 ? 300 : 0 };
+      const placement = remembering.place(pod);
+      expect(placement).toEqual(looking.place({ ...pod, nodeSelector: labels }));
+      if (placement.kind === "placed") placed.push({ nodeName: placement.nodeName, pod });
+    }
+    expect(placed.length).toBeGreaterThan(20);
+  });
+
   test("requests bound a node, pods without requests do not", () => {
     const scheduler = new Scheduler([node("a", { maxPods: 100 })], new Prng(1));
     const heavy = { ...POD, cpuMillis: 900 };

@@ -30,7 +30,12 @@ export type Placement =
 const SCORED_CPU_MILLIS = 100;
 const SCORED_MEMORY_BYTES = 200 * MEBIBYTE;
 
+/** A score to be worked out again, and that of a node that cannot take the pod. */
+const STALE = Number.NaN;
+const UNFIT = Number.NEGATIVE_INFINITY;
+
 interface NodeLoad {
+  readonly index: number;
   readonly node: SchedulableNode;
   podCount: number;
   cpuMillis: number;
@@ -48,10 +53,15 @@ type Complaint =
 export class Scheduler {
   readonly #loads: readonly NodeLoad[];
   readonly #prng: Prng;
+  readonly #byName: ReadonlyMap<string, NodeLoad>;
+  /** Of each node for the last request that any node may take: most pods of a workload ask for the same. */
+  readonly #scores: Float64Array;
+  #scoredFor: PodRequest | undefined;
 
   constructor(nodes: readonly SchedulableNode[], prng: Prng) {
     this.#prng = prng;
-    this.#loads = nodes.map((node) => ({
+    this.#loads = nodes.map((node, index) => ({
+      index,
       node,
       podCount: node.systemPodCount,
       cpuMillis: 0,
@@ -59,10 +69,46 @@ export class Scheduler {
       scoredCpuMillis: 0,
       scoredMemoryBytes: 0,
     }));
+    this.#byName = new Map(this.#loads.map((load) => [load.node.name, load]));
+    this.#scores = new Float64Array(this.#loads.length).fill(STALE);
   }
 
   /** Places a pod and counts it, or says why no node takes it. */
   place(pod: PodRequest): Placement {
+    const chosen = pod.nodeName === undefined && pod.nodeSelector.size === 0 ? this.#bestOfAll(pod) : undefined;
+    if (chosen === undefined) return this.#placeByLook(pod);
+    this.#count(chosen, pod, 1);
+    return { kind: "placed", nodeName: chosen.node.name };
+  }
+
+  /** What the look at every node would choose, with one draw for a tie as there; undefined when no node takes the pod. */
+  #bestOfAll(pod: PodRequest): NodeLoad | undefined {
+    const scores = this.#scores;
+    if (this.#scoredFor?.cpuMillis !== pod.cpuMillis || this.#scoredFor.memoryBytes !== pod.memoryBytes) {
+      this.#scoredFor = pod;
+      scores.fill(STALE);
+    }
+    let bestScore = UNFIT;
+    let tieCount = 0;
+    for (let index = 0; index < scores.length; index++) {
+      let score = scores[index]!;
+      if (Number.isNaN(score)) {
+        const load = this.#loads[index]!;
+        score = complaintOf(load, pod) === undefined ? leastAllocatedScore(load, pod) : UNFIT;
+        scores[index] = score;
+      }
+      if (score > bestScore) {
+        bestScore = score;
+        tieCount = 0;
+      }
+      if (score === bestScore) tieCount++;
+    }
+    if (bestScore === UNFIT) return undefined;
+    let skipCount = tieCount > 1 ? this.#prng.below(tieCount) : 0;
+    return this.#loads.find((load) => scores[load.index] === bestScore && skipCount-- === 0);
+  }
+
+  #placeByLook(pod: PodRequest): Placement {
     const complaints = new Map<Complaint, number>();
     let best: NodeLoad[] = [];
     let bestScore = Number.NEGATIVE_INFINITY;
@@ -80,19 +126,24 @@ export class Scheduler {
     }
     const chosen = best.length > 1 ? best[this.#prng.below(best.length)] : best[0];
     if (chosen === undefined) return { kind: "unschedulable", why: this.#explain(pod, complaints) };
-    count(chosen, pod, 1);
+    this.#count(chosen, pod, 1);
     return { kind: "placed", nodeName: chosen.node.name };
   }
 
   /** A placed pod is gone. */
   remove(nodeName: string, pod: PodRequest): void {
-    const load = this.#loads.find((one) => one.node.name === nodeName);
-    if (load !== undefined) count(load, pod, -1);
+    const load = this.#byName.get(nodeName);
+    if (load !== undefined) this.#count(load, pod, -1);
+  }
+
+  #count(load: NodeLoad, pod: PodRequest, sign: 1 | -1): void {
+    this.#scores[load.index] = STALE;
+    count(load, pod, sign);
   }
 
   /** Pods on a node, those of the system included. */
   podCount(nodeName: string): number {
-    return this.#loads.find((one) => one.node.name === nodeName)?.podCount ?? 0;
+    return this.#byName.get(nodeName)?.podCount ?? 0;
   }
 
   #explain(pod: PodRequest, complaints: ReadonlyMap<Complaint, number>): string {

@@ -67,8 +67,10 @@ test("what the simulator cannot do, it says", () => {
 
 // ---------------------------------------------------------------- planted bugs
 
+type CreateEngine = NonNullable<SimInput["createEngine"]>;
+
 /** An engine whose effects are changed on their way to the body. */
-function changing(change: (effect: Effect) => Effect): SimInput["createEngine"] {
+function changing(change: (effect: Effect) => Effect): CreateEngine {
   return (options) => {
     const engine = createEngine(options);
     return withStep(engine, (input) => engine.step(input).map(change));
@@ -86,7 +88,7 @@ function withStep(engine: Engine, step: Engine["step"], view: Engine["view"] = (
   };
 }
 
-function moveAddress(by: (address: number) => number): SimInput["createEngine"] {
+function moveAddress(by: (address: number) => number): CreateEngine {
   return changing((effect) =>
     effect.kind === "reply" && effect.result.kind === "allocated"
       ? { ...effect, result: { ...effect.result, address: by(effect.result.address) } }
@@ -107,7 +109,7 @@ test("planted: an address beyond the assigned prefixes is caught as I2", () => {
 });
 
 test("planted: books that keep a released address are caught as I6", () => {
-  const deaf: SimInput["createEngine"] = (options) => {
+  const deaf: CreateEngine = (options) => {
     const engine = createEngine(options);
     return withStep(engine, (input) => (input.kind === "release" ? [] : engine.step(input)));
   };
