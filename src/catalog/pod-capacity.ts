@@ -38,7 +38,7 @@ export function podAddressCapacity(limits: InstanceTypeLimits, mode: PodMode): P
 }
 
 /** 250 above 30 vCPUs, else 110; unknown vCPUs count as few. */
-export function maxPodsCap(limits: InstanceTypeLimits): 110 | 250 {
+export function maxPodsCap(limits: Pick<InstanceTypeLimits, "vcpuCount">): 110 | 250 {
   return (limits.vcpuCount ?? 0) > 30 ? 250 : 110;
 }
 

@@ -4,12 +4,11 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Cluster, defaultMaxPods, formatCheckError } from "../../cluster/index.ts";
 import { KNOWN_VARIABLES } from "../../diagnose/facts/variables.ts";
-import { WorldError } from "../../emulator/model/index.ts";
-import { readDumpWorld } from "../../emulator/server/index.ts";
 import { Fleet, SimRefused, simDocument, simText } from "../../sim/index.ts";
 import { nearNames } from "../../text/near-names.ts";
 import { checkFaults } from "../../up/faults.ts";
-import { FaultRefused, LoadError, loadCluster, loadPods, WorldMismatch } from "../../up/index.ts";
+import { loadCluster, loadPods } from "../../up/index.ts";
+import { inputError, readDump, toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
 
 interface Options {
@@ -83,41 +82,10 @@ function withSettings(cluster: Cluster, cni: Cluster["cni"]): Cluster {
   return { ...cluster, cni, nodeGroups };
 }
 
-function readDump(folder: string) {
-  const read = readDumpWorld(folder);
-  if ("world" in read) return read.world;
-  const lines = read.problems.map(({ where, what, next }) => `${where}: ${what}\n  ${next}`);
-  throw new CommandError(lines.join("\n"), { exitStatus: 3 });
-}
-
 /** What the user can act on becomes a message; anything else is an internal error. */
 function rethrow(error: unknown): never {
-  if (error instanceof LoadError) {
-    throw new CommandError(error.message, {
-      exitStatus: error.isUnreadable ? 3 : 2,
-      ...(error.next === undefined ? {} : { next: error.next }),
-    });
-  }
-  if (error instanceof FaultRefused) {
-    throw new CommandError(error.message, { exitStatus: 2, next: "docs/emulator.md lists the operations." });
-  }
-  if (error instanceof SimRefused || error instanceof WorldMismatch) {
-    throw new CommandError(error.message, { exitStatus: 2, next: error.next });
-  }
-  if (error instanceof WorldError) {
-    throw new CommandError(error.message, {
-      exitStatus: 2,
-      next: "Correct the places named, in the file or the dump.",
-    });
-  }
-  throw error;
-}
-
-function toSeed(text: string): number {
-  if (!/^\d{1,10}$/.test(text) || Number(text) > 4_294_967_295) {
-    throw new InvalidArgumentError("A seed is a whole number from 0 to 4294967295.");
-  }
-  return Number(text);
+  if (error instanceof SimRefused) throw new CommandError(error.message, { exitStatus: 2, next: error.next });
+  throw inputError(error);
 }
 
 function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {

@@ -4,12 +4,9 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import articleText from "../../../examples/article.yaml" with { type: "text" };
 import { formatCheckError } from "../../cluster/index.ts";
-import { type WorldDescription, WorldError } from "../../emulator/model/index.ts";
-import { ListenError, readDumpWorld } from "../../emulator/server/index.ts";
+import { ListenError } from "../../emulator/server/index.ts";
 import {
   clusterFromText,
-  FaultRefused,
-  LoadError,
   type LoadedCluster,
   loadCluster,
   loadPods,
@@ -21,8 +18,8 @@ import {
   startUp,
   type UpInput,
   upDocument,
-  WorldMismatch,
 } from "../../up/index.ts";
+import { inputError, readDump, toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
 
 const DEFAULT_NAME = "examples/article.yaml";
@@ -152,13 +149,6 @@ function withoutSubnets<Group extends { readonly subnets: readonly string[] }>(g
   return groups.map((group) => ({ ...group, subnets: [] }));
 }
 
-function readDump(folder: string): WorldDescription {
-  const read = readDumpWorld(folder);
-  if ("world" in read) return read.world;
-  const lines = read.problems.map(({ where, what, next }) => `${where}: ${what}\n  ${next}`);
-  throw new CommandError(lines.join("\n"), { exitStatus: 3 });
-}
-
 /** How to start this program again: the compiled executable is one file, a checkout is Bun and the main module. */
 function selfCommand(): string[] {
   return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
@@ -202,37 +192,15 @@ function stopOnSignals(handle: RunHandle): () => void {
 
 /** What the user can act on becomes a message; anything else is an internal error. */
 function rethrow(error: unknown): never {
-  if (error instanceof LoadError) {
-    throw new CommandError(error.message, {
-      exitStatus: error.isUnreadable ? 3 : 2,
-      ...(error.next === undefined ? {} : { next: error.next }),
-    });
-  }
-  if (error instanceof FaultRefused) {
-    throw new CommandError(error.message, { exitStatus: 2, next: "docs/emulator.md lists the operations." });
-  }
-  if (error instanceof SettingsRefused || error instanceof WorldMismatch) {
+  if (error instanceof SettingsRefused) {
     throw new CommandError(error.message, { exitStatus: 2, next: error.next });
   }
-  if (error instanceof WorldError) {
-    throw new CommandError(error.message, {
-      exitStatus: 2,
-      next: "Correct the places named, in the file or the dump.",
-    });
-  }
   if (error instanceof ListenError) throw new CommandError(error.message, { exitStatus: 3 });
-  throw error;
+  throw inputError(error);
 }
 
 function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
-}
-
-function toSeed(text: string): number {
-  if (!/^\d{1,10}$/.test(text) || Number(text) > 4_294_967_295) {
-    throw new InvalidArgumentError("A seed is a whole number from 0 to 4294967295.");
-  }
-  return Number(text);
 }
 
 function toSpeed(text: string): number {

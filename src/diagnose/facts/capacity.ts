@@ -78,8 +78,3 @@ export function capacityUnder(limits: TypeLimits, settings: EffectiveSettings, u
     unmanagedCount,
   });
 }
-
-/** 250 above 30 vCPUs, else 110 (EKS user guide, 2026-08). */
-export function recommendedCap(limits: TypeLimits): number {
-  return (limits.vcpuCount ?? 0) > 30 ? 250 : 110;
-}

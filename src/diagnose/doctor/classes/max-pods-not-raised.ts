@@ -1,6 +1,6 @@
 // Prefixes work, but the kubelet still offers the secondary-IP number of pods.
 
-import { recommendedCap } from "../../facts/capacity.ts";
+import { maxPodsCap } from "../../../catalog/pod-capacity.ts";
 import type { Evidence, NodeBootstrap } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
@@ -36,7 +36,7 @@ export const failureClass = defineClass({
     const low = views.filter((view) => isLow(view));
     const [view] = low;
     if (view?.maxPods === undefined) return;
-    const fits = Math.min(recommendedCap(view.limits), view.capacity.addressCount + 2);
+    const fits = Math.min(maxPodsCap(view.limits), view.capacity.addressCount + 2);
     const numbers = [
       view.maxPods.evidence,
       view.instanceType.evidence,
@@ -72,7 +72,7 @@ function isLow(view: NodeCapacity): boolean {
   if (view.maxPods === undefined || view.hasPrefixes !== true) return false;
   const { value } = view.maxPods;
   const secondary = view.capacity.eniCount * view.capacity.slotsPerEni + 2;
-  const fits = Math.min(recommendedCap(view.limits), view.capacity.addressCount + 2);
+  const fits = Math.min(maxPodsCap(view.limits), view.capacity.addressCount + 2);
   return value < fits && (value === view.limits.publishedMaxPods || value === secondary);
 }
 

@@ -1,6 +1,6 @@
 // More pods than EKS recommends for the size.
 
-import { recommendedCap } from "../../facts/capacity.ts";
+import { maxPodsCap } from "../../../catalog/pod-capacity.ts";
 import { maxPodsCases } from "../node-capacity.ts";
 import { defineRule } from "../rule.ts";
 
@@ -20,13 +20,13 @@ export const rule = defineRule({
     for (const { name, maxPods, types } of maxPodsCases({ bootstraps, nodes, instanceTypes })) {
       const [least] = types
         .filter((limits) => limits.vcpuCount !== undefined)
-        .sort((a, b) => recommendedCap(a) - recommendedCap(b));
-      if (least === undefined || maxPods.value <= recommendedCap(least)) continue;
+        .sort((a, b) => maxPodsCap(a) - maxPodsCap(b));
+      if (least === undefined || maxPods.value <= maxPodsCap(least)) continue;
       // The image's own table goes up to 737, and nobody chose that number here.
       if (maxPods.value === least.publishedMaxPods) continue;
       report({
         at: maxPods.at,
-        message: `max-pods ${maxPods.value} of ${name}: EKS recommends at most ${recommendedCap(least)} on ${least.instanceType} (${least.vcpuCount} vCPUs).`,
+        message: `max-pods ${maxPods.value} of ${name}: EKS recommends at most ${maxPodsCap(least)} on ${least.instanceType} (${least.vcpuCount} vCPUs).`,
       });
     }
   },

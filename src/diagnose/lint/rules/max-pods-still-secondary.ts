@@ -1,6 +1,6 @@
 // Prefix mode on, max-pods still the number of single addresses.
 
-import { recommendedCap } from "../../facts/capacity.ts";
+import { maxPodsCap } from "../../../catalog/pod-capacity.ts";
 import { prefixModeSettings } from "../declared.ts";
 import { maxPodsCases } from "../node-capacity.ts";
 import { defineRule } from "../rule.ts";
@@ -23,14 +23,12 @@ export const rule = defineRule({
     for (const { name, maxPods, types } of maxPodsCases({ bootstraps, nodes, instanceTypes })) {
       const same = types.find(
         (limits) =>
-          limits.supportsPrefixes &&
-          maxPods.value === limits.publishedMaxPods &&
-          maxPods.value < recommendedCap(limits),
+          limits.supportsPrefixes && maxPods.value === limits.publishedMaxPods && maxPods.value < maxPodsCap(limits),
       );
       if (same === undefined) continue;
       report({
         at: maxPods.at,
-        message: `max-pods ${maxPods.value} of ${name} is ${same.instanceType}'s number for single addresses; with prefixes it can run ${recommendedCap(same)}.`,
+        message: `max-pods ${maxPods.value} of ${name} is ${same.instanceType}'s number for single addresses; with prefixes it can run ${maxPodsCap(same)}.`,
         evidence: [effective.evidence("ENABLE_PREFIX_DELEGATION")],
       });
     }

@@ -1,6 +1,7 @@
 // One max-pods for types of different size: right for few of them.
 
-import { podCapacity, recommendedCap } from "../../facts/capacity.ts";
+import { maxPodsCap } from "../../../catalog/pod-capacity.ts";
+import { podCapacity } from "../../facts/capacity.ts";
 import { settingsWhere } from "../declared.ts";
 import { HOST_NETWORK_PODS, maxPodsCases } from "../node-capacity.ts";
 import { defineRule } from "../rule.ts";
@@ -25,7 +26,7 @@ export const rule = defineRule({
       const sized = types
         .map((limits) => {
           const capacity = podCapacity(limits, { prefixDelegation, customNetworking, trunk: false });
-          return { limits, pods: Math.min(capacity.addressCount + HOST_NETWORK_PODS, recommendedCap(limits)) };
+          return { limits, pods: Math.min(capacity.addressCount + HOST_NETWORK_PODS, maxPodsCap(limits)) };
         })
         .sort((a, b) => a.pods - b.pods);
       const [least, most] = [sized[0], sized.at(-1)];
