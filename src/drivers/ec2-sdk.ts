@@ -15,6 +15,8 @@ import {
   DetachNetworkInterfaceCommand,
   EC2Client,
   type Filter,
+  GetSubnetCidrReservationsCommand,
+  type GetSubnetCidrReservationsCommandOutput,
   ModifyNetworkInterfaceAttributeCommand,
   type NetworkInterface,
   UnassignPrivateIpAddressesCommand,
@@ -22,7 +24,15 @@ import {
 import { formatIpv4, type Ipv4, parseCidr, parseIpv4 } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import { classifyEc2Error } from "../ipam/ec2-errors.ts";
-import type { Ec2Answer, Ec2Eni, Ec2Intention, Ec2Outcome, EniInterfaceType, Tag } from "../ipam/types.ts";
+import type {
+  Ec2Answer,
+  Ec2Eni,
+  Ec2Intention,
+  Ec2Outcome,
+  Ec2Reservation,
+  EniInterfaceType,
+  Tag,
+} from "../ipam/types.ts";
 import type { Ec2 } from "../ports/ec2.ts";
 
 export interface Ec2SdkOptions {
@@ -79,11 +89,14 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
   const options = { abortSignal };
   switch (intention.action) {
     case "AssignPrivateIpAddresses": {
-      const { eniId, prefixCount, addressCount } = intention;
+      const { eniId, prefixCount, addressCount, prefixes, addresses } = intention;
       const answer = await client.send(
         new AssignPrivateIpAddressesCommand({
           NetworkInterfaceId: eniId,
-          ...(prefixCount > 0 ? { Ipv4PrefixCount: prefixCount } : { SecondaryPrivateIpAddressCount: addressCount }),
+          ...(prefixes === undefined ? {} : { Ipv4Prefixes: prefixes.map(prefixText) }),
+          ...(addresses === undefined ? {} : { PrivateIpAddresses: addresses.map(formatIpv4) }),
+          ...(prefixCount > 0 ? { Ipv4PrefixCount: prefixCount } : {}),
+          ...(addressCount > 0 ? { SecondaryPrivateIpAddressCount: addressCount } : {}),
         }),
         options,
       );
@@ -96,21 +109,23 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
       await client.send(
         new UnassignPrivateIpAddressesCommand({
           NetworkInterfaceId: intention.eniId,
-          ...(intention.prefixes.length > 0
-            ? { Ipv4Prefixes: intention.prefixes.map((base) => `${formatIpv4(base)}/28`) }
-            : {}),
+          ...(intention.prefixes.length > 0 ? { Ipv4Prefixes: intention.prefixes.map(prefixText) } : {}),
           ...(intention.addresses.length > 0 ? { PrivateIpAddresses: intention.addresses.map(formatIpv4) } : {}),
         }),
         options,
       );
       return {};
     case "CreateNetworkInterface": {
-      const { prefixCount, addressCount } = intention;
+      const { prefixCount, addressCount, prefixes, primaryAddress } = intention;
       const answer = await client.send(
         new CreateNetworkInterfaceCommand({
           SubnetId: intention.subnetId,
           Description: intention.description,
           ...(intention.securityGroupIds.length > 0 ? { Groups: [...intention.securityGroupIds] } : {}),
+          ...(primaryAddress === undefined ? {} : { PrivateIpAddress: formatIpv4(primaryAddress) }),
+          ...(prefixes === undefined
+            ? {}
+            : { Ipv4Prefixes: prefixes.map((base) => ({ Ipv4Prefix: prefixText(base) })) }),
           ...(prefixCount > 0 ? { Ipv4PrefixCount: prefixCount } : {}),
           ...(addressCount > 0 ? { SecondaryPrivateIpAddressCount: addressCount } : {}),
           TagSpecifications: [{ ResourceType: "network-interface", Tags: sdkTags(intention.tags) }],
@@ -173,19 +188,29 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
       if (intention.clusterName !== "") {
         filters.push({ Name: "tag:cluster.k8s.amazonaws.com/name", Values: [intention.clusterName] });
       }
-      const enis: Ec2Eni[] = [];
+      return { enis: await describeByFilters(client, filters, options) };
+    }
+    case "DescribeSubnetNetworkInterfaces": {
+      const filters: Filter[] = [{ Name: "subnet-id", Values: [intention.subnetId] }];
+      return { enis: await describeByFilters(client, filters, options) };
+    }
+    case "GetSubnetCidrReservations": {
+      const reservations: Ec2Reservation[] = [];
       for (let token: string | undefined; ; ) {
-        const page: DescribeNetworkInterfacesCommandOutput = await client.send(
-          new DescribeNetworkInterfacesCommand({
-            Filters: filters,
+        const page: GetSubnetCidrReservationsCommandOutput = await client.send(
+          new GetSubnetCidrReservationsCommand({
+            SubnetId: intention.subnetId,
             MaxResults: PAGE_SIZE,
             ...(token === undefined ? {} : { NextToken: token }),
           }),
           options,
         );
-        enis.push(...(page.NetworkInterfaces ?? []).map(eniOf));
+        for (const { Cidr: text, ReservationType: type } of page.SubnetIpv4CidrReservations ?? []) {
+          const cidr = parseCidr(text ?? "");
+          if (cidr !== undefined) reservations.push({ cidr, type: type === "prefix" ? "prefix" : "explicit" });
+        }
         token = page.NextToken;
-        if (token === undefined || token === "") return { enis };
+        if (token === undefined || token === "") return { reservations };
       }
     }
     case "DescribeInstances": {
@@ -213,6 +238,7 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
         for (const subnet of page.Subnets ?? []) {
           subnets.push({
             subnetId: subnet.SubnetId ?? "",
+            cidr: parseCidr(subnet.CidrBlock ?? ""),
             availableIpAddressCount: subnet.AvailableIpAddressCount ?? 0,
             tags: tagsOf(subnet.Tags),
           });
@@ -227,6 +253,27 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
         options,
       );
       return {};
+  }
+}
+
+async function describeByFilters(
+  client: EC2Client,
+  filters: Filter[],
+  options: { readonly abortSignal: AbortSignal },
+): Promise<Ec2Eni[]> {
+  const enis: Ec2Eni[] = [];
+  for (let token: string | undefined; ; ) {
+    const page: DescribeNetworkInterfacesCommandOutput = await client.send(
+      new DescribeNetworkInterfacesCommand({
+        Filters: filters,
+        MaxResults: PAGE_SIZE,
+        ...(token === undefined ? {} : { NextToken: token }),
+      }),
+      options,
+    );
+    enis.push(...(page.NetworkInterfaces ?? []).map(eniOf));
+    token = page.NextToken;
+    if (token === undefined || token === "") return enis;
   }
 }
 
@@ -263,6 +310,10 @@ function sdkTags(tags: readonly Tag[]): { Key: string; Value: string }[] {
 
 function address(text: string | undefined): Ipv4 {
   return text === undefined ? 0 : (parseIpv4(text) ?? 0);
+}
+
+function prefixText(base: Ipv4): string {
+  return `${formatIpv4(base)}/28`;
 }
 
 function prefixBase(text: string | undefined): Ipv4 {

@@ -15,7 +15,17 @@ import * as decide from "./policies/vpc-cni/decide.ts";
 import { vpcCni } from "./policies/vpc-cni/policy.ts";
 import { ALLOCATED, type PoolAddress, type PoolCidr } from "./pool/pool.ts";
 import type { Reason } from "./reasons.ts";
-import type { Allocation, Attachment, Effect, Engine, EngineOptions, EngineView, Input, Outcome } from "./types.ts";
+import type {
+  Allocation,
+  Attachment,
+  Effect,
+  Engine,
+  EngineOptions,
+  EngineView,
+  Input,
+  Outcome,
+  PolicyId,
+} from "./types.ts";
 import { viewOf } from "./view.ts";
 
 const EXCLUDED_CLEANUP_MS = 5_000;
@@ -46,13 +56,15 @@ interface WaitingReply {
 
 type Unsaved = UnsavedChange | WaitingReply;
 
+const POLICIES: Readonly<Record<PolicyId, Policy>> = { "vpc-cni": vpcCni, slash28: vpcCni };
+
 export function createEngine(options: EngineOptions): Engine {
   return new IpamEngine(options);
 }
 
 class IpamEngine implements Engine {
   readonly #options: EngineOptions;
-  readonly #policy: Policy = vpcCni;
+  readonly #policy: Policy;
   #node: Node | undefined;
   readonly #tasks = new Set<Task>();
   readonly #waiting = new Map<number, Task>();
@@ -64,6 +76,7 @@ class IpamEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#policy = POLICIES[options.policy];
   }
 
   step(input: Input): readonly Effect[] {
@@ -131,6 +144,10 @@ class IpamEngine implements Engine {
         return;
       case "saveFailed":
         this.#undo(node, input.saveId, input.message);
+        return;
+      case "podsBound":
+        node.boundPodCount = input.count;
+        node.factsVersion++;
         return;
       case "nodeChanged":
         node.state = input.state;

@@ -36,6 +36,8 @@ export class Node {
   nowMs: Ms;
   wallOffsetMs: Ms;
   state: NodeState;
+  /** Pods bound here that need an address of their own; undefined while nobody has told. */
+  boundPodCount: number | undefined;
   isReady = false;
   isStopping = false;
   /** ENIs that EC2's tags or type say are not ours to manage (ipamd.md 1.7). Their number is U. */

@@ -29,7 +29,27 @@ export interface Settings {
   readonly provisioningDisabled: boolean;
   readonly imdsOnly: boolean;
   readonly leakedEniCleanupDisabled: boolean;
+  /** SLASH28_POLICY_OFF: points of the policy `slash28` that are switched off, so that the effect of each can be measured. */
+  readonly policyOff: readonly PolicyPoint[];
+  /**
+   * SLASH28_WARM_FLOOR. `configured`: the WARM_* and MINIMUM_* targets are floors. `learned`: only MINIMUM_IP_TARGET is one, and
+   * what the node's own arrivals ask for is kept warm. Policy `slash28` only.
+   */
+  readonly warmFloor: "configured" | "learned";
 }
+
+/** What policy `slash28` does otherwise than the reference; each can be switched off (docs/policy.md). */
+export const POLICY_POINTS = [
+  "wait",
+  "demand",
+  "packing",
+  "breaker",
+  "fallback",
+  "proof",
+  "budget",
+  "learning",
+] as const;
+export type PolicyPoint = (typeof POLICY_POINTS)[number];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -184,8 +204,11 @@ export function parseSettings(env: Environment): ParsedSettings {
     provisioningDisabled: strict("DISABLE_NETWORK_RESOURCE_PROVISIONING", false) || imdsOnly,
     imdsOnly,
     leakedEniCleanupDisabled: strict("DISABLE_LEAKED_ENI_CLEANUP", false) || imdsOnly,
+    policyOff: POLICY_POINTS.filter((point) => pointsOff(env).includes(point)),
+    warmFloor: env["SLASH28_WARM_FLOOR"] === "learned" ? "learned" : "configured",
   };
   const refusals = [
+    ...ownRefusals(env),
     ...familyRefusals({ isIpv4, isIpv6, isMultiNic, settings }),
     ...entrypointRefusals(env, { isIpv6, settings }),
   ];
@@ -247,6 +270,35 @@ function parseJsonObject(text: string): [string, string][] | undefined {
     entries.push([key, value ?? ""]);
   }
   return entries;
+}
+
+function pointsOff(env: Environment): string[] {
+  return envText(env, "SLASH28_POLICY_OFF", "")
+    .split(",")
+    .map((point) => point.trim())
+    .filter((point) => point !== "");
+}
+
+/** Our own variables have no habits to keep: what is not understood is refused. */
+function ownRefusals(env: Environment): SettingRefusal[] {
+  const refusals: SettingRefusal[] = [];
+  for (const point of pointsOff(env)) {
+    if ((POLICY_POINTS as readonly string[]).includes(point)) continue;
+    refusals.push({
+      variable: "SLASH28_POLICY_OFF",
+      message: `SLASH28_POLICY_OFF names "${point}", which is no point of the policy slash28.`,
+      next: `Points: ${POLICY_POINTS.join(", ")}.`,
+    });
+  }
+  const floor = envText(env, "SLASH28_WARM_FLOOR", "configured");
+  if (floor !== "configured" && floor !== "learned") {
+    refusals.push({
+      variable: "SLASH28_WARM_FLOOR",
+      message: `SLASH28_WARM_FLOOR is "${floor}".`,
+      next: "Set it to configured or learned, or leave it unset to use configured.",
+    });
+  }
+  return refusals;
 }
 
 /** Section 1.2 (1) and (2), and what this release leaves out. */

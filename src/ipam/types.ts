@@ -38,6 +38,8 @@ export interface NodeState {
   readonly isUnschedulable: boolean;
   /** The ENIConfig that custom networking resolves to; undefined when there is none of that name. */
   readonly eniConfig: EniConfig | undefined;
+  /** Nodes of the cluster, this one included: they share the account's API budget. Left out: not known. */
+  readonly clusterNodeCount?: number | undefined;
 }
 
 export interface EniConfig {
@@ -92,8 +94,16 @@ export interface Ec2Eni {
 
 export interface Ec2Subnet {
   readonly subnetId: SubnetId;
+  /** Left out: not known. */
+  readonly cidr?: Cidr | undefined;
   readonly availableIpAddressCount: number;
   readonly tags: readonly Tag[];
+}
+
+/** A CIDR reservation of a subnet. */
+export interface Ec2Reservation {
+  readonly cidr: Cidr;
+  readonly type: "prefix" | "explicit";
 }
 
 export interface Tag {
@@ -112,13 +122,18 @@ export interface Allocation {
 
 // ---------------------------------------------------------------- EC2 intentions and outcomes
 
-/** One EC2 call. Counts are units of the kind: /28s in `prefixCount`, addresses in `addressCount`; at most one is above 0. */
+/**
+ * One EC2 call. Counts are units of the kind: /28s in `prefixCount`, addresses in `addressCount`; at most one is above 0, none
+ * where `prefixes` or `addresses` name what is wanted (/28s by their first address).
+ */
 export type Ec2Intention =
   | {
       readonly action: "AssignPrivateIpAddresses";
       readonly eniId: EniId;
       readonly prefixCount: number;
       readonly addressCount: number;
+      readonly prefixes?: readonly Ipv4[];
+      readonly addresses?: readonly Ipv4[];
     }
   | {
       readonly action: "UnassignPrivateIpAddresses";
@@ -133,6 +148,9 @@ export type Ec2Intention =
       readonly description: string;
       readonly prefixCount: number;
       readonly addressCount: number;
+      readonly prefixes?: readonly Ipv4[];
+      /** Left out: EC2 chooses. */
+      readonly primaryAddress?: Ipv4;
       readonly tags: readonly Tag[];
       /** instance id + bootId + counter: a repeated call after a lost reply creates nothing twice. */
       readonly clientToken: string;
@@ -149,19 +167,23 @@ export type Ec2Intention =
   | { readonly action: "DeleteNetworkInterface"; readonly eniId: EniId }
   | { readonly action: "DescribeNetworkInterfaces"; readonly eniIds: readonly EniId[] }
   | { readonly action: "DescribeLeakedNetworkInterfaces"; readonly vpcId: string; readonly clusterName: string }
+  /** Every ENI of the subnet, whoever holds it; all pages. */
+  | { readonly action: "DescribeSubnetNetworkInterfaces"; readonly subnetId: SubnetId }
+  | { readonly action: "GetSubnetCidrReservations"; readonly subnetId: SubnetId }
   | { readonly action: "DescribeInstances"; readonly instanceId: string }
   | { readonly action: "DescribeSubnets"; readonly vpcId: string; readonly availabilityZone: string }
   | { readonly action: "CreateTags"; readonly resourceId: string; readonly tags: readonly Tag[] };
 
 export type Ec2IntentionAction = Ec2Intention["action"];
 
-/** The EC2 API name of an intention: two intentions share ModifyNetworkInterfaceAttribute, two DescribeNetworkInterfaces. */
+/** The EC2 API name of an intention: two intentions share ModifyNetworkInterfaceAttribute, three DescribeNetworkInterfaces. */
 export function ec2ApiName(action: Ec2IntentionAction): string {
   switch (action) {
     case "SetDeleteOnTermination":
     case "SetSecurityGroups":
       return "ModifyNetworkInterfaceAttribute";
     case "DescribeLeakedNetworkInterfaces":
+    case "DescribeSubnetNetworkInterfaces":
       return "DescribeNetworkInterfaces";
     default:
       return action;
@@ -181,6 +203,8 @@ export interface Ec2Answer {
   readonly deviceIndexes?: readonly number[];
   /** DescribeSubnets. */
   readonly subnets?: readonly Ec2Subnet[];
+  /** GetSubnetCidrReservations. */
+  readonly reservations?: readonly Ec2Reservation[];
 }
 
 /** How an EC2 error is to be treated. `lost`: no answer came, the call may have taken effect. */
@@ -242,6 +266,8 @@ export type Input =
   | { readonly kind: "saved"; readonly nowMs: Ms; readonly saveId: number }
   /** The write that held the saves up to this id failed; the body has dropped the replies that waited for them. */
   | { readonly kind: "saveFailed"; readonly nowMs: Ms; readonly saveId: number; readonly message: string }
+  /** Pods bound to this node that need an address of their own, those that have one included. */
+  | { readonly kind: "podsBound"; readonly nowMs: Ms; readonly count: number }
   | { readonly kind: "nodeChanged"; readonly nowMs: Ms; readonly state: NodeState }
   | { readonly kind: "clockStepped"; readonly nowMs: Ms; readonly wallOffsetMs: Ms }
   | { readonly kind: "stopping"; readonly nowMs: Ms };
@@ -317,7 +343,8 @@ export type ReplyResult =
 
 // ---------------------------------------------------------------- the engine
 
-export type PolicyId = "vpc-cni";
+export const POLICY_IDS = ["vpc-cni", "slash28"] as const;
+export type PolicyId = (typeof POLICY_IDS)[number];
 
 export interface EngineOptions {
   readonly settings: Settings;

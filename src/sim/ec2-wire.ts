@@ -10,6 +10,7 @@ import {
   type Ec2Eni,
   type Ec2Intention,
   type Ec2Outcome,
+  type Ec2Reservation,
   type EniInterfaceType,
   ec2ApiName,
   type Tag,
@@ -30,24 +31,24 @@ function fill(params: Map<string, string>, intention: Ec2Intention): void {
   switch (intention.action) {
     case "AssignPrivateIpAddresses":
       params.set("NetworkInterfaceId", intention.eniId);
-      if (intention.prefixCount > 0) params.set("Ipv4PrefixCount", String(intention.prefixCount));
-      else params.set("SecondaryPrivateIpAddressCount", String(intention.addressCount));
+      list(params, "Ipv4Prefix", (intention.prefixes ?? []).map(prefixText));
+      list(params, "PrivateIpAddress", (intention.addresses ?? []).map(formatIpv4));
+      counts(params, intention);
       return;
     case "UnassignPrivateIpAddresses":
       params.set("NetworkInterfaceId", intention.eniId);
-      list(
-        params,
-        "Ipv4Prefix",
-        intention.prefixes.map((base) => `${formatIpv4(base)}/28`),
-      );
+      list(params, "Ipv4Prefix", intention.prefixes.map(prefixText));
       list(params, "PrivateIpAddress", intention.addresses.map(formatIpv4));
       return;
     case "CreateNetworkInterface":
       params.set("SubnetId", intention.subnetId);
       params.set("Description", intention.description);
       list(params, "SecurityGroupId", intention.securityGroupIds);
-      if (intention.prefixCount > 0) params.set("Ipv4PrefixCount", String(intention.prefixCount));
-      if (intention.addressCount > 0) params.set("SecondaryPrivateIpAddressCount", String(intention.addressCount));
+      if (intention.primaryAddress !== undefined) params.set("PrivateIpAddress", formatIpv4(intention.primaryAddress));
+      intention.prefixes?.forEach((base, index) => {
+        params.set(`Ipv4Prefix.${index + 1}.Ipv4Prefix`, prefixText(base));
+      });
+      counts(params, intention);
       params.set("TagSpecification.1.ResourceType", "network-interface");
       tags(params, "TagSpecification.1.Tag", intention.tags);
       params.set("ClientToken", intention.clientToken);
@@ -83,6 +84,14 @@ function fill(params: Map<string, string>, intention: Ec2Intention): void {
       if (intention.clusterName !== "") filter(params, 4, "tag:cluster.k8s.amazonaws.com/name", intention.clusterName);
       params.set("MaxResults", PAGE_SIZE);
       return;
+    case "DescribeSubnetNetworkInterfaces":
+      filter(params, 1, "subnet-id", intention.subnetId);
+      params.set("MaxResults", PAGE_SIZE);
+      return;
+    case "GetSubnetCidrReservations":
+      params.set("SubnetId", intention.subnetId);
+      params.set("MaxResults", PAGE_SIZE);
+      return;
     case "DescribeInstances":
       params.set("InstanceId.1", intention.instanceId);
       return;
@@ -95,6 +104,14 @@ function fill(params: Map<string, string>, intention: Ec2Intention): void {
       tags(params, "Tag", intention.tags);
       return;
   }
+}
+
+function counts(
+  params: Map<string, string>,
+  wish: { readonly prefixCount: number; readonly addressCount: number },
+): void {
+  if (wish.prefixCount > 0) params.set("Ipv4PrefixCount", String(wish.prefixCount));
+  if (wish.addressCount > 0) params.set("SecondaryPrivateIpAddressCount", String(wish.addressCount));
 }
 
 function list(params: Map<string, string>, name: string, values: readonly string[]): void {
@@ -149,6 +166,7 @@ function answerOf(intention: Ec2Intention, pages: readonly ReplyTree[]): Ec2Answ
       return { attachmentId: textOf(pages[0]?.["attachmentId"]) };
     case "DescribeNetworkInterfaces":
     case "DescribeLeakedNetworkInterfaces":
+    case "DescribeSubnetNetworkInterfaces":
       return { enis: items("networkInterfaceSet").map((item) => eniOf(treeOf(item))) };
     case "DescribeInstances": {
       const enis = items("reservationSet")
@@ -167,14 +185,23 @@ function answerOf(intention: Ec2Intention, pages: readonly ReplyTree[]): Ec2Answ
           const subnet = treeOf(item);
           return {
             subnetId: textOf(subnet["subnetId"]),
+            cidr: parseCidr(textOf(subnet["cidrBlock"])),
             availableIpAddressCount: Number(subnet["availableIpAddressCount"]),
             tags: tagsOf(subnet["tagSet"]),
           };
         }),
       };
+    case "GetSubnetCidrReservations":
+      return { reservations: items("subnetIpv4CidrReservationSet").flatMap(reservationOf) };
     default:
       return {};
   }
+}
+
+function reservationOf(item: ReplyValue): Ec2Reservation[] {
+  const tree = treeOf(item);
+  const cidr = parseCidr(textOf(tree["cidr"]));
+  return cidr === undefined ? [] : [{ cidr, type: tree["reservationType"] === "prefix" ? "prefix" : "explicit" }];
 }
 
 function eniOf(eni: ReplyTree): Ec2Eni {
@@ -222,6 +249,10 @@ function tagsOf(value: ReplyValue): Tag[] {
     const tag = treeOf(item);
     return { key: textOf(tag["key"]), value: textOf(tag["value"]) };
   });
+}
+
+function prefixText(base: Ipv4): string {
+  return `${formatIpv4(base)}/28`;
 }
 
 function prefixOf(value: ReplyValue): Ipv4 {

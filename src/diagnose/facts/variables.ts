@@ -80,6 +80,9 @@ const OTHERS: readonly string[] = [
   "POD_SECURITY_GROUP_ENFORCING_MODE",
   "VPC_ID",
   "WARM_IP_TARGET",
+  "SLASH28_POLICY",
+  "SLASH28_POLICY_OFF",
+  "SLASH28_WARM_FLOOR",
 ];
 
 export const KNOWN_VARIABLES: readonly string[] = [

@@ -538,6 +538,12 @@ export class TestNode {
       }
       case "DescribeLeakedNetworkInterfaces":
         return done({ enis: [...this.enis.values()].filter((eni) => eni.attachmentId === undefined).map(describe) });
+      case "DescribeSubnetNetworkInterfaces": {
+        const inSubnet = [...this.enis.values()].filter((eni) => eni.subnetId === intention.subnetId);
+        return done({ enis: inSubnet.map(describe) });
+      }
+      case "GetSubnetCidrReservations":
+        return done({ reservations: [] });
       case "DescribeInstances":
         return done({
           deviceIndexes: [...this.enis.values()].flatMap((eni) =>
