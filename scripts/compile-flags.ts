@@ -4,6 +4,9 @@ export const COMPILE_FLAGS: readonly string[] = [
   "--compile",
   "--minify",
   "--bytecode",
+  // A chunk for each command: the agent holds none of the others (17 MB less), and every start reads less.
+  "--format=esm",
+  "--splitting",
   "--sourcemap=none",
   // A daemon compiles little and late: 10 MB less. The other commands ask for the ordinary policy when they start.
   "--compile-jit-policy=100",
