@@ -12,6 +12,8 @@ import { ec2Sdk } from "../drivers/ec2-sdk.ts";
 import { imdsHttp } from "../drivers/imds-http.ts";
 import { kubeFile } from "../drivers/kube-file.ts";
 import { type RunningEmulator, startEmulator } from "../emulator/server/emulator.ts";
+import { createEngine } from "../ipam/engine.ts";
+import type { Effect, Engine, Input } from "../ipam/types.ts";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 import type { LogRecord } from "../ports/log.ts";
 import { type AddNetworkRequest, CniClient, type DelNetworkRequest } from "../rpc/services.ts";
@@ -23,6 +25,53 @@ process.env["AWS_SECRET_ACCESS_KEY"] = "test";
 
 const TIMEOUT_MS = 10_000;
 
+/** An engine's front that answers no ADD until its caller hangs up or the agent stops, and notes what it was told. */
+class AddKeeper {
+  readonly inputs: Input[] = [];
+  readonly #kept = new Set<number>();
+
+  around(engine: Engine): Engine {
+    const refuse = (requestId: number): Effect => {
+      this.#kept.delete(requestId);
+      const result = { kind: "refused", reason: "stopping", message: "kept", retryAfterMs: undefined } as const;
+      return { kind: "reply", requestId, after: 0, result };
+    };
+    const step = (input: Input): readonly Effect[] => {
+      this.inputs.push(input);
+      if (input.kind === "allocate") this.#kept.add(input.requestId);
+      if (input.kind === "allocate") return [];
+      const answered =
+        input.kind === "abandoned" ? [input.requestId] : input.kind === "stopping" ? [...this.#kept] : [];
+      return [...engine.step(input), ...answered.map(refuse)];
+    };
+    return {
+      step,
+      wakeAt: () => engine.wakeAt(),
+      allocations: () => engine.allocations(),
+      eachAllocation: (visit) => engine.eachAllocation(visit),
+      addressOf: (attachment) => engine.addressOf(attachment),
+      view: (nowMs) => engine.view(nowMs),
+    };
+  }
+
+  /** What the ADDs so far may wait, in milliseconds. */
+  patience(): number[] {
+    return this.inputs.flatMap((input) => (input.kind === "allocate" ? [input.deadlineMs - input.nowMs] : []));
+  }
+
+  count(kind: Input["kind"]): number {
+    return this.inputs.filter((input) => input.kind === kind).length;
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const endMs = performance.now() + TIMEOUT_MS;
+  while (!isSo()) {
+    if (performance.now() > endMs) throw new Error("it did not happen");
+    await Bun.sleep(2);
+  }
+}
+
 class World {
   readonly folder = mkdtempSync(join(tmpdir(), "s28a-"));
   readonly records: LogRecord[] = [];
@@ -33,6 +82,8 @@ class World {
   store: CheckpointStore;
   /** The metadata service gives the VPC's CIDRs. */
   hasVpcCidrs = true;
+  /** Keeps every ADD waiting when set. */
+  keeper: AddKeeper | undefined;
 
   constructor(emulator: RunningEmulator, vpc: TestVpc) {
     this.emulator = emulator;
@@ -48,6 +99,7 @@ class World {
     writeFileSync(this.path("facts.json"), JSON.stringify(this.facts));
     const parsed = parseAgentConfig({
       ENABLE_IPv4: "true",
+      SLASH28_POLICY: "vpc-cni",
       ENABLE_PREFIX_DELEGATION: "true",
       WARM_PREFIX_TARGET: "1",
       DISABLE_LEAKED_ENI_CLEANUP: "true",
@@ -80,6 +132,7 @@ class World {
       bootId: crypto.randomUUID().slice(0, 8),
       version: "9.9.9",
       runtime: "test",
+      createEngine: (options) => this.keeper?.around(createEngine(options)) ?? createEngine(options),
     });
     this.agents.push(agent);
     return agent;
@@ -542,4 +595,62 @@ test("stop answers what is under way, then nothing listens any more [ipamd 6.7]"
   expect(readFileSync(made.path("ipam.json"), "utf8")).toContain('"containerID":"a"');
   expect(made.messages()).toContain("Received shutdown signal, setting 'terminating' to true");
   await expect(ask(made.path("s.sock"), line("add", "b"))).rejects.toThrow();
+});
+
+test("a waiting ADD: no longer than the agent's deadline nor than its caller allows; metrics show it; stopping answers it [design I7]", async () => {
+  const made = await world();
+  made.keeper = new AddKeeper();
+  const agent = await made.start({ SLASH28_ADD_DEADLINE: "20" });
+  const cni = client(made);
+  const patient = cni.add(addRequest("patient"), 60_000);
+  const hasty = cni.add(addRequest("hasty"), 5_000);
+  const lines = ask(made.path("s.sock"), line("add", "json", { timeoutMs: 3_000 }));
+  await until(() => made.keeper!.count("allocate") === 3);
+  const [first, second, third] = made.keeper.patience().sort((a, b) => b - a) as [number, number, number];
+  expect(Math.round(first)).toBe(20_000);
+  expect(second).toBeGreaterThan(4_000);
+  expect(second).toBeLessThan(4_950);
+  expect(Math.round(third)).toBe(2_900);
+  const address = agent.metricsAddress;
+  if (address?.kind !== "tcp") throw new Error("metrics are served over TCP here");
+  const text = await (await fetch(`http://127.0.0.1:${address.port}/metrics`)).text();
+  expect(text).toContain("\nslash28_adds_waiting 3\n");
+  expect(await agent.stop()).toBe(true);
+  for (const answer of await Promise.all([patient, hasty])) expect(answer.reason).toBe("stopping");
+  expect(await lines).toMatchObject([{ ok: false, reason: "stopping" }]);
+});
+
+test("a caller that hangs up gives its waiting ADD back, on either socket", async () => {
+  const made = await world();
+  made.keeper = new AddKeeper();
+  const agent = await made.start();
+  const cni = client(made);
+  const hangsUp = failureOf(cni.add(addRequest("rpc"), 300));
+  const socket = connect(made.path("s.sock"), () => socket.write(line("add", "json")));
+  await until(() => made.keeper!.count("allocate") === 2);
+  socket.destroy();
+  expect(await hangsUp).toContain("DEADLINE_EXCEEDED");
+  await until(() => made.keeper!.count("abandoned") === 2);
+  expect(await agent.stop()).toBe(true);
+});
+
+test("the engine hears at once how many pods are bound and how many nodes there are, and again with each change", async () => {
+  const made = await world();
+  made.keeper = new AddKeeper();
+  const pods = (count: number) => Array.from({ length: count }, (_, i) => ({ namespace: "default", name: `p${i}` }));
+  const node = { name: "node-1", maxPods: 110 };
+  made.facts = { node, cluster: { nodeCount: 7 }, pods: pods(3) };
+  await made.start();
+  const told = () =>
+    made.keeper!.inputs.flatMap((input) => {
+      if (input.kind === "started") return [`${input.facts.clusterNodeCount} nodes`];
+      if (input.kind === "nodeChanged") return [`${input.state.clusterNodeCount} nodes`];
+      return input.kind === "podsBound" ? [`${input.count} pods`] : [];
+    });
+  expect(made.keeper.inputs.slice(0, 2).map((input) => input.kind)).toEqual(["started", "podsBound"]);
+  writeFileSync(made.path("facts.json"), JSON.stringify({ node, cluster: { nodeCount: 7 }, pods: pods(56) }));
+  await until(() => told().length === 3);
+  writeFileSync(made.path("facts.json"), JSON.stringify({ node, cluster: { nodeCount: 8 }, pods: pods(56) }));
+  await until(() => told().length === 4);
+  expect(told()).toEqual(["7 nodes", "3 pods", "56 pods", "8 nodes"]);
 });

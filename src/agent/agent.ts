@@ -5,7 +5,7 @@ import { formatIpv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { decodeCheckpoint, splitTimestampNs } from "../ipam/checkpoint.ts";
 import { createEngine } from "../ipam/engine.ts";
-import type { Allocation, Engine, EngineOptions, NodeFacts } from "../ipam/types.ts";
+import type { Allocation, Engine, EngineOptions, NodeFacts, NodeState } from "../ipam/types.ts";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ec2 } from "../ports/ec2.ts";
@@ -102,7 +102,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
     await claimSocketPath(config.grpcSocketPath, "SLASH28_GRPC_SOCKET");
     await claimSocketPath(config.socketPath, "SLASH28_SOCKET");
     const warn = (message: string) => log.write({ level: "warn", caller: CALLER, message });
-    const { facts, instance } = await readNodeFacts({
+    const { facts, instance, boundPodCount } = await readNodeFacts({
       imds,
       ec2: ports.ec2,
       kube,
@@ -117,8 +117,6 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       );
     }
     const checkpoint = await readCheckpoint(ports.checkpoint, config, attachments, host);
-    stopWatching = watchNode(kube, host, warn);
-
     const service = new CniService({
       engine,
       host,
@@ -131,6 +129,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       externalSnat: config.externalSnat,
       excludedSnatCidrs: config.excludedSnatCidrs,
       networkPolicyMode: config.networkPolicyMode,
+      addDeadlineMs: config.addDeadlineMs,
     });
     // From here on an ADD through our own socket hears `starting` instead of a closed door.
     const json = await serveJson({
@@ -146,7 +145,10 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       () => json.close(),
     );
 
-    start(host, { facts, checkpoint, bootId: ports.bootId, enis: await readEnis(imds) });
+    const enis = await imds.enis();
+    host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, facts, checkpoint, bootId: ports.bootId, enis });
+    if (boundPodCount !== undefined) host.feed({ kind: "podsBound", count: boundPodCount });
+    stopWatching = watchNode(kube, { host, warn, facts, boundPodCount });
     await host.ready;
     host.sweep();
     const initializedMs = clock.nowMs();
@@ -207,22 +209,6 @@ function saySettings(host: EngineHost, config: AgentConfig): void {
   }
 }
 
-async function readEnis(imds: Imds) {
-  return imds.enis();
-}
-
-function start(
-  host: EngineHost,
-  what: {
-    readonly facts: NodeFacts;
-    readonly checkpoint: readonly Allocation[] | undefined;
-    readonly bootId: string;
-    readonly enis: Awaited<ReturnType<Imds["enis"]>>;
-  },
-): void {
-  host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, ...what });
-}
-
 /** The allocations of the last run; undefined when there is no file. What cannot be understood is kept aside, and fatal. */
 async function readCheckpoint(
   store: CheckpointStore,
@@ -271,13 +257,31 @@ async function readCheckpoint(
   );
 }
 
-function watchNode(kube: Kube | undefined, host: EngineHost, warn: (message: string) => void): () => void {
+/** Passes on what differs from the facts of the start, and then each change. */
+function watchNode(
+  kube: Kube | undefined,
+  since: {
+    readonly host: EngineHost;
+    readonly warn: (message: string) => void;
+    readonly facts: NodeFacts;
+    readonly boundPodCount: number | undefined;
+  },
+): () => void {
+  const { host, warn } = since;
   let lastError = "";
+  let lastState = JSON.stringify(stateOf(since.facts));
+  let lastCount = since.boundPodCount;
   return (
     kube?.watchNode(
-      ({ maxPods, isUnschedulable, eniConfig }) => {
+      (node) => {
         lastError = "";
-        host.feed({ kind: "nodeChanged", state: { maxPods, isUnschedulable, eniConfig } });
+        const state = stateOf(node);
+        const text = JSON.stringify(state);
+        if (text !== lastState) host.feed({ kind: "nodeChanged", state });
+        lastState = text;
+        const count = node.boundPodCount;
+        if (count !== undefined && count !== lastCount) host.feed({ kind: "podsBound", count });
+        lastCount = count;
       },
       (message) => {
         if (message !== lastError) warn(`The node's facts cannot be read; the last ones stay in force: ${message}`);
@@ -285,6 +289,10 @@ function watchNode(kube: Kube | undefined, host: EngineHost, warn: (message: str
       },
     ) ?? (() => {})
   );
+}
+
+function stateOf({ maxPods, isUnschedulable, eniConfig, clusterNodeCount }: NodeState): NodeState {
+  return { maxPods, isUnschedulable, eniConfig, clusterNodeCount };
 }
 
 async function eniConfigName(kube: Kube | undefined): Promise<string> {

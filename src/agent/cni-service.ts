@@ -2,7 +2,7 @@
 // reply's texts. Transports translate; they decide nothing.
 
 import { cidrOf, formatCidr, formatIpv4, parseCidr, parseIpv4 } from "../base/ipv4.ts";
-import { SECOND_MS } from "../base/units.ts";
+import { type Ms, SECOND_MS } from "../base/units.ts";
 import { STORE_ERRORS } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Attachment, Engine } from "../ipam/types.ts";
@@ -26,6 +26,16 @@ export interface CniServiceOptions {
   readonly externalSnat: boolean;
   readonly excludedSnatCidrs: readonly string[];
   readonly networkPolicyMode: string;
+  /** I7: every ADD is answered within this, in the clock's milliseconds. */
+  readonly addDeadlineMs: Ms;
+}
+
+/** What the caller of an ADD says about itself. */
+export interface AddCaller {
+  /** Real milliseconds for which it still waits; undefined: it gives no limit. */
+  readonly patienceMs?: number | undefined;
+  /** Aborted when it hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Refusal {
@@ -38,8 +48,8 @@ export type Answer<Reply> =
   | { readonly kind: "reply"; readonly reply: Reply; readonly refusal?: Refusal }
   | { readonly kind: "error"; readonly message: string };
 
-/** I7: every ADD is answered within this. */
-const ADD_DEADLINE_MS = 30 * SECOND_MS;
+/** A refusal leaves this long, in real milliseconds, before its caller gives up, so that the reason arrives. */
+const REPLY_MARGIN_MS = 100;
 const POD_ENI = "vpc.amazonaws.com/pod-eni";
 /** Allocations that the reference took over from the runtime; looked up on release alone (ipamd.md 2.4). */
 const LEGACY_NETWORK = "_migrated-from-cri";
@@ -62,11 +72,17 @@ export class CniService {
 
   // -------------------------------------------------------------- by key, for both sockets
 
-  allocate(key: AttachmentKey, pod: PodIdentity): Request & { readonly attachment: Attachment } {
-    const { attachments, clock, host, metrics } = this.#options;
+  allocate(
+    key: AttachmentKey,
+    pod: PodIdentity,
+    caller: AddCaller = {},
+  ): Request & { readonly attachment: Attachment } {
+    const { addDeadlineMs, attachments, clock, host, metrics } = this.#options;
     const attachment = attachments.intern(key, pod);
     const startedMs = clock.nowMs();
-    const request = host.allocate(attachment, startedMs + ADD_DEADLINE_MS);
+    const patienceMs = Math.max(0, (caller.patienceMs ?? Number.POSITIVE_INFINITY) - REPLY_MARGIN_MS) * clock.rate;
+    const request = host.allocate(attachment, startedMs + Math.min(addDeadlineMs, patienceMs));
+    caller.signal?.addEventListener("abort", () => host.abandon(request.id), { once: true });
     const result = request.result.then((answer) => {
       metrics.observe("slash28_add_duration_seconds", {}, (clock.nowMs() - startedMs) / clock.rate / SECOND_MS);
       return answer;
@@ -87,7 +103,7 @@ export class CniService {
 
   // -------------------------------------------------------------- gRPC
 
-  async addNetwork(request: AddNetworkRequest): Promise<Answer<AddNetworkReply>> {
+  async addNetwork(request: AddNetworkRequest, caller: AddCaller = {}): Promise<Answer<AddNetworkReply>> {
     const { host, metrics } = this.#options;
     metrics.inc("awscni_add_ip_req_count", {});
     host.say("receivedAdd", request.K8S_POD_NAMESPACE, request.ContainerID, request.IfName);
@@ -100,7 +116,7 @@ export class CniService {
       request.NetworkName,
       request.Netns,
     );
-    const answer = await this.#add(request).catch((error: unknown): Answer<AddNetworkReply> => {
+    const answer = await this.#add(request, caller).catch((error: unknown): Answer<AddNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
     if (answer.kind === "error") {
@@ -114,7 +130,7 @@ export class CniService {
     return answer;
   }
 
-  async #add(request: AddNetworkRequest): Promise<Answer<AddNetworkReply>> {
+  async #add(request: AddNetworkRequest, caller: AddCaller): Promise<Answer<AddNetworkReply>> {
     if (this.#options.podEni) {
       const branch = await this.#branchFor(request);
       if (branch !== undefined) return branch;
@@ -129,9 +145,11 @@ export class CniService {
     if (request.RequiresMultiNICAttachment) {
       return this.#refused("invalid-request", "the pod asks for several network cards, and ENABLE_MULTI_NIC is off");
     }
+    if (caller.signal?.aborted === true) return { kind: "error", message: "the caller hung up" };
     const result = await this.allocate(
       { networkName: NetworkName, containerId: ContainerID, ifName: IfName },
       { namespace: request.K8S_POD_NAMESPACE, podName: request.K8S_POD_NAME, interfacesCount: 1 },
+      caller,
     ).result;
     if (result.kind === "refused") return this.#refused(result.reason, result.message);
     if (result.kind !== "allocated") return { kind: "error", message: `unexpected answer ${result.kind}` };

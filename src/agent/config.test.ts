@@ -33,6 +33,7 @@ test("without any variable the surfaces lie where the reference has them [design
     introspectionAddress: { kind: "tcp", host: "127.0.0.1", port: 61_679 },
     imdsEndpoint: "http://169.254.169.254",
     httpTimeoutMs: 10_000,
+    addDeadlineMs: 30_000,
   });
 });
 
@@ -48,6 +49,8 @@ test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKIN
     AWS_VPC_K8S_CNI_LOGLEVEL: "WARN",
     SLASH28_SEED: "28",
     HTTP_TIMEOUT: "12",
+    SLASH28_POLICY: "slash28",
+    SLASH28_ADD_DEADLINE: "2.5",
   });
   expect(config).toMatchObject({
     socketPath: "/t/s",
@@ -60,13 +63,18 @@ test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKIN
     logLevel: "warn",
     seed: 28,
     httpTimeoutMs: 12_000,
+    policy: "slash28",
+    addDeadlineMs: 2_500,
   });
   expect(accepted({ HTTP_TIMEOUT: "3" }).httpTimeoutMs).toBe(10_000);
   expect(accepted({ AWS_VPC_K8S_CNI_LOGLEVEL: "chatty" }).logLevel).toBe("debug");
 });
 
 test("what contradicts itself is refused by the variable's name, all at once", () => {
-  expect(refusedFor({ SLASH28_POLICY: "slash28" })).toEqual(["SLASH28_POLICY"]);
+  expect(refusedFor({ SLASH28_POLICY: "slash29" })).toEqual(["SLASH28_POLICY"]);
+  for (const seconds of ["0", "-1", "30s", "1e1", "240"]) {
+    expect(refusedFor({ SLASH28_ADD_DEADLINE: seconds })).toEqual(["SLASH28_ADD_DEADLINE"]);
+  }
   expect(refusedFor({ SLASH28_SEED: "x", SLASH28_METRICS_ADDRESS: "61678" })).toEqual([
     "SLASH28_SEED",
     "SLASH28_METRICS_ADDRESS",

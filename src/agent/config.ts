@@ -15,7 +15,7 @@ import {
   type Settings,
   type SettingWarning,
 } from "../ipam/settings.ts";
-import type { PolicyId } from "../ipam/types.ts";
+import { POLICY_IDS, type PolicyId } from "../ipam/types.ts";
 
 export type ListenAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -43,6 +43,8 @@ export interface AgentConfig {
   /** undefined: the SDK's own resolution. */
   readonly ec2Endpoint: string | undefined;
   readonly httpTimeoutMs: number;
+  /** How long an ADD may wait for an address. */
+  readonly addDeadlineMs: number;
   readonly nodeName: string;
   readonly eniConfigAnnotationKey: string | undefined;
   readonly eniConfigLabelKey: string | undefined;
@@ -54,9 +56,12 @@ export interface AgentConfig {
   readonly networkEnv: Readonly<Record<string, unknown>>;
 }
 
-const POLICIES: readonly string[] = ["vpc-cni"];
 /** Linux's sockaddr_un holds 108 bytes with the final NUL; macOS 104. */
 const UNIX_PATH_BYTES_MAX = 103;
+/** I7. The reference's plugin waits as long as the runtime lets it. */
+const ADD_DEADLINE_SECONDS = "30";
+/** kubelet gives a sandbox 4 minutes; what came later would be thrown away. */
+const ADD_DEADLINE_SECONDS_MAX = 230;
 
 /** The configuration, or every reason why there is none. */
 export function parseAgentConfig(env: Environment): { config: AgentConfig } | { refusals: readonly SettingRefusal[] } {
@@ -72,11 +77,12 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
     return address;
   };
 
-  const policy = envText(env, "SLASH28_POLICY", "vpc-cni");
-  if (!POLICIES.includes(policy)) {
+  const policyText = envText(env, "SLASH28_POLICY", "vpc-cni");
+  const policy = POLICY_IDS.find((id) => id === policyText);
+  if (policy === undefined) {
     refuse(
       "SLASH28_POLICY",
-      `SLASH28_POLICY is "${policy}"; this release has: ${POLICIES.join(", ")}.`,
+      `SLASH28_POLICY is "${policyText}"; this release has: ${POLICY_IDS.join(", ")}.`,
       "Leave it unset.",
     );
   }
@@ -117,6 +123,15 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       );
     }
   }
+  const deadlineText = envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS);
+  const deadlineSeconds = /^\d+(\.\d+)?$/.test(deadlineText) ? Number(deadlineText) : 0;
+  if (deadlineSeconds < 1 || deadlineSeconds > ADD_DEADLINE_SECONDS_MAX) {
+    refuse(
+      "SLASH28_ADD_DEADLINE",
+      `SLASH28_ADD_DEADLINE is "${deadlineText}", not a number of seconds from 1 to ${ADD_DEADLINE_SECONDS_MAX}.`,
+      `Leave it unset for ${ADD_DEADLINE_SECONDS} seconds.`,
+    );
+  }
   const socketPath = envText(env, "SLASH28_SOCKET", "/var/run/aws-node/slash28.sock");
   const grpcSocketPath = envText(env, "SLASH28_GRPC_SOCKET", "/var/run/aws-node/ipamd.sock");
   for (const [variable, path] of [
@@ -141,12 +156,12 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
   const grpcTcp = grpcTcpAddress(env["SLASH28_GRPC_TCP"], refuse);
   const externalSnat = envBool(env, { name: "AWS_VPC_K8S_CNI_EXTERNALSNAT", otherwise: false, warnings });
   const networkEnv = networkEnvironment(env, externalSnat, warnings);
-  if (refusals.length > 0) return { refusals };
+  if (refusals.length > 0 || policy === undefined) return { refusals };
   return {
     config: {
       settings: parsed.settings,
       warnings,
-      policy: "vpc-cni",
+      policy,
       seed,
       logLevel: logLevelOf(env["AWS_VPC_K8S_CNI_LOGLEVEL"]),
       logTarget: envText(env, "AWS_VPC_K8S_CNI_LOG_FILE", "/var/log/aws-routed-eni/ipamd.log"),
@@ -161,6 +176,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       imdsEndpoint,
       ec2Endpoint,
       httpTimeoutMs: envInt(env, { name: "HTTP_TIMEOUT", minimum: 10, otherwise: 10 }) * 1_000,
+      addDeadlineMs: deadlineSeconds * 1_000,
       nodeName: envText(env, "MY_NODE_NAME", ""),
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,

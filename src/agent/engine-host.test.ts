@@ -20,6 +20,9 @@ interface Rig {
   readonly inputs: Input[];
   readonly allocations: Allocation[];
   wakeAtMs: number | undefined;
+  readonly time: { nowMs: number };
+  /** What the observer heard of waiting ADDs. */
+  readonly waits: string[];
   readonly alarms: { readonly atMs: number; readonly callback: () => void }[];
 }
 
@@ -28,6 +31,8 @@ function rig(step: (input: Input, rig: Rig) => Effect[]): Rig {
   const inputs: Input[] = [];
   const allocations: Allocation[] = [];
   const alarms: Rig["alarms"] = [];
+  const waits: string[] = [];
+  const time = { nowMs: 0 };
   const attachments = new Attachments();
   const engine: Engine = {
     step(input) {
@@ -55,7 +60,7 @@ function rig(step: (input: Input, rig: Rig) => Effect[]): Rig {
   };
   const clock: Clock = {
     rate: 1,
-    nowMs: () => 0,
+    nowMs: () => time.nowMs,
     wallMs: () => 1_000,
     at(atMs, callback) {
       const alarm = { atMs, callback };
@@ -74,9 +79,15 @@ function rig(step: (input: Input, rig: Rig) => Effect[]): Rig {
     checkpoint,
     log: { level: "debug", write: () => {}, flush: async () => {} },
     ec2TimeoutMs: 10,
-    observer: { ec2Call: () => {}, save: () => {}, checkpointWrite: () => {} },
+    observer: {
+      ec2Call: () => {},
+      save: () => {},
+      checkpointWrite: () => {},
+      addWaits: () => waits.push("waits"),
+      addWaited: (outcome, realMs) => waits.push(`${outcome} after ${realMs}`),
+    },
   });
-  const made: Rig = { host, attachments, writes, inputs, allocations, wakeAtMs: undefined, alarms };
+  const made: Rig = { host, attachments, writes, inputs, allocations, wakeAtMs: undefined, time, waits, alarms };
   return made;
 }
 
@@ -242,4 +253,45 @@ test("an engine that gives up, or breaks, ends the agent and answers nothing mor
   });
   broken.host.feed({ kind: "wake" });
   await expect(broken.host.ready).rejects.toThrow("I1");
+});
+
+test("an ADD may be answered in a later step: it is counted as waiting until then, and DELs are answered meanwhile", async () => {
+  const waiting: number[] = [];
+  const made = rig((input, rigOf) => {
+    if (input.kind === "allocate" && input.attachment === 1) waiting.push(input.requestId);
+    else if (input.kind === "allocate") return allocator(input, rigOf);
+    else if (input.kind === "release") {
+      const result: ReplyResult = { kind: "unknownAttachment", attachment: input.attachment };
+      return [{ kind: "reply", requestId: input.requestId, after: 0, result }];
+    } else if (input.kind === "wake") return waiting.splice(0).map((requestId) => refusal(requestId, "cooling"));
+    return [];
+  });
+  const late = made.host.allocate(made.attachments.intern(key("late")), 30_000);
+  const prompt = made.host.allocate(made.attachments.intern(key("prompt")), 30_000);
+  const del = made.host.release(made.attachments.intern(key("other")));
+  made.writes[0]?.done();
+  expect(await settled(late.result)).toBe("waiting");
+  expect(await prompt.result).toMatchObject({ kind: "allocated" });
+  expect(await del.result).toMatchObject({ kind: "unknownAttachment" });
+  expect(made.waits).toEqual(["waits"]);
+  made.time.nowMs = 1_500;
+  made.host.feed({ kind: "wake" });
+  expect(await late.result).toMatchObject({ kind: "refused", reason: "cooling" });
+  expect(made.waits).toEqual(["waits", "refused after 1500"]);
+});
+
+test("an ADD whose wait ends with an address is told as that, once, even when its save fails", async () => {
+  let requestId = 0;
+  const made = rig((input, rigOf) => {
+    if (input.kind === "allocate") requestId = input.requestId;
+    if (input.kind === "wake")
+      return allocator({ ...input, kind: "allocate", requestId, attachment: 1, deadlineMs: 9 }, rigOf);
+    return input.kind === "saveFailed" ? [refusal(requestId, "checkpoint-unwritable")] : [];
+  });
+  const { result } = made.host.allocate(made.attachments.intern(key("a")), 30_000);
+  made.time.nowMs = 200;
+  made.host.feed({ kind: "wake" });
+  made.writes[0]?.fail("no space");
+  expect(await result).toMatchObject({ kind: "refused", reason: "checkpoint-unwritable" });
+  expect(made.waits).toEqual(["waits", "allocated after 200"]);
 });

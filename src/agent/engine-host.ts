@@ -37,6 +37,10 @@ export interface HostObserver {
   ec2Call(call: { readonly api: string; readonly outcome: Ec2Outcome; readonly realMs: Ms }): void;
   save(): void;
   checkpointWrite(outcome: "written" | "failed"): void;
+  /** An ADD was not answered at once: it waits for an address. */
+  addWaits(): void;
+  /** It has its answer, after so many real milliseconds. */
+  addWaited(outcome: "allocated" | "refused", realMs: Ms): void;
 }
 
 type WithoutTime<T> = T extends { readonly nowMs: Ms } ? Omit<T, "nowMs"> : never;
@@ -45,6 +49,8 @@ export type TimelessInput = WithoutTime<Input>;
 interface Waiter {
   readonly attachment: Attachment;
   readonly resolve: (result: ReplyResult) => void;
+  /** An ADD that the engine keeps waiting, and since when. */
+  waitsSinceMs: Ms | undefined;
 }
 
 interface HeldReply {
@@ -114,14 +120,18 @@ export class EngineHost {
     return this.#wallOffsetMs;
   }
 
-  get pendingRequestCount(): number {
-    return this.#waiters.size;
-  }
-
   // -------------------------------------------------------------- requests
 
+  /** The answer may come at once or at any later moment up to the deadline. */
   allocate(attachment: Attachment, deadlineMs: Ms): Request {
-    return this.#request(attachment, (requestId) => ({ kind: "allocate", requestId, attachment, deadlineMs }));
+    const startedMs = this.#ports.clock.nowMs();
+    const request = this.#request(attachment, (requestId) => ({ kind: "allocate", requestId, attachment, deadlineMs }));
+    const waiter = this.#waiters.get(request.id);
+    if (waiter !== undefined && !this.#isAnswered(request.id)) {
+      waiter.waitsSinceMs = startedMs;
+      this.#ports.observer.addWaits();
+    }
+    return request;
   }
 
   release(attachment: Attachment): Request {
@@ -141,7 +151,7 @@ export class EngineHost {
   #request(attachment: Attachment, input: (requestId: number) => TimelessInput): Request {
     const id = this.#nextRequestId++;
     const result = new Promise<ReplyResult>((resolve) => {
-      this.#waiters.set(id, { attachment, resolve });
+      this.#waiters.set(id, { attachment, resolve, waitsSinceMs: undefined });
     });
     if (attachment !== 0) this.#requestsOf.set(attachment, (this.#requestsOf.get(attachment) ?? 0) + 1);
     this.feed(input(id));
@@ -234,6 +244,7 @@ export class EngineHost {
   #start(effect: Effect): void {
     switch (effect.kind) {
       case "reply":
+        this.#noteWait(effect.requestId, effect.result);
         if (effect.after <= this.#savesSettled) this.#deliver(effect.requestId, effect.result);
         else this.#held.push(effect);
         return;
@@ -273,6 +284,20 @@ export class EngineHost {
       default:
         unreachable(effect);
     }
+  }
+
+  /** The engine has answered an ADD that waited; what is left is the checkpoint. */
+  #noteWait(requestId: number, result: ReplyResult): void {
+    const waiter = this.#waiters.get(requestId);
+    if (waiter?.waitsSinceMs === undefined) return;
+    const { clock, observer } = this.#ports;
+    const realMs = (clock.nowMs() - waiter.waitsSinceMs) / clock.rate;
+    observer.addWaited(result.kind === "allocated" ? "allocated" : "refused", realMs);
+    waiter.waitsSinceMs = undefined;
+  }
+
+  #isAnswered(requestId: number): boolean {
+    return !this.#waiters.has(requestId) || this.#held.some((reply) => reply.requestId === requestId);
   }
 
   #complete(id: number, outcome: Promise<Outcome>): void {
@@ -366,8 +391,7 @@ export class EngineHost {
     this.feed({ kind: "saveFailed", saveId, message });
     // The engine answers what it undid; a repeated ADD, or a DEL of nothing, waited for the same write and undoes nothing.
     for (const { requestId } of dropped) {
-      const isAnswered = !this.#waiters.has(requestId) || this.#held.some((reply) => reply.requestId === requestId);
-      if (isAnswered) continue;
+      if (this.#isAnswered(requestId)) continue;
       this.#deliver(requestId, { kind: "refused", reason: "checkpoint-unwritable", message, retryAfterMs: undefined });
     }
     if (this.#savesAsked > saveId) this.#write();

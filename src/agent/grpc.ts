@@ -13,6 +13,7 @@ import {
   MESSAGE_KEY,
   type NetworkPolicyConfigReply,
   REASON_KEY,
+  realMsLeft,
   SERVING,
 } from "../rpc/services.ts";
 import type { Answer, CniService } from "./cni-service.ts";
@@ -43,7 +44,11 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const { service, instance, socketPath } = options;
   const server = new Server();
   server.addService(cniBackend, {
-    AddNetwork: unary<AddNetworkRequest, AddNetworkReply>((request) => service.addNetwork(request)),
+    AddNetwork: unary<AddNetworkRequest, AddNetworkReply>((request, call) => {
+      const hangUp = new AbortController();
+      call.on("cancelled", () => hangUp.abort());
+      return service.addNetwork(request, { patienceMs: realMsLeft(call), signal: hangUp.signal });
+    }),
     DelNetwork: unary<DelNetworkRequest, DelNetworkReply>((request) => service.delNetwork(request)),
   });
   server.addService(configServerBackend, {
@@ -94,9 +99,11 @@ function bind(server: Server, address: string, variable: string): Promise<void> 
 }
 
 /** A refusal travels as a reply with Success=false, its typed reason in the trailing metadata; other errors as code UNKNOWN. */
-function unary<Request, Reply extends object>(handle: (request: Request) => Promise<Answer<Reply>>) {
+function unary<Request, Reply extends object>(
+  handle: (request: Request, call: ServerUnaryCall<Request, Reply>) => Promise<Answer<Reply>>,
+) {
   return (call: ServerUnaryCall<Request, Reply>, callback: sendUnaryData<Reply>): void => {
-    handle(call.request).then(
+    handle(call.request, call).then(
       (answer) => {
         if (answer.kind === "error") {
           callback({ code: status.UNKNOWN, details: answer.message });

@@ -28,6 +28,7 @@ const requestSchema = z.discriminatedUnion("op", [
     ...key,
     namespace: label.optional(),
     podName: label.optional(),
+    timeoutMs: z.int().min(1).optional(),
   }),
   z.object({ v: version, op: z.literal("del"), ...key }),
   z.object({ v: version, op: z.literal("check"), ...key, address: z.string().optional() }),
@@ -209,12 +210,16 @@ async function perform(
   const { service, engine, attachments, host } = options;
   switch (request.op) {
     case "add": {
-      const { namespace, podName } = request;
-      const { id, result } = service.allocate(keyOf(request), {
-        ...(namespace === undefined ? {} : { namespace }),
-        ...(podName === undefined ? {} : { podName }),
-        interfacesCount: 1,
-      });
+      const { namespace, podName, timeoutMs } = request;
+      const { id, result } = service.allocate(
+        keyOf(request),
+        {
+          ...(namespace === undefined ? {} : { namespace }),
+          ...(podName === undefined ? {} : { podName }),
+          interfacesCount: 1,
+        },
+        { patienceMs: timeoutMs },
+      );
       onRequest(id);
       return toJson(await result);
     }

@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 import { formatIpv4 } from "../base/ipv4.ts";
+import { SECOND_MS } from "../base/units.ts";
 import type { Ec2Outcome, EngineView } from "../ipam/types.ts";
 import {
   METRIC_NAMES,
@@ -75,6 +76,20 @@ export class AgentMetrics implements HostObserver {
 
   checkpointWrite(outcome: "written" | "failed"): void {
     this.inc("slash28_checkpoint_writes_total", { outcome });
+  }
+
+  addWaits(): void {
+    this.#adjust("slash28_adds_waiting", 1);
+  }
+
+  addWaited(outcome: "allocated" | "refused", realMs: number): void {
+    this.#adjust("slash28_adds_waiting", -1);
+    this.observe("slash28_add_wait_seconds", { outcome }, realMs / SECOND_MS);
+  }
+
+  #adjust(name: MetricName, by: number): void {
+    const metric = this.#metrics.get(name);
+    if (metric instanceof Gauge) metric.inc(by);
   }
 
   // -------------------------------------------------------------- the scrape

@@ -29,7 +29,14 @@ export class FactsError extends Error {
   }
 }
 
-export async function readNodeFacts(sources: FactSources): Promise<{ facts: NodeFacts; instance: ImdsInstance }> {
+export interface ReadFacts {
+  readonly facts: NodeFacts;
+  readonly instance: ImdsInstance;
+  /** undefined: nobody says. */
+  readonly boundPodCount: number | undefined;
+}
+
+export async function readNodeFacts(sources: FactSources): Promise<ReadFacts> {
   const instance = await readInstance(sources.imds);
   const limits = await readLimits(sources.ec2, instance.instanceType);
   const node = await readNode(sources.kube);
@@ -47,8 +54,9 @@ export async function readNodeFacts(sources: FactSources): Promise<{ facts: Node
     maxPods,
     isUnschedulable: node?.isUnschedulable ?? false,
     eniConfig: node?.eniConfig,
+    clusterNodeCount: node?.clusterNodeCount,
   };
-  return { facts, instance };
+  return { facts, instance, boundPodCount: node?.boundPodCount };
 }
 
 async function readInstance(imds: Imds): Promise<ImdsInstance> {

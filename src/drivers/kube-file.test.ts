@@ -79,6 +79,53 @@ test("a file that cannot be used says which file and what is wrong", async () =>
   await expect(open(unknown).node()).rejects.toThrow("maxpods");
 });
 
+test("pods that need an address of the pool: not those of the host's network, of a branch ENI, or finished; unknown without a list", async () => {
+  const pod = (name: string, more: object = {}) => ({ namespace: "ns", name, ...more });
+  const pods = [
+    pod("a"),
+    pod("b", { phase: "Running" }),
+    pod("c", { hostNetwork: true }),
+    pod("d", { phase: "Succeeded" }),
+    pod("e", { phase: "Failed" }),
+    pod("f", { limits: ["vpc.amazonaws.com/pod-eni"] }),
+  ];
+  const counts = async (content: FactsFile) => {
+    const { boundPodCount, clusterNodeCount } = await open(write(content)).node();
+    return { boundPodCount, clusterNodeCount };
+  };
+  expect(await counts(facts({}, { pods, cluster: { nodeCount: 40 } }))).toEqual({
+    boundPodCount: 2,
+    clusterNodeCount: 40,
+  });
+  expect(await counts(facts())).toEqual({ boundPodCount: undefined, clusterNodeCount: undefined });
+});
+
+test("a change is told within a tenth of a second, and a burst of them not one by one", async () => {
+  const path = write(facts());
+  const told: number[] = [];
+  let isTold = Promise.withResolvers<void>();
+  const stop = open(path).watchNode(
+    ({ boundPodCount }) => {
+      told.push(boundPodCount ?? 0);
+      isTold.resolve();
+    },
+    () => {},
+  );
+  await isTold.promise;
+  isTold = Promise.withResolvers<void>();
+  const startedMs = performance.now();
+  for (let count = 1; count <= 50; count++) {
+    const pods = Array.from({ length: count }, (_, i) => ({ namespace: "ns", name: `p${i}` }));
+    writeFileSync(`${path}.new`, JSON.stringify(facts({}, { pods })));
+    renameSync(`${path}.new`, path);
+  }
+  await isTold.promise;
+  expect(performance.now() - startedMs).toBeLessThan(300);
+  await until(() => told.at(-1) === 50);
+  stop();
+  expect(told.length).toBeLessThan(10);
+});
+
 test("a change is told once; a broken file is told as an error and the next good one as a change", async () => {
   const path = write(facts());
   const changes: KubeNode[] = [];
@@ -91,15 +138,15 @@ test("a change is told once; a broken file is told as an error and the next good
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   };
-  await Bun.sleep(50);
-  replace(JSON.stringify(facts({ maxPods: 29 })));
   await until(() => changes.length === 1);
+  replace(JSON.stringify(facts({ maxPods: 29 })));
+  await until(() => changes.length === 2);
   replace("{");
   await until(() => errors.length > 0);
   replace(JSON.stringify(facts({ maxPods: 30 })));
-  await until(() => changes.length === 2);
+  await until(() => changes.length === 3);
   stop();
-  expect(changes.map((node) => node.maxPods)).toEqual([29, 30]);
+  expect(changes.map((node) => node.maxPods)).toEqual([110, 29, 30]);
   expect(errors[0]).toContain(path);
 });
 

@@ -1,15 +1,17 @@
 // Kubernetes facts from one JSON file, read again when it changes. What the agent would write to the API server (a feature on
 // the CNINode, an event) is appended to `<file>.events.jsonl`, one JSON object a line.
 
-import { appendFile, readFile, stat } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EniConfig } from "../ipam/types.ts";
 import type { Kube, KubeNode, KubePod } from "../ports/kube.ts";
+import { watchFile } from "./watch-file.ts";
 
 const UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable";
 const EXTERNAL_ENI_CONFIG_LABEL = "vpc.amazonaws.com/externalEniConfig";
 const DEFAULT_ENI_CONFIG_KEY = "k8s.amazonaws.com/eniConfig";
-const POLL_MS = 500;
+const BRANCH_ENI_LIMIT = "vpc.amazonaws.com/pod-eni";
+const FINISHED_PHASES: readonly string[] = ["Succeeded", "Failed"];
 
 const texts = z.record(z.string(), z.string());
 export const factsSchema = z.strictObject({
@@ -20,6 +22,7 @@ export const factsSchema = z.strictObject({
     annotations: texts.default({}),
     taints: z.array(z.strictObject({ key: z.string(), value: z.string().optional(), effect: z.string() })).default([]),
   }),
+  cluster: z.strictObject({ nodeCount: z.int().min(1) }).optional(),
   eniConfigs: z
     .array(z.strictObject({ name: z.string(), subnet: z.string(), securityGroups: z.array(z.string()).default([]) }))
     .default([]),
@@ -31,9 +34,11 @@ export const factsSchema = z.strictObject({
         uid: z.string().default(""),
         annotations: texts.default({}),
         limits: z.array(z.string()).default([]),
+        hostNetwork: z.boolean().default(false),
+        phase: z.string().default(""),
       }),
     )
-    .default([]),
+    .optional(),
 });
 /** The facts file as it may be written; see docs/agent.md. */
 export type FactsFile = z.input<typeof factsSchema>;
@@ -77,34 +82,26 @@ export function kubeFile(options: KubeFileOptions): Kube {
 
     watchNode(onChange, onError) {
       let isStopped = false;
-      let seen = "";
       let current = "";
-      const look = async () => {
-        if (isStopped) return;
-        try {
-          const { mtimeMs, size, ino } = await stat(options.path);
-          const mark = `${mtimeMs}/${size}/${ino}`;
-          if (mark !== seen) {
-            const read = await node();
-            seen = mark;
-            const text = JSON.stringify(read);
-            if (current !== "" && text !== current && !isStopped) onChange(read);
-            current = text;
-          }
-        } catch (error) {
-          onError(error instanceof Error ? error.message : String(error));
-        }
-        if (!isStopped) timer = setTimeout(look, POLL_MS);
-      };
-      let timer = setTimeout(look, 0);
+      const stop = watchFile(
+        options.path,
+        async () => {
+          const read = await node();
+          const text = JSON.stringify(read);
+          if (text === current || isStopped) return;
+          current = text;
+          onChange(read);
+        },
+        onError,
+      );
       return () => {
         isStopped = true;
-        clearTimeout(timer);
+        stop();
       };
     },
 
     async pod(namespace, name): Promise<KubePod | undefined> {
-      const found = (await facts()).pods.find((pod) => pod.namespace === namespace && pod.name === name);
+      const found = (await facts()).pods?.find((pod) => pod.namespace === namespace && pod.name === name);
       if (found === undefined) return undefined;
       return { uid: found.uid, annotations: found.annotations, firstContainerLimits: found.limits };
     },
@@ -141,5 +138,12 @@ export function nodeOf(facts: Facts, keys: Pick<KubeFileOptions, "annotationKey"
     isUnschedulable: taints.some((taint) => taint.key === UNSCHEDULABLE_TAINT && taint.effect === "NoSchedule"),
     eniConfig: eniConfigs.find((config) => config.name === wanted),
     eniConfigName: wanted,
+    clusterNodeCount: facts.cluster?.nodeCount,
+    boundPodCount: facts.pods?.filter(needsAddress).length,
   };
+}
+
+/** Of this node's pool: a pod of the host's network needs none, one with a branch ENI has that one's, a finished one has given it back. */
+function needsAddress(pod: NonNullable<Facts["pods"]>[number]): boolean {
+  return !pod.hostNetwork && !pod.limits.includes(BRANCH_ENI_LIMIT) && !FINISHED_PHASES.includes(pod.phase);
 }

@@ -68,7 +68,12 @@ export const METRICS = {
   ),
   slash28_add_duration_seconds: {
     ...ours("histogram", [], "Seconds from an ADD's arrival to its reply, checkpoint included"),
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 10, 30],
+  },
+  slash28_adds_waiting: ours("gauge", [], "ADDs that wait for an address at this moment (policy slash28)"),
+  slash28_add_wait_seconds: {
+    ...ours("histogram", ["outcome"], "Seconds that an ADD waited for an address, those answered at once left out"),
+    buckets: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30],
   },
   slash28_checkpoint_writes_total: ours("counter", ["outcome"], "Writes of the checkpoint: written, failed"),
   slash28_checkpoint_saves_total: ours("counter", [], "Changes that asked for a write; several may share one"),

@@ -5,7 +5,7 @@ import type { EniConfig, NodeState } from "../ipam/types.ts";
 export interface Kube {
   /** The node as it is now: capacity, taint, ENIConfig resolution. Rejects when the facts cannot be read. */
   node(): Promise<KubeNode>;
-  /** Calls back with each later change, and with what went wrong while looking. Returns a stop function. */
+  /** Calls back with the node as it is, with each change, and with what went wrong while looking. Returns a stop function. */
   watchNode(onChange: (node: KubeNode) => void, onError: (message: string) => void): () => void;
   /** The pod's limits and annotations that ADD needs; undefined when there is no such pod. */
   pod(namespace: string, name: string): Promise<KubePod | undefined>;
@@ -27,6 +27,8 @@ export interface KubeNode extends NodeState {
   readonly eniConfigs: readonly EniConfig[];
   /** The name that the labels and annotations ask for, whether such an ENIConfig exists or not. */
   readonly eniConfigName: string;
+  /** Pods bound to this node that need an address of its pool, running ones included; undefined: the facts do not say. */
+  readonly boundPodCount: number | undefined;
 }
 
 export interface KubePod {

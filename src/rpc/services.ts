@@ -109,6 +109,12 @@ export const cniBackend = definitionOf(rpcProto, "rpc.CNIBackend");
 export const configServerBackend = definitionOf(rpcProto, "rpc.ConfigServerBackend");
 export const health = definitionOf(healthProto, "grpc.health.v1.Health");
 
+/** Real milliseconds until the caller gives up; undefined when it set no deadline. */
+export function realMsLeft(call: { getDeadline(): Date | number }): number | undefined {
+  const deadlineMs = Number(call.getDeadline());
+  return Number.isFinite(deadlineMs) ? Math.max(0, deadlineMs - Date.now()) : undefined;
+}
+
 export interface AddOutcome {
   readonly reply: AddNetworkReply;
   /** The typed reason of a refusal; undefined from an agent that gives none. */

@@ -20,6 +20,7 @@ export interface AgentOptions {
   readonly command: readonly string[];
   readonly folder: string;
   readonly node: UpNode;
+  readonly clusterNodeCount: number;
   readonly cni: ClusterCni;
   readonly region: string;
   readonly seed: number;
@@ -31,7 +32,7 @@ export interface AgentOptions {
   readonly onChange: () => void;
 }
 
-/** Pod facts that the agent may ask for: those of the API server's Pod object. */
+/** Pod facts that the agent may ask for: those of the API server's Pod object. Every pod here takes an address of its own. */
 export interface PodFacts {
   readonly namespace: string;
   readonly name: string;
@@ -66,6 +67,7 @@ export class AgentProcess {
   #isStopping = false;
   #cancelRestart: (() => void) | undefined;
   #cniNodeFeatures = 0;
+  #hasUnwrittenFacts = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -129,11 +131,21 @@ export class AgentProcess {
   /** Tells the agent about a pod, as the API server's watch would. */
   addPod(pod: PodFacts): void {
     this.#pods.set(`${pod.namespace}/${pod.name}`, pod);
-    if (this.#needsPods) this.#writeFacts();
+    this.#writeFactsSoon();
   }
 
   removePod(namespace: string, name: string): void {
-    if (this.#pods.delete(`${namespace}/${name}`) && this.#needsPods) this.#writeFacts();
+    if (this.#pods.delete(`${namespace}/${name}`)) this.#writeFactsSoon();
+  }
+
+  /** Pods of one moment are written once. */
+  #writeFactsSoon(): void {
+    if (this.#hasUnwrittenFacts || this.#isStopping) return;
+    this.#hasUnwrittenFacts = true;
+    queueMicrotask(() => {
+      this.#hasUnwrittenFacts = false;
+      if (!this.#isStopping) this.#writeFacts();
+    });
   }
 
   /** Ends it: SIGTERM, then SIGKILL after ten seconds. Resolves when the process is gone. */
@@ -170,13 +182,8 @@ export class AgentProcess {
     return fresh;
   }
 
-  /** Only agents that look pods up need them in their facts. */
-  get #needsPods(): boolean {
-    return this.#options.cni.env.has("ENABLE_POD_ENI");
-  }
-
   #writeFacts(): void {
-    const { node, cni } = this.#options;
+    const { node, cni, clusterNodeCount } = this.#options;
     const facts = {
       node: {
         name: node.name,
@@ -185,6 +192,7 @@ export class AgentProcess {
         annotations: {},
         taints: [...node.taints],
       },
+      cluster: { nodeCount: clusterNodeCount },
       eniConfigs: cni.eniConfigs,
       pods: [...this.#pods.values()],
     };

@@ -142,6 +142,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
         command: input.command,
         folder: join(folder, `n${index + 1}`),
         node,
+        clusterNodeCount: built.nodes.length,
         cni: {
           ...cluster.cni,
           eniConfigs: cluster.cni.eniConfigs.map((one) => ({ ...one, subnet: idOf(built.subnetNames, one.subnet) })),
