@@ -36,10 +36,10 @@ export function benchSimulate(): Promise<BenchRow[]> {
   });
   fleet.run();
   const seconds = (performance.now() - startMs) / 1_000;
-  const endedCount = fleet.pods.filter((pod) => pod.outcome === "gone").length;
-  const podEvents = fleet.waits.length + endedCount;
-  const failedCount = fleet.addCount - fleet.waits.length;
-  const ends = `${fleet.waits.length} pods, ${fleet.samples.at(-1)?.podsRunning} at once at the end, ${failedCount} failed ADDs`;
+  const { served, ended, adds } = fleet.counts;
+  const podEvents = served + ended;
+  const failedCount = adds - served;
+  const ends = `${served} pods, ${fleet.samples.at(-1)?.podsRunning} at once at the end, ${failedCount} failed ADDs`;
   return Promise.resolve([
     {
       name: "simulator, 1,000 nodes x 60 pods, lifetime 10 min",

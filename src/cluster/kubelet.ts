@@ -3,27 +3,32 @@
 
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
-import { sandboxId } from "./names.ts";
 import type { KubeletSettings } from "./types.ts";
 
 export type PodPhase = "waiting" | "adding" | "cleaning" | "running" | "ending" | "gone";
 
-export type KubeletStep =
-  | { readonly kind: "add"; readonly sandboxId: string; readonly deadlineMs: Ms }
-  | { readonly kind: "del"; readonly sandboxId: string };
+export type KubeletStep<Id> =
+  | { readonly kind: "add"; readonly sandboxId: Id; readonly deadlineMs: Ms }
+  | { readonly kind: "del"; readonly sandboxId: Id };
 
-export class PodSandbox {
-  readonly #settings: KubeletSettings;
-  readonly #prng: Prng;
+/** What the pods' sandboxes draw from. */
+export interface Kubelet<Id> {
+  readonly settings: KubeletSettings;
+  /** For the jitter of retries. */
+  readonly prng: Prng;
+  readonly newSandboxId: () => Id;
+}
+
+export class PodSandbox<Id extends string | number> {
+  readonly #kubelet: Kubelet<Id>;
   #phase: PodPhase = "waiting";
-  #sandbox = "";
+  #sandbox: Id | undefined;
   #nextMs: Ms;
   #refusedCount = 0;
 
   /** The first ADD is due at `boundMs`, when the pod was bound to its node. */
-  constructor(settings: KubeletSettings, prng: Prng, boundMs: Ms) {
-    this.#settings = settings;
-    this.#prng = prng;
+  constructor(kubelet: Kubelet<Id>, boundMs: Ms) {
+    this.#kubelet = kubelet;
     this.#nextMs = boundMs;
   }
 
@@ -31,8 +36,8 @@ export class PodSandbox {
     return this.#phase;
   }
 
-  /** Of the sandbox under way or the last one; empty before the first. */
-  get sandboxId(): string {
+  /** Of the sandbox under way or the last one; undefined before the first. */
+  get sandboxId(): Id | undefined {
     return this.#sandbox;
   }
 
@@ -47,22 +52,23 @@ export class PodSandbox {
   }
 
   /** What to start now; undefined when it is too early. */
-  step(nowMs: Ms): KubeletStep | undefined {
+  step(nowMs: Ms): KubeletStep<Id> | undefined {
     const dueMs = this.dueMs();
     if (dueMs === undefined || nowMs < dueMs) return undefined;
     if (this.#phase === "cleaning") {
       this.#phase = "waiting";
-      const failed = this.#sandbox;
-      this.#nextMs = nowMs + this.#settings.retryMs * (1 + this.#settings.jitter * this.#prng.fraction());
-      return { kind: "del", sandboxId: failed };
+      const { settings, prng } = this.#kubelet;
+      this.#nextMs = nowMs + settings.retryMs * (1 + settings.jitter * prng.fraction());
+      return { kind: "del", sandboxId: this.#sandbox! };
     }
     this.#phase = "adding";
-    this.#sandbox = sandboxId(this.#prng);
-    return { kind: "add", sandboxId: this.#sandbox, deadlineMs: nowMs + this.#settings.sandboxTimeoutMs };
+    const sandboxId = this.#kubelet.newSandboxId();
+    this.#sandbox = sandboxId;
+    return { kind: "add", sandboxId, deadlineMs: nowMs + this.#kubelet.settings.sandboxTimeoutMs };
   }
 
   /** The ADD of this sandbox was answered. An answer to an older sandbox changes nothing. */
-  answered(answer: { sandboxId: string; isAllocated: boolean; nowMs: Ms }): void {
+  answered(answer: { sandboxId: Id; isAllocated: boolean; nowMs: Ms }): void {
     if (this.#phase !== "adding" || answer.sandboxId !== this.#sandbox) return;
     if (answer.isAllocated) {
       this.#phase = "running";
@@ -74,10 +80,10 @@ export class PodSandbox {
   }
 
   /** The pod is deleted: the DEL to send, or undefined when it holds no sandbox. */
-  end(): KubeletStep | undefined {
+  end(): KubeletStep<Id> | undefined {
     const hasSandbox = this.#phase === "running" || this.#phase === "adding" || this.#phase === "cleaning";
     this.#phase = hasSandbox ? "ending" : "gone";
-    return hasSandbox ? { kind: "del", sandboxId: this.#sandbox } : undefined;
+    return hasSandbox ? { kind: "del", sandboxId: this.#sandbox! } : undefined;
   }
 
   /** The DEL of `end` was answered. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { Prng } from "../base/prng.ts";
 import { formatCheckError } from "../text/check-error.ts";
 import { parseManifests } from "./manifests.ts";
-import { type PlannedPod, planPods } from "./plan-pods.ts";
+import { planPods } from "./plan-pods.ts";
+import type { PlannedPod } from "./planned-pod.ts";
 import { parseTrace } from "./trace.ts";
 
 const FIXTURES = join(import.meta.dir, "../../test/fixtures/manifests");

@@ -5,29 +5,10 @@ import { MINUTE_MS, type Ms, SECOND_MS } from "../base/units.ts";
 import { cronTimes } from "./cron.ts";
 import type { ManifestWorkload } from "./manifests.ts";
 import { generatedName, podUid, randomSuffix } from "./names.ts";
+import type { PlannedPod } from "./planned-pod.ts";
+import { podsOf, ROUND_COUNT_MAX, steadyPodsOf } from "./pod-stream.ts";
 import type { TracePod } from "./trace.ts";
 import type { Workload } from "./types.ts";
-
-export interface PlannedPod {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  /** From the start of the run. */
-  readonly atMs: Ms;
-  /** From the moment it runs; undefined: until the run ends. */
-  readonly lifetimeMs: Ms | undefined;
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
-  /** Shares the node's addresses and needs none of its own. */
-  readonly isHostNetwork: boolean;
-  readonly nodeSelector: ReadonlyMap<string, string>;
-  /** Set for pods that skip the scheduler: of a DaemonSet, or with spec.nodeName. */
-  readonly nodeName: string | undefined;
-  readonly annotations: ReadonlyMap<string, string>;
-  readonly firstContainerLimits: readonly string[];
-  /** Comes again and again: a run need not wait for all of its kind. */
-  readonly isRecurring: boolean;
-}
 
 export interface PlanInput {
   readonly workloads: readonly Workload[];
@@ -42,44 +23,58 @@ export interface PlanInput {
 
 /** How long a pod of a Job runs: its manifest does not tell. */
 export const JOB_POD_LIFETIME_MS = 30 * SECOND_MS;
-const ROUND_COUNT_MAX = 10_000;
 
-/** All pods in the order of their coming; equal moments keep the order of the workloads. */
+/** All pods in the order of their coming, without those that take the place of one that ended. */
 export function planPods(input: PlanInput): PlannedPod[] {
-  const planned: PlannedPod[] = [];
+  return [...streamPods(input)];
+}
+
+/**
+ * The same pods, drawn as they are asked for; equal moments keep the order of the workloads. What takes the place of a pod that
+ * ends comes from that pod's `replacement`.
+ */
+export function streamPods(input: PlanInput): Iterable<PlannedPod> {
+  return merged(sourcesOf(input));
+}
+
+function sourcesOf(input: PlanInput): Iterator<PlannedPod>[] {
+  const sources: Iterator<PlannedPod>[] = [];
   for (const [index, workload] of input.workloads.entries()) {
-    if (workload.kind !== "pods") continue;
+    if ("path" in workload) continue;
     const prng = input.prng.split(`workload-${index}-${workload.name}`);
-    const hash = randomSuffix(prng, 10);
-    const lastMs = workload.everyMs === undefined ? workload.atMs : input.durationMs;
-    const stepMs = workload.everyMs ?? 1;
-    let roundCount = 0;
-    for (let atMs = workload.atMs; atMs <= lastMs && roundCount < ROUND_COUNT_MAX; atMs += stepMs, roundCount++) {
-      for (let pod = 0; pod < workload.podCount; pod++) {
-        planned.push({
-          ...PLAIN,
-          uid: podUid(prng),
-          namespace: workload.namespace,
-          name: generatedName(`${workload.name}-${hash}`, prng),
-          atMs,
-          lifetimeMs: workload.lifetimeMs,
-          cpuMillis: workload.cpuMillis,
-          memoryBytes: workload.memoryBytes,
-          isRecurring: roundCount > 0,
-        });
-      }
-    }
+    if (workload.kind === "pods") sources.push(podsOf(workload, prng, input.durationMs));
+    else sources.push(steadyPodsOf(workload, prng));
   }
   for (const [index, manifest] of input.manifests.entries()) {
     const prng = input.prng.split(`manifest-${index}-${manifest.kind}-${manifest.namespace}-${manifest.name}`);
-    planned.push(...manifestPods(manifest, input, prng));
+    sources.push(byMoment(manifestPods(manifest, input, prng)));
   }
   const traceUids = input.prng.split("trace");
-  for (const pod of input.traces) planned.push({ ...PLAIN, ...pod, uid: podUid(traceUids), isRecurring: false });
-  return planned
-    .map((pod, index) => ({ pod, index }))
-    .sort((a, b) => a.pod.atMs - b.pod.atMs || a.index - b.index)
-    .map((entry) => entry.pod);
+  sources.push(byMoment(input.traces.map((pod) => ({ ...PLAIN, ...pod, uid: podUid(traceUids), isRecurring: false }))));
+  return sources;
+}
+
+/** The sort is stable: pods of one moment keep their order. */
+function byMoment(pods: PlannedPod[]): Iterator<PlannedPod> {
+  return pods.sort((a, b) => a.atMs - b.atMs).values();
+}
+
+/** Each source is in order; of equal moments the earlier source comes first. There are few sources. */
+function* merged(sources: readonly Iterator<PlannedPod>[]): Generator<PlannedPod> {
+  const heads = sources.map((source) => source.next());
+  for (;;) {
+    let first = -1;
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const [index, head] of heads.entries()) {
+      if (head.done === true || head.value.atMs >= firstMs) continue;
+      first = index;
+      firstMs = head.value.atMs;
+    }
+    const head = heads[first];
+    if (head === undefined || head.done === true) return;
+    heads[first] = sources[first]!.next();
+    yield head.value;
+  }
 }
 
 const PLAIN = {
@@ -88,6 +83,7 @@ const PLAIN = {
   nodeName: undefined,
   annotations: new Map<string, string>(),
   firstContainerLimits: [],
+  replacement: undefined,
 } as const;
 
 function manifestPods(manifest: ManifestWorkload, input: PlanInput, prng: Prng): PlannedPod[] {
@@ -105,6 +101,7 @@ function manifestPods(manifest: ManifestWorkload, input: PlanInput, prng: Prng):
     nodeName: manifest.pod.nodeName,
     annotations: manifest.pod.annotations,
     firstContainerLimits: manifest.pod.firstContainerLimits,
+    replacement: undefined,
     isRecurring: false,
     ...over,
   });

@@ -6,7 +6,8 @@ import { formatDurationMs, parseDurationMs } from "../text/duration.ts";
 import { editDistance, nearNames } from "../text/near-names.ts";
 import { allocatable, GIBIBYTE, MEBIBYTE, recommendedMaxPods } from "./capacity.ts";
 import { cronTimes, parseCron } from "./cron.ts";
-import { PodSandbox } from "./kubelet.ts";
+import { type Kubelet, PodSandbox } from "./kubelet.ts";
+import { sandboxId } from "./names.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
 import { type PodRequest, type SchedulableNode, Scheduler } from "./scheduler.ts";
 
@@ -109,9 +110,11 @@ describe("the scheduler", () => {
 
 describe("kubelet's retry", () => {
   const settings = { retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 };
+  const prng = new Prng(3);
+  const kubelet: Kubelet<string> = { settings, prng, newSandboxId: () => sandboxId(prng) };
 
   test("a failed ADD: DEL of that sandbox at once, a new one after 10 to 15 s", () => {
-    const sandbox = new PodSandbox(settings, new Prng(3), 100);
+    const sandbox = new PodSandbox(kubelet, 100);
     expect(sandbox.step(99)).toBeUndefined();
     const first = sandbox.step(100);
     if (first?.kind !== "add") throw new Error("no ADD");
@@ -131,7 +134,7 @@ describe("kubelet's retry", () => {
   });
 
   test("an answer to an older sandbox changes nothing; a running pod ends with one DEL", () => {
-    const sandbox = new PodSandbox(settings, new Prng(3), 0);
+    const sandbox = new PodSandbox(kubelet, 0);
     const add = sandbox.step(0);
     sandbox.answered({ sandboxId: "old", isAllocated: true, nowMs: 1 });
     expect(sandbox.phase).toBe("adding");

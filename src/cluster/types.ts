@@ -4,6 +4,7 @@ import type { Cidr } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { Knobs } from "../catalog/emulator-knobs.ts";
 import type { InstanceTypeLimits } from "../catalog/instance-types.ts";
+import type { Lifetime } from "./lifetime.ts";
 
 export interface Cluster {
   readonly fileName: string;
@@ -79,20 +80,35 @@ export interface ClusterEniConfig {
 }
 
 export type Workload =
-  | {
-      readonly kind: "pods";
-      readonly name: string;
-      readonly namespace: string;
-      readonly podCount: number;
-      readonly atMs: Ms;
-      /** undefined: once. */
-      readonly everyMs: Ms | undefined;
-      /** undefined: until the run ends. */
-      readonly lifetimeMs: Ms | undefined;
-      readonly cpuMillis: number;
-      readonly memoryBytes: number;
-    }
+  | PodsWorkload
+  | SteadyWorkload
   | { readonly kind: "manifest" | "trace"; readonly path: string; readonly line: number; readonly column: number };
+
+interface PodWorkload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly podCount: number;
+  readonly atMs: Ms;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+
+/** `podCount` pods at a moment, once or every so often. */
+export interface PodsWorkload extends PodWorkload {
+  readonly kind: "pods";
+  /** undefined: once. */
+  readonly everyMs: Ms | undefined;
+  /** undefined: until the run ends. */
+  readonly lifetimeMs: Ms | undefined;
+}
+
+/** `podCount` pods at all times: each that ends is replaced at once. */
+export interface SteadyWorkload extends PodWorkload {
+  readonly kind: "steady";
+  /** The first ones come evenly over this time. */
+  readonly overMs: Ms;
+  readonly lifetime: Lifetime;
+}
 
 export interface KubeletSettings {
   /** A failed ADD is tried again after `retryMs` to `retryMs * (1 + jitter)`. */

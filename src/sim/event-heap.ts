@@ -16,12 +16,14 @@ export class EventHeap {
   atMs: Ms = 0;
   kind = 0;
   index = 0;
+  ticket = 0;
 
   get count(): number {
     return this.#count;
   }
 
-  add(atMs: Ms, kind: number, index: number): void {
+  /** Plans an event and returns its ticket: a number that no other event has. */
+  add(atMs: Ms, kind: number, index: number): number {
     if (this.#count === this.#kind.length) this.#grow();
     const order = this.#planned++;
     let at = this.#count++;
@@ -36,14 +38,16 @@ export class EventHeap {
     this.#order[at] = order;
     this.#kind[at] = kind;
     this.#index[at] = index;
+    return order;
   }
 
-  /** Takes the earliest event into `atMs`, `kind` and `index`; false when there is none. */
+  /** Takes the earliest event into `atMs`, `kind`, `index` and `ticket`; false when there is none. */
   take(): boolean {
     if (this.#count === 0) return false;
     this.atMs = this.#atMs[0]!;
     this.kind = this.#kind[0]!;
     this.index = this.#index[0]!;
+    this.ticket = this.#order[0]!;
     const last = --this.#count;
     if (last === 0) return true;
     const atMs = this.#atMs[last]!;

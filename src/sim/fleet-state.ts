@@ -1,27 +1,46 @@
-// What the fleet keeps of each pod, node and call under way, and what a sample of it holds. `fleet.ts` alone writes them.
+// What the fleet keeps of each pod, node and call under way, and what a sample of it holds. The fleet's own parts alone write them.
 
 import type { Ipv4 } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { PlannedPod, PodSandbox } from "../cluster/index.ts";
 import type { ActReply } from "../emulator/model/index.ts";
 import type { Reason } from "../ipam/reasons.ts";
-import type { Ec2Intention, Effect, Engine, Outcome } from "../ipam/types.ts";
+import type { Attachment, Ec2Intention, Engine, Outcome } from "../ipam/types.ts";
 import type { UpNode } from "../world/world.ts";
+
+/** Kinds of events in the fleet's heap; the index says of which node, call, pod, fault or mark. */
+export const WAKE = 0;
+export const COMPLETED = 1;
+export const POD_ARRIVES = 2;
+export const POD_STEPS = 3;
+export const POD_ENDS = 4;
+export const FAULT = 5;
+export const RESTART = 6;
+export const SAMPLE = 7;
+export const START = 8;
+export const MARK = 9;
 
 export type SimPodOutcome = "waiting" | "running" | "unschedulable" | "gone";
 
+/** Why an ADD failed: the agent's reason, or no answer within the runtime's deadline. */
+export type FailedAddReason = Reason | "no-answer";
+
+/** A pod that came and is not gone yet. Its record serves another pod afterwards. */
 export interface SimPod {
-  readonly plan: PlannedPod;
-  readonly index: number;
-  sandbox: PodSandbox | undefined;
+  /** Its place in the fleet's table. */
+  readonly slot: number;
+  plan: PlannedPod;
+  /** Since the agents' start. */
+  cameMs: Ms;
+  sandbox: PodSandbox<Attachment> | undefined;
   node: SimNode | undefined;
-  /** Of its present sandbox; 0: none yet. */
-  attachment: number;
   address: Ipv4 | undefined;
   outcome: SimPodOutcome;
-  waitMs: Ms | undefined;
-  reason: Reason | undefined;
+  /** Of its last failed ADD; undefined once it runs. */
+  reason: FailedAddReason | undefined;
   wasRefused: boolean;
+  /** The event in the heap that is meant for it; others for its slot are out of date. */
+  ticket: number;
 }
 
 export interface SimNode {
@@ -34,24 +53,52 @@ export interface SimNode {
   isDown: boolean;
   hasServed: boolean;
   restartPauseMs: Ms;
-  wakeAtMs: Ms | undefined;
+  /** When the engine wants to be woken. */
+  wakeAtMs: Ms;
+  /** When the heap has an event for that, at the latest then; infinite: none. */
+  wakePlannedMs: Ms;
+  wakeTicket: number;
   savesAsked: number;
   savesSettled: number;
-  held: Extract<Effect, { kind: "reply" }>[];
+  /** Pods that need an address of their own, bound to it. */
+  boundCount: number;
+  runningCount: number;
   refusedCount: number;
   ec2CallCount: number;
 }
 
-/** What a node waits for. */
+/** An EC2 call that a node waits for. */
 export interface Pending {
   readonly node: SimNode;
   readonly life: number;
   readonly id: number;
-  /** What to tell the engine; undefined for an EC2 call, which is told by its pages. */
-  readonly outcome: Outcome | undefined;
-  readonly intention: Ec2Intention | undefined;
+  readonly intention: Ec2Intention;
   readonly pages: readonly ActReply[];
   readonly lostWhy: string | undefined;
+}
+
+/** What comes back to a node at the moment at which it asked. */
+export interface Answer {
+  readonly node: SimNode;
+  readonly life: number;
+  readonly id: number;
+  readonly outcome: Outcome;
+}
+
+/** Counts of pods are of those that need an address of their own. */
+export interface PodCounts {
+  came: number;
+  /** Had an address at some time. */
+  served: number;
+  /** Without one now. */
+  waiting: number;
+  running: number;
+  unschedulable: number;
+  /** Gone again. */
+  ended: number;
+  refusedAtLeastOnce: number;
+  adds: number;
+  dels: number;
 }
 
 /** The state of the fleet at one moment. Addresses are those that pods can use; an ENI's primary one is none of them. */
@@ -64,4 +111,23 @@ export interface Sample {
   readonly addressesWasted: number;
   readonly freePrefixCount: number;
   readonly availableIpAddressCount: number;
+}
+
+/** Integrals since the agents' start: what was held or ran, times milliseconds. */
+export interface Totals {
+  /** Since the workloads' moment 0. */
+  readonly atMs: Ms;
+  readonly heldPrefixMs: number;
+  readonly heldAddressMs: number;
+  readonly runningPodMs: number;
+  readonly waitingPodMs: number;
+}
+
+/** Averages over a time. */
+export interface Means {
+  readonly prefixesHeld: number;
+  readonly addressesHeld: number;
+  readonly podsRunning: number;
+  readonly podsWaiting: number;
+  readonly idleAddresses: number;
 }

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { createEngine } from "../ipam/engine.ts";
 import type { Effect, Engine } from "../ipam/types.ts";
-import type { Fleet } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
 import { type SimInput, SimRefused } from "./input.ts";
 import { simDocument } from "./result.ts";
 import { checkFleet } from "./testing/checkers.ts";
-import { churnText, runFleet } from "./testing/clusters.ts";
+import { churnText, clusterOf, inputOf, runFleet } from "./testing/clusters.ts";
 
 const json = (fleet: Fleet, seed: number) => JSON.stringify(simDocument(fleet, { policy: "vpc-cni", seed }));
 
@@ -14,7 +14,7 @@ test("pods come, get addresses, go and come again, and the invariants hold by re
   const document = simDocument(fleet, { policy: "vpc-cni", seed: 1 });
   expect(document.pods).toMatchObject({ total: 60 + 5 * 40, served: 260, waiting: 0, unschedulable: 0 });
   expect(document.nodes.reduce((sum, node) => sum + node.pods, 0)).toBe(document.samples.at(-1)!.podsRunning);
-  expect(fleet.delCount).toBeGreaterThanOrEqual(5 * 40);
+  expect(fleet.counts.dels).toBeGreaterThanOrEqual(5 * 40);
   expect(checkFleet(fleet)).toEqual([]);
 });
 
@@ -57,6 +57,107 @@ test("an agent whose start fails is started again after 10 s, and serves once th
   const document = simDocument(fleet, { policy: "vpc-cni", seed: 1 });
   expect(document.nodes.some((node) => node.starts > 1)).toBe(true);
   expect(document.pods.waiting).toBe(0);
+});
+
+const CHURN = clusterOf(churnText({ workloads: "[]" }));
+const STEADY_CLUSTER = {
+  ...CHURN,
+  workloads: [
+    {
+      kind: "steady",
+      name: "churn",
+      namespace: "default",
+      podCount: 70,
+      atMs: 0,
+      overMs: 60_000,
+      lifetime: { kind: "exponential", meanMs: 120_000 },
+      cpuMillis: 0,
+      memoryBytes: 0,
+    },
+  ],
+} as const;
+
+test("a steady workload: a pod that ends is replaced, and records of those that are gone serve again", () => {
+  const fleet = new Fleet(inputOf(STEADY_CLUSTER));
+  fleet.run();
+  const { came, ended, running, waiting } = fleet.counts;
+  expect(running + waiting).toBe(70);
+  expect(came).toBe(ended + 70);
+  // 70 pods, 9 to 10 minutes, 2 minutes each.
+  expect(ended).toBeGreaterThan(250);
+  expect(ended).toBeLessThan(400);
+  const live = fleet.livePods();
+  expect(live.length).toBe(70);
+  expect(Math.max(...live.map((pod) => pod.slot))).toBeLessThan(80);
+  expect(checkFleet(fleet)).toEqual([]);
+});
+
+test("totals are the integrals of what a recount at each change would give", () => {
+  const fleet = new Fleet(inputOf(clusterOf(churnText()), { marksMs: [0, 300_000, 600_000] }));
+  const recounted = { prefixes: 0, addresses: 0 };
+  const changes: { atMs: number; prefixes: number; running: number }[] = [];
+  const { world } = fleet.vpc;
+  const told = world.onHeldChange!;
+  world.onHeldChange = (id, prefixes, addresses) => {
+    told(id, prefixes, addresses);
+    const enis = fleet.nodes.flatMap((one) => [...world.instances.get(one.node.instanceId)!.enis]);
+    recounted.prefixes = enis.reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
+    changes.push({ atMs: world.nowMs, prefixes: recounted.prefixes, running: 0 });
+  };
+  fleet.run();
+  const { startMs } = fleet;
+  const [from, middle, to] = fleet.marks;
+  let prefixMs = 0;
+  for (const [index, { atMs, prefixes }] of changes.entries()) {
+    const untilMs = Math.min(changes[index + 1]?.atMs ?? Number.POSITIVE_INFINITY, startMs! + 600_000);
+    prefixMs += prefixes * Math.max(0, untilMs - Math.max(atMs, startMs!));
+  }
+  expect(to!.heldPrefixMs - from!.heldPrefixMs).toBeCloseTo(prefixMs, 3);
+  expect(to!.heldAddressMs - from!.heldAddressMs).toBeCloseTo(prefixMs * 16, 3);
+  expect(fleet.samples.at(-1)!.prefixesHeld).toBe(recounted.prefixes);
+  expect([from!.atMs, middle!.atMs, to!.atMs]).toEqual([0, 300_000, 600_000]);
+  // 60 pods from second 5 on, 40 more for 50 s of every 2 minutes.
+  const means = fleet.meansBetween(middle!, to!);
+  expect(means.podsRunning).toBeGreaterThan(60 + (40 * 50) / 120 - 3);
+  expect(means.podsRunning).toBeLessThan(60 + (40 * 50) / 120 + 1);
+  expect(means.idleAddresses).toBeCloseTo(means.addressesHeld - means.podsRunning, 6);
+});
+
+/** Replies to ADDs come with the first wake that is `ms` later; never when `ms` is infinite. */
+function answeringLate(ms: number): CreateEngine {
+  return (options) => {
+    const engine = createEngine(options);
+    const held: { atMs: number; effect: Effect }[] = [];
+    return {
+      ...withStep(engine, (input) => {
+        const effects = engine
+          .step(input)
+          .filter(
+            (effect) =>
+              input.kind !== "allocate" || effect.kind !== "reply" || !held.push({ atMs: input.nowMs + ms, effect }),
+          );
+        while (held[0] !== undefined && held[0].atMs <= input.nowMs) effects.push(held.shift()!.effect);
+        return effects;
+      }),
+      wakeAt: () => Math.min(engine.wakeAt() ?? Number.POSITIVE_INFINITY, held[0]?.atMs ?? Number.POSITIVE_INFINITY),
+    };
+  };
+}
+
+test("an ADD may be answered later than the step that asked", () => {
+  const workloads = "[{ name: web, pods: 60, at: 5s }]";
+  const fleet = runFleet(churnText({ workloads }), { createEngine: answeringLate(700) });
+  expect(fleet.counts).toMatchObject({ served: 60, waiting: 0, running: 60 });
+  expect(fleet.waits.quantile(0)).toBe(700);
+  expect(checkFleet(fleet)).toEqual([]);
+});
+
+test("an ADD without an answer ends at the runtime's deadline, and its sandbox is deleted", () => {
+  const workloads = "[{ name: web, pods: 3, at: 0s }]";
+  const fleet = runFleet(churnText({ workloads }), { createEngine: answeringLate(Number.POSITIVE_INFINITY) });
+  // 4 minutes, 10 to 15 s of pause, 4 minutes: two have ended, the third is under way.
+  expect([...fleet.failedAdds]).toEqual([["no-answer", 6]]);
+  expect(fleet.counts).toMatchObject({ served: 0, waiting: 3, adds: 9, dels: 6 });
 });
 
 test("what the simulator cannot do, it says", () => {

@@ -24,6 +24,8 @@ export interface SimInput {
   readonly seed: number;
   /** The faults of the cluster file, checked, for subnets of these EC2 ids by their names in the file. */
   readonly faultsFor: (subnetIds: ReadonlyMap<string, string>) => readonly SimFault[];
+  /** Moments, from the first pod on, at which the fleet notes its totals; ascending. */
+  readonly marksMs?: readonly Ms[];
   /** For tests that plant a bug; default: the engine. */
   readonly createEngine?: (options: EngineOptions) => Engine;
 }

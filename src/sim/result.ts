@@ -5,7 +5,7 @@ import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { Ec2CallCount } from "../emulator/model/index.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Sample, SimNode } from "./fleet-state.ts";
+import type { Sample } from "./fleet-state.ts";
 
 /** docs/schemas/simulate.v1.json. Counts of pods are of those that need an address of their own, unless they say otherwise. */
 export interface SimDocument {
@@ -59,28 +59,23 @@ export const ASSUMPTIONS: readonly string[] = [
 ];
 
 export function simDocument(fleet: Fleet, run: { readonly policy: string; readonly seed: number }): SimDocument {
-  const waits = Float64Array.from(fleet.waits).sort((a, b) => a - b);
-  const pods = fleet.pods.filter((pod) => !pod.plan.isHostNetwork);
+  const { counts, waits } = fleet;
   const stats = fleet.vpc.stats(fleet.nowMs);
-  const podCounts = new Map<SimNode, number>();
-  for (const { node, outcome } of pods) {
-    if (outcome === "running" && node !== undefined) podCounts.set(node, (podCounts.get(node) ?? 0) + 1);
-  }
   return {
     schema: "slash28/simulate/v1",
     policy: run.policy,
     seed: run.seed,
     durationMs: fleet.nowMs - (fleet.startMs ?? 0),
     pods: {
-      total: pods.length,
-      served: waits.length,
-      waiting: pods.filter((pod) => pod.outcome === "waiting").length,
-      unschedulable: pods.filter((pod) => pod.outcome === "unschedulable").length,
-      refusedAtLeastOnce: pods.filter((pod) => pod.wasRefused).length,
+      total: counts.came,
+      served: counts.served,
+      waiting: counts.waiting,
+      unschedulable: counts.unschedulable,
+      refusedAtLeastOnce: counts.refusedAtLeastOnce,
     },
-    waitMs: { p50: quantile(waits, 0.5), p99: quantile(waits, 0.99), max: quantile(waits, 1) },
+    waitMs: { p50: rounded(waits.quantile(0.5)), p99: rounded(waits.quantile(0.99)), max: rounded(waits.quantile(1)) },
     adds: {
-      total: fleet.addCount,
+      total: counts.adds,
       failed: [...fleet.failedAdds]
         .map(([reason, count]) => ({ reason, count }))
         .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1)),
@@ -104,7 +99,7 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
       return {
         name: one.node.name,
         instanceType: one.node.instanceType,
-        pods: podCounts.get(one) ?? 0,
+        pods: one.runningCount,
         enis: enis.length,
         prefixes,
         addresses: enis.reduce((sum, eni) => sum + eni.now.addresses.length, prefixes * ADDRESSES_PER_PREFIX),
@@ -117,8 +112,6 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
   };
 }
 
-/** Nearest rank. */
-function quantile(ascending: Float64Array, share: number): number | null {
-  const value = ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)];
+function rounded(value: Ms | undefined): number | null {
   return value === undefined ? null : Math.round(value);
 }

@@ -81,6 +81,7 @@ function plannedPod(name: string, over: Partial<PlannedPod> = {}): PlannedPod {
     name,
     atMs: 0,
     lifetimeMs: undefined,
+    replacement: undefined,
     cpuMillis: 0,
     memoryBytes: 0,
     isHostNetwork: false,

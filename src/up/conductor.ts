@@ -4,7 +4,7 @@
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import { SECOND_MS } from "../base/units.ts";
-import { type KubeletSettings, type PlannedPod, PodSandbox, type Scheduler } from "../cluster/index.ts";
+import { type KubeletSettings, type PlannedPod, PodSandbox, type Scheduler, sandboxId } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AddOutcome, CniRequest } from "./cni-client.ts";
 import type { MutablePod, RunPod } from "./run-state.ts";
@@ -112,21 +112,25 @@ export class Conductor {
       const plan = this.#options.plan[this.#nextPlan];
       if (plan === undefined || this.#startMs + plan.atMs > nowMs) return;
       this.#nextPlan++;
-      const pod: MutablePod = {
-        plan,
-        sandbox: undefined,
-        nodeName: undefined,
-        outcome: "pending",
-        address: undefined,
-        waitMs: undefined,
-        reason: undefined,
-        message: undefined,
-        pluginError: undefined,
-        refusedCount: 0,
-      };
-      this.pods.push(pod);
-      this.#place(pod, nowMs);
+      this.#come(plan, nowMs);
     }
+  }
+
+  #come(plan: PlannedPod, nowMs: Ms): void {
+    const pod: MutablePod = {
+      plan,
+      sandbox: undefined,
+      nodeName: undefined,
+      outcome: "pending",
+      address: undefined,
+      waitMs: undefined,
+      reason: undefined,
+      message: undefined,
+      pluginError: undefined,
+      refusedCount: 0,
+    };
+    this.pods.push(pod);
+    this.#place(pod, nowMs);
   }
 
   #placeAgain(nowMs: Ms): void {
@@ -153,7 +157,8 @@ export class Conductor {
     }
     pod.outcome = "waiting";
     const prng = this.#options.prng.split(`${pod.plan.namespace}/${pod.plan.name}`);
-    pod.sandbox = new PodSandbox(this.#options.kubelet, prng, nowMs);
+    const newSandboxId = () => sandboxId(prng);
+    pod.sandbox = new PodSandbox({ settings: this.#options.kubelet, prng, newSandboxId }, nowMs);
     this.#node(pod).podBound(pod.plan);
     this.#live.add(pod);
   }
@@ -229,6 +234,9 @@ export class Conductor {
     }
     this.#options.scheduler.remove(pod.nodeName ?? "", pod.plan);
     this.#hasRoomAgain = true;
+    const nowMs = this.#options.clock.nowMs();
+    const next = pod.plan.replacement?.next(nowMs - this.#startMs);
+    if (next !== undefined && !this.#isStopped) this.#come(next, nowMs);
     this.#pump();
   }
 

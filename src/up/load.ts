@@ -66,7 +66,7 @@ export function loadPods(loaded: LoadedCluster, manifestPaths: readonly string[]
     warnings.push(...parsed.warnings);
   };
   for (const workload of loaded.cluster.workloads) {
-    if (workload.kind === "pods") continue;
+    if (!("path" in workload)) continue;
     const path = isAbsolute(workload.path) ? workload.path : join(loaded.folder, workload.path);
     let text: string;
     try {

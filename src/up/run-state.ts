@@ -8,7 +8,7 @@ export type PodOutcome = "pending" | "waiting" | "running" | "unschedulable" | "
 
 export interface RunPod {
   readonly plan: PlannedPod;
-  readonly sandbox: PodSandbox | undefined;
+  readonly sandbox: PodSandbox<string> | undefined;
   readonly nodeName: string | undefined;
   readonly outcome: PodOutcome;
   readonly address: string | undefined;

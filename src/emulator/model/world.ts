@@ -93,6 +93,9 @@ export class World {
   /** `ownEniCount` of the world as described: a quota below it has been raised. */
   startingEniCount = 0;
 
+  /** Told when the ENIs attached to an instance come to hold more or fewer /28s and secondary addresses, at `nowMs`. */
+  onHeldChange: ((instanceId: string, prefixCount: number, addressCount: number) => void) | undefined;
+
   readonly due = new DueQueue<DueChange>();
   #nowMs: Ms = 0;
   /** When the caller of the call in hand learns of it: lags count from here. */
@@ -269,6 +272,7 @@ export class World {
     eni.subnet.enis.add(eni);
     if (!eni.isRequesterManaged) this.ownEniCount++;
     this.#follow(eni, undefined);
+    this.#tellHeld(undefined, eni.now);
     return eni;
   }
 
@@ -281,6 +285,18 @@ export class World {
       eni.past.push({ untilMs: this.#nowMs, version: before });
     }
     this.#follow(eni, before);
+    this.#tellHeld(before, eni.now);
+  }
+
+  #tellHeld(before: EniVersion | undefined, after: EniVersion): void {
+    if (this.onHeldChange === undefined) return;
+    const from = before?.attachment?.instanceId;
+    const to = after.attachment?.instanceId;
+    if (from === to && before?.prefixes === after.prefixes && before.addresses === after.addresses) return;
+    if (before !== undefined && from !== undefined) {
+      this.onHeldChange(from, -before.prefixes.length, -before.addresses.length);
+    }
+    if (to !== undefined) this.onHeldChange(to, after.prefixes.length, after.addresses.length);
   }
 
   /** Frees all that it holds and forgets it. It must not be attached to an instance. */

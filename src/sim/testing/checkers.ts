@@ -7,7 +7,7 @@ import type { SimNode, SimPod } from "../fleet-state.ts";
 
 /** Every broken invariant, its id first; empty when all hold. */
 export function checkFleet(fleet: Fleet): string[] {
-  const running = fleet.pods.filter((pod) => pod.outcome === "running" && pod.address !== undefined);
+  const running = fleet.livePods().filter((pod) => pod.outcome === "running" && pod.address !== undefined);
   const broken = [...checkHolders(running), ...fleet.vpc.check()];
   for (const node of fleet.nodes) {
     const own = running.filter((pod) => pod.node === node);
@@ -43,7 +43,7 @@ function checkAssigned(fleet: Fleet, node: SimNode, own: readonly SimPod[]): str
 }
 
 function checkBooks(fleet: Fleet, node: SimNode, own: readonly SimPod[]): string[] {
-  const wanted = new Map(own.map((pod) => [pod.attachment, pod.address]));
+  const wanted = new Map(own.map((pod) => [pod.sandbox?.sandboxId, pod.address]));
   const broken: string[] = [];
   let count = 0;
   for (const cidr of node.engine.view(fleet.nowMs).enis.flatMap((eni) => eni.cidrs)) {

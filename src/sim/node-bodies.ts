@@ -1,0 +1,221 @@
+// The bodies of all nodes: what src/agent does around an engine, in virtual time. A save is written at once, metadata answers at
+// once; EC2 answers when the emulated VPC says so.
+
+import { unreachable } from "../base/assert.ts";
+import { type Ms, SECOND_MS } from "../base/units.ts";
+import type { Cluster } from "../cluster/index.ts";
+import type { ActReply, Vpc } from "../emulator/model/index.ts";
+import type { Ec2Intention, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
+import type { UpNode } from "../world/world.ts";
+import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
+import type { EventHeap } from "./event-heap.ts";
+import { type Answer, COMPLETED, type Pending, RESTART, type SimNode, WAKE } from "./fleet-state.ts";
+import { START_WALL_MS } from "./input.ts";
+import { metadataEnis, observe } from "./metadata.ts";
+import { factsOf } from "./node-facts.ts";
+
+/** HTTP_TIMEOUT's default in the agent. */
+const EC2_TIMEOUT_MS = 10 * SECOND_MS;
+/** As kubelet restarts a container that ends: 10 s, doubled up to 5 minutes. */
+const RESTART_FIRST_MS = 10 * SECOND_MS;
+const RESTART_MAX_MS = 300 * SECOND_MS;
+
+export interface NodeBodiesOptions {
+  readonly vpc: Vpc;
+  readonly heap: EventHeap;
+  readonly cluster: Cluster;
+  readonly subnetIds: ReadonlyMap<string, string>;
+  readonly createEngine: (seed: number) => Engine;
+  readonly onReply: (requestId: number, result: ReplyResult) => void;
+  /** A node has served, or its start has failed, for the first time. */
+  readonly onTried: () => void;
+}
+
+export class NodeBodies {
+  readonly nodes: SimNode[] = [];
+  readonly #options: NodeBodiesOptions;
+  readonly #pending: (Pending | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  /** Answers and replies that are due now: given out by `settle`, not in the middle of a step. */
+  #answers: Answer[] = [];
+  #replies: { readonly requestId: number; readonly result: ReplyResult }[] = [];
+
+  constructor(options: NodeBodiesOptions) {
+    this.#options = options;
+  }
+
+  add(node: UpNode, seed: number): SimNode {
+    const { createEngine } = this.#options;
+    const added: SimNode = {
+      index: this.nodes.length,
+      node,
+      seed,
+      engine: createEngine(seed),
+      life: 0,
+      isDown: true,
+      hasServed: false,
+      restartPauseMs: RESTART_FIRST_MS,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+      wakePlannedMs: Number.POSITIVE_INFINITY,
+      wakeTicket: -1,
+      savesAsked: 0,
+      savesSettled: 0,
+      boundCount: 0,
+      runningCount: 0,
+      refusedCount: 0,
+      ec2CallCount: 0,
+    };
+    this.nodes.push(added);
+    return added;
+  }
+
+  start(node: SimNode): void {
+    const { vpc, cluster, subnetIds, createEngine, heap } = this.#options;
+    if (node.life > 0) node.engine = createEngine(node.seed);
+    node.life++;
+    node.isDown = false;
+    node.savesAsked = 0;
+    node.savesSettled = 0;
+    this.feed(node, {
+      kind: "started",
+      nowMs: heap.atMs,
+      wallOffsetMs: START_WALL_MS,
+      facts: factsOf(vpc, { node: node.node, cluster, subnetIds }),
+      enis: metadataEnis(vpc, node.node.instanceId, heap.atMs),
+      // A start fails before the first allocation, so nothing was ever written by a life that ended.
+      checkpoint: undefined,
+      bootId: `${node.index}-${node.life}`,
+    });
+  }
+
+  /** One input; what the engine wants of it is begun. Replies wait for `settle`. */
+  feed(node: SimNode, input: Input): void {
+    for (const effect of node.engine.step(input)) this.#begin(node, effect);
+    while (node.savesAsked > node.savesSettled) {
+      node.savesSettled = node.savesAsked;
+      const saved: Input = { kind: "saved", nowMs: this.#options.heap.atMs, saveId: node.savesSettled };
+      for (const effect of node.engine.step(saved)) this.#begin(node, effect);
+    }
+    if (!node.isDown) this.#planWake(node);
+  }
+
+  /** An event that comes too early is put off when it comes: most changes move the moment to a later one. */
+  #planWake(node: SimNode): void {
+    const { heap } = this.#options;
+    node.wakeAtMs = node.engine.wakeAt() ?? Number.POSITIVE_INFINITY;
+    if (node.wakeAtMs >= node.wakePlannedMs) return;
+    node.wakePlannedMs = Math.max(node.wakeAtMs, heap.atMs);
+    node.wakeTicket = heap.add(node.wakePlannedMs, WAKE, node.index);
+  }
+
+  /** The heap's WAKE event of this node has come. */
+  wake(node: SimNode): void {
+    const { heap } = this.#options;
+    if (node.wakeTicket !== heap.ticket) return;
+    node.wakePlannedMs = Number.POSITIVE_INFINITY;
+    if (node.isDown) return;
+    if (node.wakeAtMs <= heap.atMs) this.feed(node, { kind: "wake", nowMs: heap.atMs });
+    else this.#planWake(node);
+  }
+
+  /** Gives out what is due now, and what comes of it, until nothing is. */
+  settle(): void {
+    while (this.#answers.length > 0 || this.#replies.length > 0) {
+      if (this.#replies.length > 0) {
+        const replies = this.#replies;
+        this.#replies = [];
+        for (const { requestId, result } of replies) this.#options.onReply(requestId, result);
+      }
+      if (this.#answers.length === 0) continue;
+      const answers = this.#answers;
+      this.#answers = [];
+      for (const { node, life, id, outcome } of answers) this.#answer(node, life, id, outcome);
+    }
+  }
+
+  #begin(node: SimNode, effect: Effect): void {
+    switch (effect.kind) {
+      case "reply":
+        this.#replies.push(effect);
+        return;
+      case "save":
+        node.savesAsked = effect.saveId;
+        return;
+      case "ec2":
+        this.#callEc2(node, effect.id, effect.intention, []);
+        return;
+      case "observe": {
+        const { vpc, heap } = this.#options;
+        const outcome = observe(vpc, node.node.instanceId, effect.what, heap.atMs);
+        this.#answers.push({ node, life: node.life, id: effect.id, outcome });
+        return;
+      }
+      case "setUpEni":
+      case "tearDownEni":
+      case "announce":
+        this.#answers.push({ node, life: node.life, id: effect.id, outcome: { kind: "ok" } });
+        return;
+      case "ready":
+        this.#tried(node);
+        node.hasServed = true;
+        return;
+      case "exit":
+        this.#tried(node);
+        node.isDown = true;
+        this.#options.heap.add(this.#options.heap.atMs + node.restartPauseMs, RESTART, node.index);
+        node.restartPauseMs = Math.min(RESTART_MAX_MS, node.restartPauseMs * 2);
+        return;
+      case "event":
+      case "log":
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #tried(node: SimNode): void {
+    if (!node.hasServed && node.restartPauseMs === RESTART_FIRST_MS) this.#options.onTried();
+  }
+
+  #answer(node: SimNode, life: number, id: number, outcome: Outcome): void {
+    if (node.life !== life || node.isDown) return;
+    this.feed(node, { kind: "completed", nowMs: this.#options.heap.atMs, id, outcome });
+  }
+
+  // -------------------------------------------------------------- EC2
+
+  #callEc2(node: SimNode, id: number, intention: Ec2Intention, before: readonly ActReply[]): void {
+    const { vpc, heap } = this.#options;
+    const last = before.at(-1);
+    const request = ec2Request(intention, last === undefined ? undefined : nextTokenOf(last));
+    node.ec2CallCount++;
+    const result = vpc.act(request, heap.atMs);
+    const lateMs: Ms = heap.atMs + EC2_TIMEOUT_MS;
+    const isLate = result.replyAtMs > lateMs;
+    const lostWhy = isLate
+      ? `no answer within ${EC2_TIMEOUT_MS} ms`
+      : result.isReplyDropped
+        ? "the connection was closed"
+        : undefined;
+    const slot = this.#freeSlots.pop() ?? this.#pending.length;
+    this.#pending[slot] = { node, life: node.life, id, intention, pages: [...before, result.reply], lostWhy };
+    heap.add(isLate ? lateMs : result.replyAtMs, COMPLETED, slot);
+  }
+
+  /** The heap's COMPLETED event of this call has come. */
+  complete(slot: number): void {
+    const { node, life, id, intention, pages, lostWhy } = this.#pending[slot]!;
+    this.#pending[slot] = undefined;
+    this.#freeSlots.push(slot);
+    if (node.life !== life || node.isDown) return;
+    if (lostWhy === undefined && nextTokenOf(pages.at(-1)!) !== undefined) {
+      this.#callEc2(node, id, intention, pages);
+      return;
+    }
+    const result =
+      lostWhy === undefined
+        ? ec2Outcome(intention, pages)
+        : ({ kind: "refused", errorClass: "lost", awsCode: "NoAnswer", message: lostWhy } as const);
+    this.#answer(node, life, id, { kind: "ec2", result });
+  }
+}
