@@ -6,7 +6,6 @@ import { formatCheckError } from "../text/check-error.ts";
 import { parseManifests } from "./manifests.ts";
 import { planPods } from "./plan-pods.ts";
 import type { PlannedPod } from "./planned-pod.ts";
-import { parseTrace } from "./trace.ts";
 
 const FIXTURES = join(import.meta.dir, "../../test/fixtures/manifests");
 /** 2026-01-01T00:00:30Z. */
@@ -120,30 +119,6 @@ describe("manifests as kubectl prints them", () => {
     const text = "kind: Pod\nmetadata: {name: a}\nspec:\n  affinity: {nodeAffinity: {}}\n  containers: [{name: c}]\n";
     expect(parseManifests(text, "m.yaml").warnings.map(formatCheckError)).toEqual([
       "m.yaml:4:3: affinity is not weighed when the pods are placed",
-    ]);
-  });
-});
-
-describe("traces", () => {
-  test("columns in any order, empty cells mean the default", () => {
-    const { pods: traced, errors } = parseTrace("name,at,lifetime,cpu\nweb-1,0s,,250m\nweb-2,1m,30s,\n", "t.csv");
-    expect(errors).toEqual([]);
-    expect(traced.map((pod) => [pod.name, pod.atMs, pod.lifetimeMs, pod.cpuMillis])).toEqual([
-      ["web-1", 0, undefined, 250],
-      ["web-2", 60_000, 30_000, 0],
-    ]);
-  });
-
-  test("every problem has its line and column", () => {
-    const { errors } = parseTrace("name,at\na,soon\na,0s\nb,0s,1\n,0s\n", "t.csv");
-    expect(errors.map(formatCheckError)).toEqual([
-      't.csv:2:3: "soon" is not a duration such as 30s',
-      "t.csv:4:1: 3 values in this line, but 2 columns",
-      "t.csv:5:1: name is missing",
-    ]);
-    expect(parseTrace("nmae,at\n", "t.csv").errors.map((error) => error.message)).toEqual([
-      'the column "nmae" is unknown',
-      'the trace has no column "name"',
     ]);
   });
 });

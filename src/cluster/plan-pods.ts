@@ -7,7 +7,7 @@ import type { ManifestWorkload } from "./manifests.ts";
 import { generatedName, podUid, randomSuffix } from "./names.ts";
 import type { PlannedPod } from "./planned-pod.ts";
 import { podsOf, ROUND_COUNT_MAX, steadyPodsOf } from "./pod-stream.ts";
-import type { TracePod } from "./trace.ts";
+import { onKnownNodes, type TracePod } from "./trace.ts";
 import type { Workload } from "./types.ts";
 
 export interface PlanInput {
@@ -50,7 +50,11 @@ function sourcesOf(input: PlanInput): Iterator<PlannedPod>[] {
     sources.push(byMoment(manifestPods(manifest, input, prng)));
   }
   const traceUids = input.prng.split("trace");
-  sources.push(byMoment(input.traces.map((pod) => ({ ...PLAIN, ...pod, uid: podUid(traceUids), isRecurring: false }))));
+  const nodeNames = new Set(input.nodes.map((node) => node.name));
+  const traced = onKnownNodes(input.traces, nodeNames).map(
+    (pod): PlannedPod => ({ ...PLAIN, ...pod, uid: podUid(traceUids), isRecurring: false }),
+  );
+  sources.push(byMoment(traced));
   return sources;
 }
 

@@ -8,6 +8,7 @@ import {
   type Cluster,
   formatCheckError,
   type ManifestWorkload,
+  type ParsedTrace,
   parseCluster,
   parseManifests,
   parseTrace,
@@ -80,13 +81,37 @@ export function loadPods(loaded: LoadedCluster, manifestPaths: readonly string[]
     if (workload.kind === "manifest") readManifest(path, text);
     else {
       const parsed = parseTrace(text, path);
-      traces.push(...parsed.pods);
+      for (const pod of parsed.pods) traces.push(pod);
       errors.push(...parsed.errors);
+      if (parsed.errors.length === 0)
+        warnings.push(...skippedLines(parsed, path), ...foreignNodes(parsed.pods, path, loaded.cluster));
     }
   }
   for (const path of manifestPaths) readManifest(path, readText(path));
   if (errors.length > 0) throw checkFailure(errors);
   return { manifests, traces, warnings };
+}
+
+/** The lines of a trace that are not used: the first ones, and how many there are. */
+function skippedLines({ skipped, skippedCount, pods }: ParsedTrace, file: string): CheckError[] {
+  if (skippedCount === 0) return [];
+  const shown = skipped.length < skippedCount ? `, of which these ${skipped.length} are shown` : "";
+  const message = `${skippedCount} lines of the trace are not used${shown}; ${pods.length} pods are`;
+  return [{ file, line: skipped[0]?.line ?? 1, column: 1, message }, ...skipped];
+}
+
+/** Nodes that a trace names and the node groups do not have. Of a dump's own instances nothing is known here. */
+function foreignNodes(pods: readonly TracePod[], file: string, cluster: Cluster): CheckError[] {
+  if (cluster.nodeGroups.length === 0) return [];
+  const known = new Set(
+    cluster.nodeGroups.flatMap(({ name, count }) => Array.from({ length: count }, (_, i) => `${name}-${i + 1}`)),
+  );
+  const named = new Set(pods.flatMap((pod) => pod.nodeName ?? []));
+  const foreign = [...named].filter((name) => !known.has(name));
+  if (foreign.length === 0) return [];
+  const message = `${foreign.length} of the ${named.size} nodes that the trace names (${foreign[0]}) are not in the cluster file: the scheduler places their pods`;
+  const next = "slash28 trace --node-group NAME writes the nodes as NAME-1, NAME-2 and so on.";
+  return [{ file, line: 1, column: 1, message, next }];
 }
 
 function checkFailure(errors: readonly CheckError[]): LoadError {
