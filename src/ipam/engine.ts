@@ -36,6 +36,7 @@ interface Task {
   wakeAtMs: Ms | undefined;
   /** The pool's version it went to sleep on; undefined unless it wakes on change. */
   wakesFromVersion: number | undefined;
+  rethink: (() => Ms | undefined) | undefined;
 }
 
 /** A change of the pool that is not on disk yet. */
@@ -71,6 +72,8 @@ class IpamEngine implements Engine {
   readonly #refusals = new Map<Reason, number>();
   #unsaved: Unsaved[] = [];
   #nextEffectId = 1;
+  /** Of the operation that sleeps shortest. */
+  #wakeAtMs: Ms = Number.POSITIVE_INFINITY;
   /** Effects of inputs before `started`. */
   #early: Effect[] = [];
 
@@ -140,7 +143,7 @@ class IpamEngine implements Engine {
         return;
       }
       case "saved":
-        this.#unsaved = this.#unsaved.filter((change) => change.saveId > input.saveId);
+        this.#forgetSaved(input.saveId);
         return;
       case "saveFailed":
         this.#undo(node, input.saveId, input.message);
@@ -304,6 +307,14 @@ class IpamEngine implements Engine {
     node.effects.push({ kind: "reply", requestId, after, result: { kind: "collected", releasedCount: stale.length } });
   }
 
+  /** In place: this runs for each save, and mostly none is left. */
+  #forgetSaved(saveId: number): void {
+    const unsaved = this.#unsaved;
+    let keptCount = 0;
+    for (const change of unsaved) if (change.saveId > saveId) unsaved[keptCount++] = change;
+    unsaved.length = keptCount;
+  }
+
   /** The disk refused: the newest change is undone first, and each request is answered again. */
   #undo(node: Node, saveId: number, message: string): void {
     const lost = this.#unsaved.filter((change) => change.saveId <= saveId);
@@ -333,21 +344,24 @@ class IpamEngine implements Engine {
   // -------------------------------------------------------------- operations
 
   #spawn(operation: Operation): void {
-    this.#tasks.add({ operation, wakeAtMs: Number.NEGATIVE_INFINITY, wakesFromVersion: undefined });
+    this.#tasks.add({ operation, wakeAtMs: Number.NEGATIVE_INFINITY, wakesFromVersion: undefined, rethink: undefined });
   }
 
   /** Resumes every operation whose time has come, until none is due. */
   #runDue(node: Node): void {
     for (let hasRun = true; hasRun; ) {
       hasRun = false;
+      let wakeAtMs = Number.POSITIVE_INFINITY;
       for (const task of this.#tasks) {
         if (task.wakeAtMs === undefined) continue;
-        const isDue = task.wakeAtMs <= node.nowMs;
-        const hasChanged = task.wakesFromVersion !== undefined && task.wakesFromVersion !== node.version;
-        if (!isDue && !hasChanged) continue;
+        if (task.wakeAtMs > node.nowMs && !wakesByChange(node, task)) {
+          if (task.wakeAtMs < wakeAtMs) wakeAtMs = task.wakeAtMs;
+          continue;
+        }
         hasRun = true;
         this.#advance(node, task, undefined);
       }
+      this.#wakeAtMs = wakeAtMs;
     }
   }
 
@@ -363,6 +377,7 @@ class IpamEngine implements Engine {
     if (ask.kind === "sleep") {
       task.wakeAtMs = ask.atMs;
       task.wakesFromVersion = ask.wakesOnChange ? node.version : undefined;
+      task.rethink = ask.rethink;
       return;
     }
     node.askCount++;
@@ -372,9 +387,7 @@ class IpamEngine implements Engine {
   }
 
   wakeAt(): Ms | undefined {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const task of this.#tasks) if (task.wakeAtMs !== undefined && task.wakeAtMs < atMs) atMs = task.wakeAtMs;
-    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
+    return this.#wakeAtMs === Number.POSITIVE_INFINITY ? undefined : this.#wakeAtMs;
   }
 
   // -------------------------------------------------------------- looking in
@@ -405,6 +418,16 @@ class IpamEngine implements Engine {
   checkBooks(): void {
     this.#node?.pool.checkBooks();
   }
+}
+
+/** The pool or the facts have changed, and the operation has something to do about it now. */
+function wakesByChange(node: Node, task: Task): boolean {
+  if (task.wakesFromVersion === undefined || task.wakesFromVersion === node.version) return false;
+  const atMs = task.rethink?.();
+  if (atMs === undefined) return true;
+  task.wakesFromVersion = node.version;
+  task.wakeAtMs = atMs;
+  return false;
 }
 
 function refusal(requestId: number, reason: Reason, message: string, retryAfterMs?: Ms): Effect {

@@ -1,6 +1,7 @@
 // The one loop (ipamd.md 4, 6.4, 6.7, 8.6): cadence, guards, shrink, ENI release, switches, and passes that do nothing.
 
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { parseIpv4 } from "../base/ipv4.ts";
 import {
   counter,
@@ -13,6 +14,7 @@ import {
   quirkCount,
 } from "./testing/live-node.ts";
 import { TestNode, type TestNodeOptions, WALL_START_MS } from "./testing/test-node.ts";
+import type { Engine } from "./types.ts";
 
 const ip = (text: string) => parseIpv4(text)!;
 const prefixes = (...texts: string[]) => texts.map(ip);
@@ -27,6 +29,14 @@ const allocate = (attachment: number, address: number) => ({
 });
 const timesOf = (node: TestNode, action: string) =>
   node.calls.filter((call) => call.intention.action === action && call.atMs > 0).map((call) => call.atMs);
+const boundTo = (engine: Engine): Engine => ({
+  step: (input) => engine.step(input),
+  wakeAt: () => engine.wakeAt(),
+  allocations: () => engine.allocations(),
+  eachAllocation: (visit) => engine.eachAllocation(visit),
+  addressOf: (attachment) => engine.addressOf(attachment),
+  view: (nowMs) => engine.view(nowMs),
+});
 const STATE = { maxPods: 110, isUnschedulable: false, eniConfig: undefined };
 
 describe("cadence", () => {
@@ -61,6 +71,55 @@ describe("cadence", () => {
     // A change in mid-period waits for the next update of the same phase.
     expect(run(1_001_000).grewAfterMs).toEqual([1_500]);
     expect(run(1_004_000).grewAfterMs).toEqual([3_500]);
+  });
+
+  test("passes skipped where nobody reads the log change no decision", () => {
+    const pods = fc.array(fc.record({ pod: fc.nat(70), afterMs: fc.nat(40_000) }), { minLength: 30, maxLength: 90 });
+    const targets = fc.constantFrom<Record<string, string>>(
+      {},
+      { WARM_IP_TARGET: "3", MINIMUM_IP_TARGET: "20" },
+      { WARM_PREFIX_TARGET: "2" },
+      { ENABLE_PREFIX_DELEGATION: "false" },
+    );
+    const run = (
+      changes: readonly { pod: number; afterMs: number }[],
+      env: Record<string, string>,
+      isRead: boolean,
+    ) => {
+      const logLevel = isRead ? ("debug" as const) : ("error" as const);
+      let stepCount = 0;
+      const wrapEngine = (engine: Engine): Engine => ({
+        ...boundTo(engine),
+        step: (input) => {
+          stepCount++;
+          return engine.step(input);
+        },
+      });
+      const node = started({ env: { ...QUIET, ...env }, logLevel, wrapEngine });
+      const held = new Set<number>();
+      const addresses = changes.map(({ pod, afterMs }) => {
+        node.run(afterMs);
+        if (held.delete(pod + 1)) return node.del(pod + 1).kind;
+        const reply = node.add(pod + 1);
+        if (reply.kind === "allocated") held.add(pod + 1);
+        return JSON.stringify(reply);
+      });
+      node.run(300_000);
+      return { addresses, calls: node.calls, stepCount };
+    };
+    let skippingSteps = 0;
+    let wholeSteps = 0;
+    fc.assert(
+      fc.property(pods, targets, (changes, env) => {
+        const { stepCount: fewer, ...skipping } = run(changes, env, false);
+        const { stepCount: more, ...whole } = run(changes, env, true);
+        expect(skipping).toEqual(whole);
+        skippingSteps += fewer;
+        wholeSteps += more;
+      }),
+      { numRuns: 40 },
+    );
+    expect(skippingSteps).toBeLessThan(0.9 * wholeSteps);
   });
 
   test("[ipamd 4.1] waking more often than asked changes nothing", () => {

@@ -22,6 +22,11 @@ export class EventHeap {
     return this.#count;
   }
 
+  /** Of the earliest event; infinite when there is none. */
+  get nextAtMs(): Ms {
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#atMs[0]!;
+  }
+
   /** Plans an event and returns its ticket: a number that no other event has. */
   add(atMs: Ms, kind: number, index: number): number {
     if (this.#count === this.#kind.length) this.#grow();

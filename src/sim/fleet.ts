@@ -60,6 +60,7 @@ export class Fleet {
   readonly #heldPrefixes = new TimedCount();
   readonly #heldAddresses = new TimedCount();
   #untriedCount: number;
+  #hasBegun = false;
   #nowMs: Ms = 0;
   #endMs: Ms = Number.POSITIVE_INFINITY;
 
@@ -193,21 +194,32 @@ export class Fleet {
 
   // -------------------------------------------------------------- the run
 
-  /** From the start of the agents to the end of the run's duration. */
+  /** From the start of the agents, or from where `runTo` stopped, to the end of the run's duration. */
   run(): void {
-    for (const fault of this.#faults) if (fault.atMs <= 0) this.#applyFault(fault);
-    for (const node of this.nodes) this.#heap.add(0, RESTART, node.index);
-    this.#heap.add(START_WAIT_MS, START, 0);
+    this.runTo(Number.POSITIVE_INFINITY);
+  }
+
+  /** Runs all that happens up to `atMs` after the workloads' moment 0, the run's end at the latest. */
+  runTo(atMs: Ms): void {
+    if (!this.#hasBegun) this.#begin();
     const heap = this.#heap;
-    while (heap.take()) {
-      if (heap.atMs > this.#endMs) break;
+    // Until the workloads' moment 0 is known, nothing is too late.
+    const untilMs = () => (this.startMs === undefined ? this.#endMs : Math.min(this.#endMs, this.startMs + atMs));
+    while (heap.nextAtMs <= untilMs() && heap.take()) {
       this.#nowMs = heap.atMs;
       this.eventCount++;
       this.#happen(heap.kind, heap.index);
       this.#bodies.settle();
       this.#pods.settled();
     }
-    this.#nowMs = this.#endMs;
+    this.#nowMs = untilMs();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    for (const fault of this.#faults) if (fault.atMs <= 0) this.#applyFault(fault);
+    for (const node of this.nodes) this.#heap.add(0, RESTART, node.index);
+    this.#heap.add(START_WAIT_MS, START, 0);
   }
 
   #happen(kind: number, index: number): void {

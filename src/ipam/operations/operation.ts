@@ -10,8 +10,16 @@ type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 /** What an operation asks for: an effect whose outcome it awaits, or time. */
 export type Ask =
   | WithoutId<EffectWithId>
-  /** Resumed at `atMs`; with `wakesOnChange` also as soon as the pool or the node's facts change. */
-  | { readonly kind: "sleep"; readonly atMs: Ms; readonly wakesOnChange: boolean };
+  /**
+   * Resumed at `atMs`; with `wakesOnChange` also as soon as the pool or the node's facts change. `rethink` is asked at each
+   * change first: a later moment means that the change is none to wake for, undefined that it is. It changes nothing itself.
+   */
+  | {
+      readonly kind: "sleep";
+      readonly atMs: Ms;
+      readonly wakesOnChange: boolean;
+      readonly rethink?: () => Ms | undefined;
+    };
 
 /** Resumed with the outcome of an effect, with undefined after a sleep. */
 export type Operation<Result = void> = Generator<Ask, Result, Outcome | undefined>;

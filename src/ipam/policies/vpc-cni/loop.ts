@@ -97,13 +97,18 @@ function* idle(
   node: Node,
   periodStartMs: Ms,
 ): Operation<{ readonly periodStartMs: Ms; readonly next: "pool-update" | "reconcile-check" }> {
-  const poolAtMs = nextPoolTriggerMs(node);
-  const reconcileAtMs = node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
   // A trigger counts from the first pass after it: its comparisons are strict.
-  const poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, poolAtMs);
+  let poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, nextPoolTriggerMs(node));
+  const reconcileAtMs = node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
   const reconcilePassMs = firstPassAfter(periodStartMs + PERIOD_MS, reconcileAtMs);
+  const mayAct = actionTest(node);
+  const rethink = (): Ms | undefined => {
+    if (mayAct()) return undefined;
+    poolPassMs = Number.POSITIVE_INFINITY;
+    return reconcilePassMs;
+  };
+  yield { kind: "sleep", atMs: Math.min(poolPassMs, reconcilePassMs), wakesOnChange: true, rethink };
   const dueMs = Math.min(poolPassMs, reconcilePassMs);
-  yield { kind: "sleep", atMs: dueMs, wakesOnChange: true };
   // Timers are late: what was due is done now, however late it is.
   if (node.nowMs >= dueMs) {
     return dueMs === poolPassMs
@@ -117,6 +122,23 @@ function* idle(
   if (node.nowMs <= currentStartMs + HALF_PERIOD_MS) return { periodStartMs: currentStartMs, next: "pool-update" };
   yield* sleepUntil(currentStartMs + PERIOD_MS);
   return { periodStartMs: currentStartMs, next: "reconcile-check" };
+}
+
+/** Whether a pool update might do or log something, now or later without a further change. False only where it is certain. */
+function actionTest(node: Node): () => boolean {
+  let targets = node.targets();
+  let { factsVersion } = node;
+  return () => {
+    if (node.isLogged("ipStats")) return true;
+    if (factsVersion !== node.factsVersion) targets = node.targets();
+    factsVersion = node.factsVersion;
+    const stats = node.pool.stats(targets.usesPrefixes);
+    return (
+      decide.isTooLow(stats, targets) ||
+      decide.surplusCidrCount(stats, targets) > 0 ||
+      decide.isEniReleaseGateOpen(node.pool, stats, targets)
+    );
+  };
 }
 
 /** The first of `firstMs`, `firstMs` + `periodMs` ... that lies after `triggerMs`. */
