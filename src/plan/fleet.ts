@@ -12,17 +12,7 @@ import {
   Scheduler,
   type TracePod,
 } from "../cluster/index.ts";
-
-export interface Scenario {
-  readonly name: string;
-  /**
-   * Percent of each group's nodes that join before old ones go. Each joins with as many pods as the fullest old one, for a
-   * drained node keeps its addresses until it is gone.
-   */
-  readonly surgePercent: number;
-  /** A zone whose nodes are gone; the others take its pods, no node is replaced. */
-  readonly lostZone: string | undefined;
-}
+import type { Held, StandingNode } from "./types.ts";
 
 export interface FleetNode {
   readonly name: string;
@@ -30,12 +20,16 @@ export interface FleetNode {
   readonly subnetId: string;
   readonly zone: string;
   readonly labels: ReadonlyMap<string, string>;
+  /** What its ENIs hold by subnet; undefined: it is new. */
+  readonly held: ReadonlyMap<string, Held> | undefined;
   /** Pods that need an address here. */
   podCount: number;
 }
 
 export interface Fleet {
   readonly nodes: readonly FleetNode[];
+  /** Of these, those that come at once: their calls share EC2's request rates. */
+  readonly joining: readonly FleetNode[];
   readonly podCount: number;
   /** Why pods found no node, with their number. */
   readonly unplaced: ReadonlyMap<string, number>;
@@ -49,12 +43,20 @@ export interface PodSources {
 /** Moment 0 of schedules: midnight, UTC, of a Monday. */
 const START_WALL_MS = 1_735_516_800_000;
 
-export function buildFleet(cluster: Cluster, scenario: Scenario, sources: PodSources): Fleet {
-  const { nodes, joining } = nodesOf(cluster, scenario);
+/** `lostZone`: its nodes are gone; the others take its pods, no node is replaced. */
+export function buildFleet(
+  cluster: Cluster,
+  given: {
+    readonly sources: PodSources;
+    readonly standing: readonly StandingNode[];
+    readonly lostZone?: string | undefined;
+  },
+): Fleet {
+  const nodes = nodesOf(cluster, given);
   const prng = new Prng(cluster.run.seed);
   const pods = planPods({
     workloads: cluster.workloads,
-    ...sources,
+    ...given.sources,
     nodes,
     prng: prng.split("pods"),
     startWallMs: START_WALL_MS,
@@ -81,31 +83,38 @@ export function buildFleet(cluster: Cluster, scenario: Scenario, sources: PodSou
       if (node !== undefined) node.podCount += 1;
     }
   }
-  for (const node of joining) {
-    node.podCount = Math.max(0, ...nodes.filter((one) => one.group === node.group).map((one) => one.podCount));
-  }
-  return { nodes: [...nodes, ...joining], podCount: atOnce.length, unplaced };
+  const isFromEmpty = given.lostZone === undefined;
+  const joining = isFromEmpty ? nodes.filter((one) => one.held === undefined) : [];
+  return { nodes, joining, podCount: atOnce.length, unplaced };
 }
 
-function nodesOf(cluster: Cluster, scenario: Scenario): { nodes: FleetNode[]; joining: FleetNode[] } {
+function nodesOf(
+  cluster: Cluster,
+  given: { readonly standing: readonly StandingNode[]; readonly lostZone?: string | undefined },
+): FleetNode[] {
   const zones = new Map(cluster.subnets.map((subnet) => [subnet.id, subnet.az]));
   const nodes: FleetNode[] = [];
-  const joining: FleetNode[] = [];
   for (const group of cluster.nodeGroups) {
-    const joiningCount = Math.ceil((group.count * scenario.surgePercent) / 100);
-    for (let index = 0; index < group.count + joiningCount; index++) {
-      const subnetId = group.subnets[index % group.subnets.length] ?? "";
+    const there = given.standing.filter((one) => one.group === group.name);
+    for (let index = 0; index < group.count; index++) {
+      const one = there[index];
+      const subnetId = one?.subnetId ?? group.subnets[index % group.subnets.length] ?? "";
       const zone = zones.get(subnetId) ?? "";
-      if (zone === scenario.lostZone) continue;
-      const name = `${group.name}-${index + 1}`;
+      if (zone === given.lostZone) continue;
+      const name = one?.name ?? `${group.name}-${index + 1}`;
       const labels = nodeLabels({ region: cluster.region, zone, name, group });
-      (index < group.count ? nodes : joining).push({ name, group, subnetId, zone, labels, podCount: 0 });
+      nodes.push({ name, group, subnetId, zone, labels, held: one?.held, podCount: 0 });
     }
   }
-  return { nodes, joining };
+  return nodes;
 }
 
-function nodeLabels(node: { region: string; zone: string; name: string; group: NodeGroup }): Map<string, string> {
+export function nodeLabels(node: {
+  region: string;
+  zone: string;
+  name: string;
+  group: NodeGroup;
+}): Map<string, string> {
   return new Map([
     ["topology.kubernetes.io/zone", node.zone],
     ["topology.kubernetes.io/region", node.region],

@@ -7,6 +7,7 @@ import { isTooLow, type Targets, unitsForNewEni, unitsWanted } from "../ipam/pol
 import type { PoolStats } from "../ipam/pool/pool.ts";
 
 export interface NodeDemand {
+  readonly usesPrefixes: boolean;
   /** Pods that get an address, and those for which no slot is left. */
   readonly servedCount: number;
   readonly shortCount: number;
@@ -45,7 +46,9 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
     } else {
       const { allocated: servedCount } = stats;
       const eniCount = enis.length + trunkCount;
-      return { servedCount, shortCount: podCount - servedCount, eniCount, unitCount, assignCallCount, createCallCount };
+      const { usesPrefixes } = targets;
+      const shortCount = podCount - servedCount;
+      return { usesPrefixes, servedCount, shortCount, eniCount, unitCount, assignCallCount, createCallCount };
     }
   }
 }

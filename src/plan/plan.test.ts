@@ -1,28 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { z } from "zod";
-import { parseCluster } from "../cluster/index.ts";
-import { type Plan, planCluster } from "./plan.ts";
+import { example, planText } from "../../test/plan/plan-text.ts";
 import { planTable } from "./plan-table.ts";
 
-const ROOT = join(import.meta.dir, "../..");
-const SCHEMA = z.fromJSONSchema(JSON.parse(readFileSync(join(ROOT, "docs/schemas/plan.v1.json"), "utf8")));
 const ENV = '{ ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" }';
 const SUBNET = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/24 }";
-
-function planText(text: string, over: { surgePercent?: number; hasZoneLoss?: boolean } = {}): Plan {
-  const parsed = parseCluster(text, "c.yaml");
-  if (parsed.kind !== "ok") throw new Error(JSON.stringify(parsed.errors));
-  const plan = planCluster(parsed.cluster, {
-    manifests: [],
-    traces: [],
-    surgePercent: over.surgePercent ?? 0,
-    hasZoneLoss: over.hasZoneLoss ?? false,
-  });
-  SCHEMA.parse(JSON.parse(JSON.stringify(plan)));
-  return plan;
-}
 
 function cluster(part: { subnets?: string; groups?: string; env?: string; pods?: number; more?: string } = {}): string {
   return `
@@ -34,8 +15,6 @@ cni: { env: ${part.env ?? ENV}${part.more ?? ""} }
 workloads: [{ name: web, pods: ${part.pods ?? 20} }]
 `;
 }
-
-const example = (name: string): string => readFileSync(join(ROOT, "examples", `${name}.yaml`), "utf8");
 
 describe("does it fit", () => {
   test("the article's fleet is no yes, and on average there are too few whole /28s; the reserved one fits", () => {
@@ -52,11 +31,11 @@ describe("does it fit", () => {
     const plan = planText(cluster({ groups: "{ name: g, instanceType: m5.large, count: 8 }", pods: 80 }));
     expect(plan.verdict).toBe("does-not-fit");
     expect(plan.scenarios[0]?.problems[0]?.text).toContain("10.0.0.0/24");
-    expect(plan.scenarios[0]?.subnets[0]?.prefixes).toMatchObject({ needed: 16, forPods: 8, best: 14 });
+    expect(plan.scenarios[0]?.subnets[0]?.prefixes).toMatchObject({ needed: 16, forPods: 8, most: 14 });
   });
 
   test("single addresses may spoil every open block: 2 nodes leave 12 for sure, 11 others leave 1", () => {
-    const fewest = (subnet: string) => planText(cluster({ subnets: subnet })).scenarios[0]?.subnets[0]?.prefixes.worst;
+    const fewest = (subnet: string) => planText(cluster({ subnets: subnet })).scenarios[0]?.subnets[0]?.prefixes.fewest;
     expect(fewest(SUBNET)).toBe(12);
     expect(fewest("{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 11 }")).toBe(1);
     expect(fewest("{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 99 }")).toBe(0);
@@ -66,14 +45,14 @@ describe("does it fit", () => {
     const subnet = (text: string, env?: string) =>
       planText(cluster({ subnets: text, ...(env === undefined ? {} : { env }) })).scenarios[0]?.subnets[0];
     const held = SUBNET.replace(" }", ", otherPrefixes: 5 }");
-    expect(subnet(held)?.prefixes).toMatchObject({ worst: 7, best: 9 });
+    expect(subnet(held)?.prefixes).toMatchObject({ fewest: 7, most: 9 });
     expect(subnet(held)?.addresses.needed).toBe(2 + (4 + 5) * 16);
     const trunk = ENV.replace("{", '{ ENABLE_POD_ENI: "true",');
     expect(subnet(SUBNET, trunk)?.addresses.needed).toBe(2 * 2 + 4 * 16);
     // Nobody attaches it: its place is kept, its address is not taken.
     const alone = planText(cluster({ env: trunk, more: ", resourceController: false" }));
     expect(alone.scenarios[0]?.subnets[0]?.addresses.needed).toBe(2 + 4 * 16);
-    expect(alone.groups[0]?.possibleMaxPods).toBe(2 * 9 * 16 + 2);
+    expect(alone.groups[0]?.prefix?.possible).toBe(2 * 9 * 16 + 2);
   });
 
   test("an explicit reservation takes its blocks away, a prefix reservation protects its own", () => {
@@ -83,11 +62,11 @@ describe("does it fit", () => {
           subnets: `{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 50, reservations: [{ cidr: 10.0.0.128/25, type: ${type} }] }`,
         }),
       ).scenarios[0]?.subnets[0]?.prefixes;
-    expect(prefixes("prefix")).toMatchObject({ needed: 4, worst: 7, mean: null });
+    expect(prefixes("prefix")).toMatchObject({ needed: 4, fewest: 7 });
     const half = planText(example("healthy")).scenarios[0]?.subnets[0];
     // The emulator counts the same: 251 less 128, of which the last is AWS's own.
     expect(half?.addresses.available).toBe(124);
-    expect(prefixes("explicit")).toMatchObject({ needed: 4, worst: 0, best: 7 });
+    expect(prefixes("explicit")).toMatchObject({ needed: 4, fewest: 0, most: 4 });
   });
 
   test("pods that no node takes, and pods beyond a node's slots, are a no", () => {
@@ -137,6 +116,41 @@ describe("does it fit", () => {
     ]);
   });
 
+  test("more nodes of a group: the surest count, and the one that no placement allows", () => {
+    const { groups } = planText(
+      cluster({
+        groups: "{ name: g, instanceType: m5.large, count: 2 }, { name: h, instanceType: t2.large, count: 1 }",
+      }),
+    );
+    // Xen has no prefixes: two ENIs with 11 addresses each, 26 single addresses with those of the others: no block is sure.
+    expect(groups[1]?.prefix).toBeNull();
+    // At best 27 lie at the edges. With four more nodes 30 spoil one block, and 12 of 13 /28s are taken; a fifth wants 14.
+    expect(groups[0]?.moreNodes).toMatchObject({ fewest: 0, most: 4 });
+    for (const group of groups) {
+      const { fewest, mean, most } = group.moreNodes!;
+      expect(fewest <= mean && mean <= most).toBe(true);
+    }
+  });
+
+  test("one more node than the fewest is no longer certain, one more than the most is a plain no", () => {
+    const withNodes = (count: number) =>
+      planText(cluster({ groups: `{ name: g, instanceType: m5.large, count: ${count} }`, pods: 10 * count }));
+    const { fewest, most } = withNodes(2).groups[0]!.moreNodes!;
+    expect(withNodes(2 + fewest).verdict).toBe("fits");
+    expect(withNodes(3 + fewest).verdict).toBe("unsure");
+    expect(withNodes(2 + most).verdict).toBe("unsure");
+    expect(withNodes(3 + most).verdict).toBe("does-not-fit");
+  });
+
+  test("reserved ENIs of the flag lower max pods and take addresses", () => {
+    const [bare, reserved] = [0, 1].map((reservedEniCount) => planText(cluster(), { reservedEniCount }));
+    expect(bare?.groups[0]?.prefix?.possible).toBe(3 * 9 * 16 + 2);
+    expect(reserved?.groups[0]?.prefix?.possible).toBe(2 * 9 * 16 + 2);
+    expect(reserved?.groups[0]?.secondary.recommended).toBe(2 * 9 + 2);
+    const singles = (plan: typeof bare) => plan?.scenarios[0]?.subnets[0]?.singles ?? 0;
+    expect(singles(reserved) - singles(bare)).toBe(2);
+  });
+
   test("the secondary mode takes whole ENIs: one in use, one spare", () => {
     const plan = planText(cluster({ env: "{}", pods: 2 }));
     // 1 pod of 9 leaves 8, fewer than an ENI's 9: two ENIs, 18 addresses and 2 primary ones a node.
@@ -152,6 +166,40 @@ test("every figure comes with its sum when asked, and without it the table is sh
     expect(explained).toContain("fewest: every single address spoils");
     expect(explained).toContain(`= ${scenario.nau.value}`);
   }
-  expect(explained).toContain("2 ENIs for pods x (10 - 1) slots x 16 + 2 = 290");
+  expect(explained).toContain("2 ENIs for pods (of 3: 1 for the trunk) x (10 - 1) slots");
   expect(planTable(plan, { hasFormulas: false })).not.toContain("burst");
+});
+
+describe("advice", () => {
+  test("the article's settings and reservations are mended, and the answer becomes yes", () => {
+    const { advice } = planText(example("article"));
+    expect(advice.verdict).toBe("fits");
+    expect(advice.changes.map((one) => [one.name, one.to])).toEqual([
+      ["WARM_PREFIX_TARGET", "1"],
+      ["WARM_IP_TARGET", null],
+      ["MINIMUM_IP_TARGET", null],
+      ["WARM_ENI_TARGET", null],
+    ]);
+    expect(advice.env).toContainEqual({ name: "ENABLE_POD_ENI", value: "true" });
+    expect(advice.env.map((one) => one.name)).not.toContain("WARM_IP_TARGET");
+    expect(advice.reservations.map((one) => one.cidr)).toEqual(["10.0.0.128/25", "10.0.1.128/25", "10.0.2.128/25"]);
+  });
+
+  test("reservations hold the peak of all scenarios, and leave room for single addresses", () => {
+    const wide = cluster({ subnets: "{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 100 }", pods: 20 });
+    expect(planText(wide).advice.reservations.map((one) => [one.cidr, one.prefixCount])).toEqual([
+      ["10.0.0.128/26", 4],
+    ]);
+    const surged = planText(wide, { surgePercent: 100 }).advice;
+    // Eight /28s: a /25 would leave 124 addresses for 104; its 7 whole blocks lack one, which one more /28 gives.
+    expect(surged.reservations.map((one) => [one.cidr, one.prefixCount])).toEqual([
+      ["10.0.0.128/25", 7],
+      ["10.0.0.112/28", 1],
+    ]);
+    expect(surged.verdict).toBe("fits");
+  });
+
+  test("settings that are good stay, and a reservation that is there is not asked for again", () => {
+    expect(planText(example("healthy")).advice).toMatchObject({ verdict: "fits", changes: [], reservations: [] });
+  });
 });

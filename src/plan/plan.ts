@@ -1,225 +1,173 @@
 // What a cluster file needs from its subnets, and whether they have it. Three answers: `fits` holds wherever EC2 puts single
 // addresses; `does-not-fit` holds wherever it puts them, too; between these lies `unsure`. Never a likelihood dressed as a yes.
 
-import { supportsPrefixes } from "../catalog/instance-types.ts";
-import { maxPodsCap, podAddressCapacity, uncappedMaxPods } from "../catalog/pod-capacity.ts";
-import { type Cluster, HOST_NETWORK_POD_COUNT } from "../cluster/index.ts";
-import type { Targets } from "../ipam/policies/vpc-cni/decide.ts";
-import { CHART_DEFAULTS, parseSettings, type Settings } from "../ipam/settings.ts";
-import { buildFleet, type Fleet, type FleetNode, type PodSources, type Scenario } from "./fleet.ts";
-import { type NodeDemand, nodeDemand } from "./node-demand.ts";
-import { type ApiTime, apiTimes, ENIS_PER_REGION, NAU_PER_VPC } from "./quotas.ts";
-import { type SubnetPlan, subnetPlans } from "./subnet-plan.ts";
-
-export type Verdict = "fits" | "unsure" | "does-not-fit";
-
-export interface GroupPlan {
-  readonly name: string;
-  readonly instanceType: string;
-  readonly maxPods: number;
-  /** Pods that a node can give addresses to, with aws-node and kube-proxy; and that number under EKS's cap. */
-  readonly possibleMaxPods: number;
-  readonly recommendedMaxPods: number;
-  readonly formula: string;
-}
-
-export interface ScenarioPlan {
-  readonly name: string;
-  readonly verdict: Verdict;
-  /** What keeps it from `fits`, with numbers. */
-  readonly problems: readonly { readonly verdict: Verdict; readonly text: string }[];
-  readonly nodeCount: number;
-  readonly podCount: number;
-  readonly subnets: readonly SubnetPlan[];
-  readonly nau: { readonly value: number; readonly limit: number; readonly formula: string };
-  readonly enis: { readonly value: number; readonly limit: number; readonly formula: string };
-  readonly apiTimes: readonly ApiTime[];
-}
-
-export interface Plan {
-  readonly schema: "slash28/plan/v1";
-  readonly verdict: Verdict;
-  readonly groups: readonly GroupPlan[];
-  readonly scenarios: readonly ScenarioPlan[];
-  readonly assumptions: readonly string[];
-}
+import { type Cidr, parseCidr } from "../base/ipv4.ts";
+import type { Cluster } from "../cluster/index.ts";
+import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
+import { otherSettings, peaksOf, reservationsFor, withChanges } from "./advice.ts";
+import { buildFleet, type Fleet, type PodSources } from "./fleet.ts";
+import { groupPlan } from "./groups.ts";
+import { type Growth, grownFleet, grownScenario, planGrowth } from "./growth.ts";
+import { moreNodes } from "./more-nodes.ts";
+import { sumNeeds } from "./needs.ts";
+import { demandsOf, type Ground, planScenario } from "./scenario.ts";
+import { blocksOf } from "./subnet-supply.ts";
+import type { Advice, KnownVpc, Plan, ReservationAdvice, ScenarioPlan, SettingChange } from "./types.ts";
+import { worstOf } from "./types.ts";
 
 export interface PlanOptions extends PodSources {
   readonly surgePercent: number;
   /** Plan the loss of each zone too. */
   readonly hasZoneLoss: boolean;
+  readonly growth?: Growth | undefined;
+  /** What lies where already; undefined: only what the cluster file counts. */
+  readonly known?: KnownVpc | undefined;
+  /** ENIs of each node that something else takes, beside those that the file names. */
+  readonly reservedEniCount?: number | undefined;
 }
 
-export const ASSUMPTIONS: readonly string[] = [
+const ASSUMPTIONS: readonly string[] = [
   "Pods are those of the moment with the most of them, placed by requests, max-pods and nodeSelector; no affinity, no taints.",
   "Pods of a node fill one /28 before the next. Churn scatters them, and then nodes hold more.",
   "A pod with a security group of its own is counted as one with an address of its node's.",
-  "Every node is new: nothing is left of another mode or of settings before.",
   "Where EC2 puts single addresses outside reservations is not documented: fewest and most cover every place.",
-  "Nodes of a group take its subnets in turn. NAU counts no load balancers, endpoints or peers; quotas are AWS's defaults.",
+  "Nodes of a group take its subnets in turn. Prefixes fall back to the rest of a subnet when its reservations are full (ec2.reservationFallback).",
+  "Reservations are made before others' addresses come: what is spoilt already, a plan from a dump shows (--ec2).",
+  "NAU counts no load balancers, endpoints or peers. Quotas and request rates are AWS's defaults, or those of the file's ec2; reads are not counted.",
 ];
 
-export function planCluster(cluster: Cluster, options: PlanOptions): Plan {
-  const parsed = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cluster.cni.env) });
-  const { settings } = parsed;
-  const steady: Scenario = { name: "steady", surgePercent: 0, lostZone: undefined };
-  const scenarios = [steady];
-  if (options.surgePercent > 0)
-    scenarios.push({ ...steady, name: `upgrade, ${options.surgePercent} % surge`, surgePercent: options.surgePercent });
+export function planCluster(asked: Cluster, options: PlanOptions): Plan {
+  const cluster = withReservedEnis(asked, options.reservedEniCount ?? 0);
+  const ground = groundOf(cluster, options);
+  const fleets = fleetsOf(cluster, options);
+  const steady = fleets[0]!.fleet;
+  const scenarios = planAll(ground, { fleets, options });
+  const { growth, surgePercent } = options;
+  const { needs } = sumNeeds(
+    cluster,
+    ground.settings,
+    steady.nodes.map((node) => ({ node, demand: ground.demandOf(node.group, node.podCount) })),
+  );
+  return {
+    schema: "slash28/plan/v1",
+    verdict: worstOf(scenarios.map((one) => one.verdict)),
+    policy: cluster.cni.policy,
+    groups: cluster.nodeGroups.map((group) =>
+      groupPlan(group, ground.settings, moreNodes(ground, group, { steady, needs })),
+    ),
+    scenarios,
+    growth: growth === undefined ? null : planGrowth(ground, { growth, steady, surgePercent }),
+    advice: adviceFor(cluster, { fleets, options, scenarios }),
+    assumptions: ASSUMPTIONS,
+  };
+}
+
+interface Scenario {
+  readonly name: string;
+  readonly fleet: Fleet;
+}
+
+/** The steady one is the first. */
+function fleetsOf(cluster: Cluster, options: PlanOptions): Scenario[] {
+  const standing = options.known?.standing ?? [];
+  const { surgePercent } = options;
+  const steady = buildFleet(cluster, { sources: options, standing });
+  const fleets = [{ name: "steady", fleet: steady }];
+  if (surgePercent > 0) {
+    const fleet = grownFleet(cluster, steady, { factor: 1, surgePercent });
+    fleets.push({ name: `upgrade, ${surgePercent} % surge`, fleet });
+  }
   if (options.hasZoneLoss) {
     const zones = [...new Set(cluster.subnets.map((subnet) => subnet.az))].sort((a, b) => (a < b ? -1 : 1));
-    for (const zone of zones) scenarios.push({ ...steady, name: `${zone} lost`, lostZone: zone });
+    for (const lostZone of zones)
+      fleets.push({ name: `${lostZone} lost`, fleet: buildFleet(cluster, { sources: options, standing, lostZone }) });
   }
-  const refusals = parsed.refusals.map((one) => `the agent does not start: ${one.variable}: ${one.message}`);
-  const planned = scenarios.map((scenario) =>
-    planScenario({ cluster, settings, refusals, name: scenario.name, fleet: buildFleet(cluster, scenario, options) }),
-  );
-  const groups = cluster.nodeGroups.map((group) => groupPlan(group, settings));
-  const verdict = worst(planned.map((one) => one.verdict));
-  return { schema: "slash28/plan/v1", verdict, groups, scenarios: planned, assumptions: ASSUMPTIONS };
+  return fleets;
 }
 
-function groupPlan(group: Cluster["nodeGroups"][number], settings: Settings): GroupPlan {
-  const mode = {
-    prefixDelegation: settings.prefixDelegation,
-    customNetworking: settings.customNetworking,
-    maxEni: settings.maxEni,
-    trunk: settings.podEni,
-    reservedEniCount: group.otherEnis.length,
-  };
-  const { eniCount, slotsPerEni, addressesPerSlot } = podAddressCapacity(group.limits, mode);
-  const possibleMaxPods = uncappedMaxPods(group.limits, mode);
-  const cap = maxPodsCap(group.limits);
-  const formula =
-    `${eniCount} ENIs for pods x (${group.limits.ipv4PerEni} - 1) slots` +
-    `${addressesPerSlot === 1 ? "" : " x 16"} + ${HOST_NETWORK_POD_COUNT} = ${possibleMaxPods}` +
-    `; at most ${cap} are recommended`;
+function planAll(
+  ground: Ground,
+  given: { readonly fleets: readonly Scenario[]; readonly options: PlanOptions },
+): ScenarioPlan[] {
+  const { fleets, options } = given;
+  const scenarios = fleets.map(({ name, fleet }) => planScenario(ground, name, fleet));
+  const { growth, surgePercent } = options;
+  if (growth === undefined) return scenarios;
+  return [...scenarios, grownScenario(ground, { growth, steady: fleets[0]!.fleet, surgePercent }, growth.untilDay)];
+}
+
+function groundOf(cluster: Cluster, options: PlanOptions): Ground {
+  const { settings, refusals } = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cluster.cni.env) });
+  const hasFallback = cluster.knobs.reservationFallback;
   return {
-    name: group.name,
-    instanceType: group.instanceType,
-    maxPods: group.maxPods,
-    possibleMaxPods,
-    recommendedMaxPods: Math.min(cap, eniCount * slotsPerEni * addressesPerSlot + HOST_NETWORK_POD_COUNT),
-    formula,
+    cluster,
+    settings,
+    refusals: refusals.map((one) => `the agent does not start: ${one.variable}: ${one.message}`),
+    blocks: new Map(
+      cluster.subnets.map((subnet) => {
+        const occupancy = options.known?.occupancy.get(subnet.id);
+        return [subnet.id, blocksOf(subnet, { occupancy, hasFallback })];
+      }),
+    ),
+    others: options.known?.others ?? { unitCount: 0, eniCount: 0 },
+    demandOf: demandsOf(cluster, settings),
   };
 }
 
-function targetsOf(node: FleetNode, settings: Settings): Targets {
-  const { limits, maxPods, otherEnis } = node.group;
+function withReservedEnis(cluster: Cluster, count: number): Cluster {
+  if (count === 0) return cluster;
+  const reserved = Array.from({ length: count }, () => ({ tags: new Map<string, string>() }));
+  const nodeGroups = cluster.nodeGroups.map((group) => ({ ...group, otherEnis: [...group.otherEnis, ...reserved] }));
+  return { ...cluster, nodeGroups };
+}
+
+/** The settings that need fewest, and reservations for the peak; with the answer that all scenarios then get. */
+function adviceFor(
+  cluster: Cluster,
+  given: {
+    readonly fleets: readonly Scenario[];
+    readonly options: PlanOptions;
+    readonly scenarios: readonly ScenarioPlan[];
+  },
+): Advice {
+  const { fleets, options } = given;
+  const steady = fleets[0]!.fleet;
+  const fullest = Math.max(0, ...steady.nodes.map((one) => one.podCount));
+  let best = { cluster, changes: [] as readonly SettingChange[], scenarios: given.scenarios };
+  for (const changes of otherSettings(cluster, { fullest })) {
+    const env = withChanges(cluster.cni.env, changes);
+    const changed = { ...cluster, cni: { ...cluster.cni, env } };
+    const scenarios = planAll(groundOf(changed, options), { fleets, options });
+    if (takenBy(scenarios) < takenBy(best.scenarios)) best = { cluster: changed, changes, scenarios };
+  }
+  const peaks = peaksOf(best.scenarios);
+  const { blocks } = groundOf(best.cluster, options);
+  const reservations = [...peaks].flatMap(([id, peak]) => reservationsFor(blocks.get(id)!, peak));
+  const reserved = withReservations(best.cluster, reservations);
+  const scenarios = planAll(groundOf(reserved, options), { fleets, options });
   return {
-    usesPrefixes: settings.prefixDelegation && supportsPrefixes(limits),
-    warmIpTarget: settings.warmIpTarget,
-    minimumIpTarget: settings.minimumIpTarget,
-    warmPrefixTarget: settings.warmPrefixTarget,
-    warmEniTarget: settings.warmEniTarget,
-    eniCountMax: Math.min(settings.maxEni ?? limits.eniCountMax, limits.eniCountMax),
-    slotsPerEni: limits.ipv4PerEni - 1,
-    maxPods,
-    cooldownMs: settings.cooldownMs,
-    customNetworking: settings.customNetworking,
-    wantsTrunk: settings.podEni && limits.isTrunkingCompatible,
-    unmanagedEniCount: otherEnis.length,
+    verdict: worstOf(scenarios.map((one) => one.verdict)),
+    env: [...best.cluster.cni.env].map(([name, value]) => ({ name, value })),
+    changes: best.changes,
+    reservations,
   };
 }
 
-export interface PlannedNode {
-  readonly node: FleetNode;
-  readonly demand: NodeDemand;
-  readonly usesPrefixes: boolean;
+/** Addresses of all scenarios, /28s as 16. */
+function takenBy(scenarios: readonly ScenarioPlan[]): number {
+  let sum = 0;
+  for (const { subnets } of scenarios) for (const one of subnets) sum += one.singles + 16 * one.prefixes.needed;
+  return sum;
 }
 
-function planScenario(given: {
-  cluster: Cluster;
-  settings: Settings;
-  refusals: readonly string[];
-  name: string;
-  fleet: Fleet;
-}): ScenarioPlan {
-  const { cluster, settings, fleet } = given;
-  const remembered = new Map<string, NodeDemand>();
-  const planned = fleet.nodes.map((node): PlannedNode => {
-    const targets = targetsOf(node, settings);
-    const key = `${node.group.name}\u0000${node.podCount}`;
-    const demand =
-      remembered.get(key) ?? nodeDemand(targets, node.podCount, { hasTrunk: cluster.cni.resourceController });
-    remembered.set(key, demand);
-    return { node, demand, usesPrefixes: targets.usesPrefixes };
+function withReservations(cluster: Cluster, reservations: readonly ReservationAdvice[]): Cluster {
+  const subnets = cluster.subnets.map((subnet) => {
+    const own = reservations.filter((one) => one.subnet === subnet.id);
+    const added = own.flatMap((one): { cidr: Cidr; type: "prefix" }[] => {
+      const cidr = parseCidr(one.cidr);
+      return cidr === undefined ? [] : [{ cidr, type: "prefix" }];
+    });
+    return added.length === 0 ? subnet : { ...subnet, reservations: [...subnet.reservations, ...added] };
   });
-  const problems: { verdict: Verdict; text: string }[] = [];
-  for (const text of given.refusals) problems.push({ verdict: "does-not-fit", text });
-  for (const [why, count] of fleet.unplaced) problems.push({ verdict: "does-not-fit", text: `${count} pods: ${why}` });
-  const short = planned.filter((one) => one.demand.shortCount > 0);
-  if (short.length > 0) {
-    const pods = short.reduce((sum, one) => sum + one.demand.shortCount, 0);
-    const text = `${pods} pods on ${short.length} nodes (${short[0]?.node.name} first) find every slot of their node taken`;
-    problems.push({ verdict: "does-not-fit", text });
-  }
-  const { subnets, homeless } = subnetPlans(cluster, settings, planned);
-  if (homeless.length > 0) {
-    const text = `custom networking: no ENIConfig is known for ${homeless.length} nodes (${homeless[0]} first)`;
-    problems.push({ verdict: "unsure", text });
-  }
-  for (const one of subnets) if (one.verdict !== "fits") problems.push({ verdict: one.verdict, text: one.reason });
-  const demands = planned.map((one) => one.demand);
-  const { nau, enis } = vpcTotals(cluster, planned);
-  for (const [what, used] of [
-    ["NAU", nau],
-    ["ENIs of the region", enis],
-  ] as const) {
-    if (used.value > used.limit) {
-      const text = `${used.value} ${what}, more than the default quota of ${used.limit}`;
-      problems.push({ verdict: "unsure", text });
-    }
-  }
-  return {
-    name: given.name,
-    verdict: worst(problems.map((one) => one.verdict)),
-    problems,
-    nodeCount: fleet.nodes.length,
-    podCount: fleet.podCount,
-    subnets,
-    nau,
-    enis,
-    apiTimes: apiTimes(demands),
-  };
-}
-
-/** NAU: 1 for each address, each /28 and each ENI beyond an instance's first (VPC user guide, read 2026-08). */
-function vpcTotals(cluster: Cluster, planned: readonly PlannedNode[]): Pick<ScenarioPlan, "nau" | "enis"> {
-  let eniCount = 0;
-  let unitCount = 0;
-  for (const { node, demand } of planned) {
-    eniCount += demand.eniCount + node.group.otherEnis.length;
-    unitCount += demand.unitCount;
-  }
-  let others = 0;
-  let leaked = 0;
-  let otherAddresses = 0;
-  for (const subnet of cluster.subnets) {
-    otherAddresses += subnet.otherAddresses;
-    leaked += subnet.leakedEnis.count;
-    others +=
-      subnet.otherAddresses + subnet.otherPrefixes + subnet.leakedEnis.count * (1 + subnet.leakedEnis.addresses);
-  }
-  const further = eniCount - planned.length;
-  const nau = eniCount + unitCount + further + others;
-  const allEnis = eniCount + leaked + otherAddresses;
-  return {
-    nau: {
-      value: nau,
-      limit: NAU_PER_VPC,
-      formula: `${eniCount} primary addresses + ${unitCount} /28s or secondary addresses + ${further} further ENIs + ${others} of others = ${nau}`,
-    },
-    enis: {
-      value: allEnis,
-      limit: ENIS_PER_REGION,
-      formula: `${eniCount} of nodes + ${leaked} leaked + ${otherAddresses} of others, one an address = ${allEnis}`,
-    },
-  };
-}
-
-const ORDER: readonly Verdict[] = ["fits", "unsure", "does-not-fit"];
-
-function worst(verdicts: readonly Verdict[]): Verdict {
-  return ORDER[Math.max(0, ...verdicts.map((one) => ORDER.indexOf(one)))] ?? "fits";
+  return { ...cluster, subnets };
 }

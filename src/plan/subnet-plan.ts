@@ -1,112 +1,67 @@
-// What the nodes' ENIs take from each subnet, beside what it has.
+// What comes into each subnet beside what it has.
 
 import { ADDRESSES_PER_PREFIX, formatCidr } from "../base/ipv4.ts";
-import { divCeil } from "../base/units.ts";
 import type { Cluster, ClusterSubnet } from "../cluster/index.ts";
 import type { Settings } from "../ipam/settings.ts";
-import type { FleetNode } from "./fleet.ts";
-import type { PlannedNode, Verdict } from "./plan.ts";
-import { blocksOf, openAddressCount, prefixSupply } from "./subnet-supply.ts";
+import type { Needs } from "./needs.ts";
+import { openAddressCount, type PrefixSupply, prefixSupply, type SubnetBlocks } from "./subnet-supply.ts";
+import type { SubnetPlan, Verdict, ZonePlan } from "./types.ts";
 
-export interface SubnetPlan {
-  readonly id: string;
-  readonly cidr: string;
-  readonly zone: string;
+export interface Judgement {
   readonly verdict: Verdict;
-  /** Empty when it fits. */
-  readonly reason: string;
-  readonly prefixes: {
-    readonly needed: number;
-    /** Of these, those that pods lie in; the rest is warm stock that the settings ask for. */
-    readonly forPods: number;
-    readonly worst: number;
-    readonly best: number;
-    /** null: reservations keep EC2's places from being even. */
-    readonly mean: number | null;
-  };
-  readonly addresses: { readonly needed: number; readonly available: number };
-  readonly formulas: readonly string[];
+  readonly lacks: "nothing" | "addresses" | "prefixes" | "certainty";
+  readonly supply: PrefixSupply;
+  readonly singleCount: number;
+  /** Of leaked ENIs and of those that something else attaches. */
+  readonly anywhereCount: number;
+  /** /28s that do not go into the reservations: each takes 16 addresses outside of them. */
+  readonly outsideCount: number;
+  readonly addressesNeeded: number;
+  readonly available: number;
 }
 
-interface Taken {
-  prefixCount: number;
-  podPrefixCount: number;
-  singleCount: number;
+/** The arithmetic alone, without texts: searches ask it many times. */
+export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
+  const { subnet } = blocks;
+  const singleCount = needs.singleCount + subnet.otherAddresses;
+  const anywhereCount = needs.otherCount + leakedCount(subnet);
+  const supply = prefixSupply(blocks, {
+    singleCount,
+    anywhereCount,
+    foreignPrefixCount: subnet.otherPrefixes,
+    surplus: { prefixes: needs.surplusPrefixCount, addresses: needs.surplusAddressCount },
+  });
+  const outsideCount = Math.max(0, needs.prefixCount + subnet.otherPrefixes - blocks.reservedCount);
+  const addressesNeeded = singleCount + anywhereCount + outsideCount * ADDRESSES_PER_PREFIX;
+  const available = openAddressCount(blocks) + Math.min(anywhereCount, blocks.closedHarmlessCount);
+  const givenBack = needs.surplusAddressCount + needs.surplusPrefixCount * ADDRESSES_PER_PREFIX;
+  const rest = { supply, singleCount, anywhereCount, outsideCount, addressesNeeded, available };
+  if (addressesNeeded > available + givenBack) return { verdict: "does-not-fit", lacks: "addresses", ...rest };
+  if (needs.prefixCount > supply.most) return { verdict: "does-not-fit", lacks: "prefixes", ...rest };
+  if (addressesNeeded > available) return { verdict: "unsure", lacks: "addresses", ...rest };
+  if (needs.prefixCount > supply.fewest) return { verdict: "unsure", lacks: "certainty", ...rest };
+  return { verdict: "fits", lacks: "nothing", ...rest };
 }
 
-/** Where the node's ENIs beyond the first lie; undefined when its ENIConfig is not known. */
-function podSubnetOf(node: FleetNode, cluster: Cluster, settings: Settings): string | undefined {
-  if (!settings.customNetworking) return node.subnetId;
-  const label = cluster.cni.env.get("ENI_CONFIG_LABEL_DEF") || "k8s.amazonaws.com/eniConfig";
-  const name = node.labels.get(label) ?? "default";
-  return cluster.cni.eniConfigs.find((config) => config.name === name)?.subnet;
-}
-
-export function subnetPlans(
-  cluster: Cluster,
-  settings: Settings,
-  planned: readonly PlannedNode[],
-): { readonly subnets: readonly SubnetPlan[]; readonly homeless: readonly string[] } {
-  const taken = new Map<string, Taken>(
-    cluster.subnets.map((one) => [one.id, { prefixCount: 0, podPrefixCount: 0, singleCount: 0 }]),
-  );
-  const homeless: string[] = [];
-  for (const { node, demand, usesPrefixes } of planned) {
-    const own = taken.get(node.subnetId);
-    const podSubnet = podSubnetOf(node, cluster, settings);
-    const forPods = podSubnet === undefined ? undefined : taken.get(podSubnet);
-    if (own !== undefined) own.singleCount += 1 + node.group.otherEnis.length;
-    if (forPods === undefined) {
-      homeless.push(node.name);
-      continue;
-    }
-    forPods.singleCount += demand.eniCount - 1 + (usesPrefixes ? 0 : demand.unitCount);
-    forPods.prefixCount += usesPrefixes ? demand.unitCount : 0;
-    forPods.podPrefixCount += usesPrefixes ? divCeil(demand.servedCount, ADDRESSES_PER_PREFIX) : 0;
-  }
-  const subnets = cluster.subnets.map((subnet) =>
-    subnetPlan(
-      subnet,
-      taken.get(subnet.id) ?? { prefixCount: 0, podPrefixCount: 0, singleCount: 0 },
-      isOpen(subnet, cluster, settings),
-    ),
-  );
-  return { subnets, homeless };
+function leakedCount(subnet: ClusterSubnet): number {
+  return subnet.leakedEnis.count * (1 + subnet.leakedEnis.addresses);
 }
 
 /** Subnet discovery may put ENIs elsewhere in the zone, or keep them out of this subnet: then its need is not known. */
-function isOpen(subnet: ClusterSubnet, cluster: Cluster, settings: Settings): boolean {
+export function hasDiscovery(subnet: ClusterSubnet, cluster: Cluster, settings: Settings): boolean {
   if (!settings.subnetDiscovery || settings.customNetworking) return false;
   return cluster.subnets.some((other) => other.az === subnet.az && other.tags.has("kubernetes.io/role/cni"));
 }
 
-function subnetPlan(subnet: ClusterSubnet, taken: Taken, hasDiscovery: boolean): SubnetPlan {
-  const blocks = blocksOf(subnet);
-  const leaked = subnet.leakedEnis.count * (1 + subnet.leakedEnis.addresses);
-  const singleCount = taken.singleCount + subnet.otherAddresses + leaked;
-  const supply = prefixSupply(blocks, { singleCount, foreignPrefixCount: subnet.otherPrefixes });
-  const needed = taken.prefixCount;
-  // What does not go into the reservations takes 16 addresses outside of them.
-  const outside = Math.max(0, needed + subnet.otherPrefixes - blocks.reservedCount);
-  const addressesNeeded = singleCount + outside * ADDRESSES_PER_PREFIX;
-  const available = openAddressCount(blocks);
+export function subnetPlan(blocks: SubnetBlocks, needs: Needs, isSpread: boolean): SubnetPlan {
+  const { subnet } = blocks;
+  const judged = judgeSubnet(blocks, needs);
+  const { supply, addressesNeeded, available } = judged;
   const name = `${subnet.id} (${formatCidr(subnet.cidr)})`;
-  let verdict: Verdict = "fits";
-  let reason = "";
-  if (addressesNeeded > available) {
-    verdict = "does-not-fit";
-    reason = `${name} must give ${addressesNeeded} addresses outside reservations and has ${available}`;
-  } else if (needed > supply.best) {
-    verdict = "does-not-fit";
-    reason = `${name} must give ${needed} /28s (${taken.podPrefixCount} with pods, the rest warm) and has at most ${supply.best} whole ones`;
-  } else if (needed > supply.worst) {
-    verdict = "unsure";
-    reason =
-      `${name} must give ${needed} /28s (${taken.podPrefixCount} with pods, the rest warm) and has ${supply.worst} to ${supply.best} whole ones` +
-      `${supply.mean === undefined ? "" : `, ${supply.mean.toFixed(1)} on average`}, as EC2 places ${singleCount} single addresses`;
-  }
-  if (hasDiscovery) {
-    verdict = "unsure";
+  let { verdict } = judged;
+  let reason = reasonOf(name, judged, needs);
+  if (isSpread) {
+    if (verdict === "fits") verdict = "unsure";
     reason = `${reason === "" ? name : reason}: subnet discovery spreads ENIs over the zone's tagged subnets, which is not planned`;
   }
   return {
@@ -115,21 +70,77 @@ function subnetPlan(subnet: ClusterSubnet, taken: Taken, hasDiscovery: boolean):
     zone: subnet.az,
     verdict,
     reason,
-    prefixes: {
-      needed,
-      forPods: taken.podPrefixCount,
-      worst: supply.worst,
-      best: supply.best,
-      mean: supply.mean ?? null,
-    },
+    held: { prefixes: needs.heldPrefixCount, addresses: needs.heldAddressCount },
+    prefixes: { needed: needs.prefixCount, forPods: needs.podPrefixCount, ...supply },
+    singles: judged.singleCount + judged.anywhereCount,
     addresses: { needed: addressesNeeded, available },
-    formulas: [
-      `/28s needed: ${taken.podPrefixCount} with pods + ${needed - taken.podPrefixCount} warm = ${needed}`,
-      `single addresses: ${taken.singleCount} of nodes + ${subnet.otherAddresses} of others + ${leaked} of leaked ENIs = ${singleCount}`,
-      `/28s that can be prefixes: ${blocks.openCount} open + ${blocks.reservedCount} reserved; the first and the last never`,
-      `fewest: every single address spoils another open /28, ${subnet.otherPrefixes} are others' = ${supply.worst}`,
-      `most: ${blocks.harmlessCount} single addresses find room in blocks that are no prefix anyway, the rest lie 16 to a /28 = ${supply.best}`,
-      `addresses: ${singleCount} single + ${outside} /28s outside reservations x 16 = ${addressesNeeded} of ${available}`,
-    ],
+    formulas: formulas(blocks, needs, judged),
   };
+}
+
+function reasonOf(name: string, judged: Judgement, needs: Needs): string {
+  const { supply, addressesNeeded, available, singleCount, anywhereCount } = judged;
+  const wanted = `${name} must give ${needs.prefixCount} /28s (${needs.podPrefixCount} with pods, the rest warm)`;
+  switch (judged.lacks) {
+    case "nothing":
+      return "";
+    case "addresses":
+      return (
+        `${name} must give ${addressesNeeded} addresses outside reservations and has ${available}` +
+        `${judged.verdict === "unsure" ? ", unless nodes give back what they hold beyond their target" : ""}`
+      );
+    case "prefixes":
+      return `${wanted} and has at most ${supply.most} whole ones`;
+    case "certainty":
+      return (
+        `${wanted} and has ${supply.fewest} to ${supply.most} whole ones, ${supply.mean.toFixed(1)} on average, ` +
+        `as EC2 places ${singleCount + anywhereCount} single addresses`
+      );
+  }
+}
+
+function formulas(blocks: SubnetBlocks, needs: Needs, judged: Judgement): string[] {
+  const { subnet, reservedCount, openCount } = blocks;
+  const { supply, singleCount, anywhereCount, outsideCount } = judged;
+  const all = singleCount + anywhereCount;
+  const held =
+    needs.heldPrefixCount + needs.heldAddressCount === 0
+      ? []
+      : [
+          `held already: ${needs.heldPrefixCount} /28s and ${needs.heldAddressCount} addresses, of which ${needs.surplusPrefixCount} and ${needs.surplusAddressCount} are beyond the target; the figures below come on top`,
+        ];
+  const givenBack =
+    needs.surplusPrefixCount + needs.surplusAddressCount === 0 ? "" : ", and what nodes hold beyond their target goes";
+  return [
+    ...held,
+    `/28s needed: ${needs.podPrefixCount} with pods + ${needs.prefixCount - needs.podPrefixCount} warm = ${needs.prefixCount}`,
+    `single addresses: ${needs.singleCount} of nodes + ${subnet.otherAddresses} of others + ${leakedCount(subnet)} of leaked ENIs + ${needs.otherCount} of ENIs beside the agent's = ${all}`,
+    `/28s that can be prefixes: ${openCount} open + ${reservedCount} reserved; the first and the last never`,
+    `fewest: every single address spoils another open /28, ${subnet.otherPrefixes} are others' = ${supply.fewest}`,
+    `mean: ${reservedCount} reserved + ${openCount} open x the chance that ${all} of ${openAddressCount(blocks)} free addresses miss a /28, ${subnet.otherPrefixes} are others' = ${supply.mean.toFixed(1)}`,
+    `most: ${blocks.harmlessCount} single addresses find room in blocks that are no prefix anyway, the rest lie 16 to a /28${givenBack} = ${supply.most}`,
+    `addresses: ${all} single + ${outsideCount} /28s outside reservations x 16 = ${judged.addressesNeeded} of ${judged.available}`,
+  ];
+}
+
+/** Sums by zone. A zone's nodes cannot use another zone's subnets. */
+export function zonePlans(subnets: readonly SubnetPlan[]): ZonePlan[] {
+  const zones = [...new Set(subnets.map((one) => one.zone))].sort((a, b) => (a < b ? -1 : 1));
+  return zones.map((zone) => {
+    const own = subnets.filter((one) => one.zone === zone);
+    const sum = (figure: (one: SubnetPlan) => number): number => own.reduce((total, one) => total + figure(one), 0);
+    return {
+      zone,
+      prefixes: {
+        needed: sum((one) => one.prefixes.needed),
+        fewest: sum((one) => one.prefixes.fewest),
+        mean: sum((one) => one.prefixes.mean),
+        most: sum((one) => one.prefixes.most),
+      },
+      addresses: {
+        needed: sum((one) => one.addresses.needed),
+        available: sum((one) => one.addresses.available),
+      },
+    };
+  });
 }

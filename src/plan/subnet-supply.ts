@@ -1,85 +1,151 @@
-// How many /28s a subnet still has when single addresses lie in it, whose places EC2 chooses: the fewest, the most, and, without
-// reservations, the mean. Only the fewest is a promise.
+// How many /28s a subnet still has when single addresses come whose places EC2 chooses: the fewest, the most, and the mean of
+// even places. Only the fewest is a promise.
 
-import { ADDRESSES_PER_PREFIX, type Cidr, cidrContains, cidrLast, cidrSize } from "../base/ipv4.ts";
+import { ADDRESSES_PER_PREFIX, type Cidr, cidrContains, cidrLast, cidrSize, type Ipv4 } from "../base/ipv4.ts";
 import { divCeil } from "../base/units.ts";
 import type { ClusterSubnet } from "../cluster/index.ts";
-import { expectedFreePrefixes, usableAddressCount } from "../subnet/index.ts";
+import { untouchedChance } from "../subnet/index.ts";
+import type { Occupancy } from "./types.ts";
 
-/** Blocks of a subnet by what may lie in them. The first and the last block hold addresses of AWS and are none of these. */
+/** `open` and `reserved` can be prefixes: no address of them is taken. `own`: a prefix of the nodes that are planned. */
+export type PlanBlock = "open" | "reserved" | "own" | "other";
+
+/** Blocks of a subnet by what may lie in them. The first and the last block hold addresses of AWS and are no prefix. */
 export interface SubnetBlocks {
   readonly subnet: ClusterSubnet;
-  /** Inside reservations of type prefix: single addresses stay out. */
+  readonly kinds: readonly PlanBlock[];
+  /** Whole /28s inside reservations of type prefix: EC2 puts no single address there by itself. */
   readonly reservedCount: number;
+  /** Whole /28s outside of reservations. */
   readonly openCount: number;
-  /** Addresses in reservations of either type, which EC2 gives to no ENI by itself. */
-  readonly reservedAddressCount: number;
-  /** Single addresses that spoil no block: those of the first and last block, and of blocks broken by a reservation. */
+  /** Free addresses outside of reservations in blocks that are no prefix anyway. */
   readonly harmlessCount: number;
+  /** The same inside of reservations: only what EC2 does not place by itself can lie there. */
+  readonly closedHarmlessCount: number;
+  /** Blocks with single addresses in use. */
+  readonly brokenCount: number;
 }
 
-export function blocksOf(subnet: ClusterSubnet): SubnetBlocks {
-  const first = subnet.cidr.base;
+const ALL = 0xffff;
+
+/** `hasFallback`: prefixes may lie outside of reservations that hold no more (the knob reservationFallback). */
+export function blocksOf(
+  subnet: ClusterSubnet,
+  known: { readonly occupancy: Occupancy | undefined; readonly hasFallback: boolean },
+): SubnetBlocks {
+  const { occupancy } = known;
   const blockCount = Math.floor(cidrSize(subnet.cidr.prefixLength) / ADDRESSES_PER_PREFIX);
-  const isReserved = new Uint8Array(blockCount);
-  const isBroken = new Uint8Array(blockCount);
-  let reservedAddressCount = 0;
-  for (const reservation of subnet.reservations) {
-    const size = cidrSize(reservation.cidr.prefixLength);
-    const isWhole = reservation.type === "prefix" && size >= ADDRESSES_PER_PREFIX;
-    reservedAddressCount += size - ownAddressesIn(reservation.cidr, subnet);
-    const from = Math.floor((reservation.cidr.base - first) / ADDRESSES_PER_PREFIX);
-    const to = Math.floor((cidrLast(reservation.cidr) - first) / ADDRESSES_PER_PREFIX);
-    for (let block = Math.max(0, from); block <= Math.min(blockCount - 1, to); block++) {
-      (isWhole ? isReserved : isBroken)[block] = 1;
+  // One bit an address.
+  const used = new Uint16Array(blockCount);
+  const closed = new Uint16Array(blockCount);
+  const isForPrefixes = new Uint8Array(blockCount);
+  const delegated = new Map<number, "own" | "other">();
+  const indexOf = (address: Ipv4): number => Math.floor((address - subnet.cidr.base) / ADDRESSES_PER_PREFIX);
+  for (const { cidr, type } of subnet.reservations) {
+    for (
+      let block = Math.max(0, indexOf(cidr.base));
+      block <= Math.min(blockCount - 1, indexOf(cidrLast(cidr)));
+      block++
+    )
+      closed[block] = closed[block]! | bitsIn(cidr, subnet.cidr.base + block * ADDRESSES_PER_PREFIX);
+    const isWhole = type === "prefix" && cidrSize(cidr.prefixLength) >= ADDRESSES_PER_PREFIX;
+    if (isWhole) isForPrefixes.fill(1, Math.max(0, indexOf(cidr.base)), indexOf(cidrLast(cidr)) + 1);
+  }
+  const use = (address: Ipv4): void => {
+    if (!cidrContains(subnet.cidr, address)) return;
+    const block = indexOf(address);
+    used[block] = used[block]! | (1 << ((address - subnet.cidr.base) % ADDRESSES_PER_PREFIX));
+  };
+  for (const address of occupancy?.addresses ?? []) use(address);
+  for (const base of occupancy?.prefixes ?? []) delegated.set(indexOf(base), "other");
+  for (const base of occupancy?.ownPrefixes ?? []) delegated.set(indexOf(base), "own");
+  const brokenCount = used.reduce((sum, bits) => sum + (bits === 0 ? 0 : 1), 0);
+  // AWS's own: the first four and the last.
+  for (let offset = 0; offset < 4; offset++) use(subnet.cidr.base + offset);
+  use(cidrLast(subnet.cidr));
+
+  const isOutsideOpen = known.hasFallback || isForPrefixes.every((one) => one === 0);
+  const kinds: PlanBlock[] = [];
+  let harmlessCount = 0;
+  let closedHarmlessCount = 0;
+  for (let block = 0; block < blockCount; block++) {
+    const bits = used[block]!;
+    const shut = closed[block]!;
+    let kind: PlanBlock = delegated.get(block) ?? "other";
+    if (kind === "other" && !delegated.has(block)) {
+      if (bits === 0 && shut === 0 && isOutsideOpen) kind = "open";
+      else if (bits === 0 && isForPrefixes[block] === 1) kind = "reserved";
+      else {
+        harmlessCount += ones(ALL & ~(bits | shut));
+        closedHarmlessCount += ones(shut & ~bits);
+      }
     }
+    kinds.push(kind);
   }
-  let reservedCount = 0;
-  let openCount = 0;
-  let brokenCount = 0;
-  for (let block = 1; block < blockCount - 1; block++) {
-    if (isBroken[block] === 1) brokenCount += 1;
-    else if (isReserved[block] === 1) reservedCount += 1;
-    else openCount += 1;
-  }
-  // 12 addresses of the first block and 15 of the last are not AWS's own.
-  const harmlessCount = 27 + brokenCount * ADDRESSES_PER_PREFIX;
-  return { subnet, reservedCount, openCount, reservedAddressCount, harmlessCount };
+  const count = (kind: PlanBlock): number => kinds.reduce((sum, one) => sum + (one === kind ? 1 : 0), 0);
+  return {
+    subnet,
+    kinds,
+    reservedCount: count("reserved"),
+    openCount: count("open"),
+    harmlessCount,
+    closedHarmlessCount,
+    brokenCount,
+  };
 }
 
-/** AWS's own addresses of a subnet, the first four and the last, that lie in a reservation: nobody loses them twice. */
-function ownAddressesIn(reservation: Cidr, subnet: ClusterSubnet): number {
-  const { base } = subnet.cidr;
-  const own = [base, base + 1, base + 2, base + 3, cidrLast(subnet.cidr)];
-  return own.filter((address) => cidrContains(reservation, address)).length;
+/** The addresses of the /28 at `base` that lie in a block, as bits. */
+function bitsIn(cidr: Cidr, base: Ipv4): number {
+  const from = Math.max(0, cidr.base - base);
+  const to = Math.min(ADDRESSES_PER_PREFIX - 1, cidrLast(cidr) - base);
+  return (ALL >> (ADDRESSES_PER_PREFIX - 1 - to + from)) << from;
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+/** What comes into a subnet and lies nobody knows where. */
+export interface Coming {
+  /** Addresses that EC2 places by itself: outside of reservations. */
+  readonly singleCount: number;
+  /** Addresses that may lie in reservations, too: they can be older. */
+  readonly anywhereCount: number;
+  readonly foreignPrefixCount: number;
+  /** /28s, and single addresses, that nodes hold beyond their target and may give back. */
+  readonly surplus: { readonly prefixes: number; readonly addresses: number };
 }
 
 export interface PrefixSupply {
-  readonly worst: number;
-  readonly best: number;
-  /** Of places drawn evenly; undefined where reservations keep EC2 from that. */
-  readonly mean: number | undefined;
+  readonly fewest: number;
+  readonly mean: number;
+  readonly most: number;
 }
 
-/** Free /28s beside `singleCount` single addresses and `foreignPrefixCount` /28s of others. */
-export function prefixSupply(
-  blocks: SubnetBlocks,
-  held: { readonly singleCount: number; readonly foreignPrefixCount: number },
-): PrefixSupply {
+/** Whole /28s left for the nodes that are planned. */
+export function prefixSupply(blocks: SubnetBlocks, coming: Coming): PrefixSupply {
   const { reservedCount, openCount } = blocks;
-  // At worst the others' prefixes lie in the reservation, where no single address would have spoilt a block.
-  const foreignInOpen = Math.max(0, held.foreignPrefixCount - reservedCount);
-  const worst =
-    Math.max(0, reservedCount - held.foreignPrefixCount) + Math.max(0, openCount - foreignInOpen - held.singleCount);
-  const spoiltAtBest = divCeil(Math.max(0, held.singleCount - blocks.harmlessCount), ADDRESSES_PER_PREFIX);
-  const best = Math.max(0, reservedCount + openCount - held.foreignPrefixCount - spoiltAtBest);
-  if (blocks.subnet.reservations.length > 0) return { worst, best, mean: undefined };
-  const { prefixLength } = blocks.subnet.cidr;
-  const { singleCount, foreignPrefixCount: delegatedCount } = held;
-  return { worst, best, mean: expectedFreePrefixes({ prefixLength, singleCount, delegatedCount }).mean };
+  const { singleCount, anywhereCount, foreignPrefixCount, surplus } = coming;
+  // At worst the others' prefixes, and what may lie anywhere, are in the reservation, where nothing else would spoil a block.
+  const shut = foreignPrefixCount + anywhereCount;
+  const beyond = Math.max(0, shut - reservedCount);
+  const fewest = Math.max(0, reservedCount - shut) + Math.max(0, openCount - beyond - singleCount);
+  const harmless = blocks.harmlessCount + Math.min(anywhereCount, blocks.closedHarmlessCount);
+  const spoilt = divCeil(Math.max(0, singleCount + anywhereCount - harmless), ADDRESSES_PER_PREFIX);
+  const givenBack = surplus.prefixes + Math.min(surplus.addresses, blocks.brokenCount);
+  const most = Math.max(0, reservedCount + openCount - foreignPrefixCount - spoilt) + givenBack;
+  // On average the others' prefixes lie in the reservation first, as EC2 places them (VPC user guide, reservations, 2026-08).
+  const foreignInOpen = Math.max(0, foreignPrefixCount - reservedCount);
+  const whole = Math.max(0, openCount - foreignInOpen);
+  const free = Math.max(0, openAddressCount(blocks) - foreignInOpen * ADDRESSES_PER_PREFIX);
+  const chance = untouchedChance(free, singleCount + anywhereCount, ADDRESSES_PER_PREFIX);
+  const mean = Math.max(0, reservedCount - foreignPrefixCount) + whole * chance;
+  return { fewest, mean: Math.min(most, Math.max(fewest, mean)), most };
 }
 
-/** Addresses that EC2 can give to ENIs by itself, before anything lies in the subnet; reservations are left out. */
+/** Addresses that EC2 can give to ENIs by itself; reservations are left out. */
 export function openAddressCount(blocks: SubnetBlocks): number {
-  return Math.max(0, usableAddressCount(blocks.subnet.cidr.prefixLength) - blocks.reservedAddressCount);
+  return blocks.openCount * ADDRESSES_PER_PREFIX + blocks.harmlessCount;
 }

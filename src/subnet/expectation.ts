@@ -14,7 +14,7 @@ export function usableAddressCount(prefixLength: number): number {
 }
 
 /** The chance that `width` given addresses of `usableCount` stay untouched by `singleCount` random ones. */
-function untouchedChance(usableCount: number, singleCount: number, width: number): number {
+export function untouchedChance(usableCount: number, singleCount: number, width: number): number {
   if (usableCount - singleCount < width) return 0;
   let chance = 1;
   for (let i = 0; i < width; i++) chance *= (usableCount - singleCount - i) / (usableCount - i);

@@ -1,17 +1,27 @@
 // slash28 plan: whether the subnets of a cluster file can hold its nodes and pods, with the sum behind every figure.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { daysOf } from "../../base/calendar.ts";
 import { formatCheckError } from "../../cluster/index.ts";
-import { type Plan, planCluster } from "../../plan/plan.ts";
+import { systemClock } from "../../drivers/clock-system.ts";
+import { formatDay, type Growth, PERIODS } from "../../plan/growth.ts";
+import { planCluster } from "../../plan/plan.ts";
 import { planTable } from "../../plan/plan-table.ts";
+import type { Plan } from "../../plan/types.ts";
 import { LoadError, type LoadedCluster, type LoadedPods, loadCluster, loadPods } from "../../up/load.ts";
 import { CommandError } from "../command-error.ts";
+
+const DAY_MS = 86_400_000;
 
 interface Options {
   readonly output: "table" | "json";
   readonly explain?: true;
   readonly surge: number;
   readonly zoneLoss?: true;
+  readonly growth?: Pick<Growth, "percent" | "period">;
+  readonly until?: number;
+  readonly from?: number;
+  readonly reservedEnis: number;
 }
 
 export function planCommand(): Command {
@@ -22,6 +32,10 @@ export function planCommand(): Command {
     .option("--explain", "table: show the sum behind every figure")
     .option("--surge <percent>", "plan an upgrade too: so many nodes of each group join before others go", toPercent, 0)
     .option("--zone-loss", "plan the loss of each zone too")
+    .option("--growth <rate>", "grow pods and nodes by 20%/month (day, week, year), and tell the last good day", toRate)
+    .option("--until <date>", "the day to grow to, as 2027-06-01", toDay)
+    .option("--from <date>", "the day that the file describes; default: today, UTC", toDay)
+    .option("--reserved-enis <count>", "ENIs of each node that something else takes", toEniCount, 0)
     .addHelpText("after", "\nExits with 0 when it fits for certain, with 1 when it does not or that is unsure.")
     .action((path: string, options: Options) => {
       process.exitCode = plan(path, options);
@@ -40,10 +54,29 @@ function plan(path: string, options: Options): number {
     traces: pods.traces,
     surgePercent: options.surge,
     hasZoneLoss: options.zoneLoss === true,
+    growth: growthOf(options),
+    reservedEniCount: options.reservedEnis,
   });
   for (const warning of pods.warnings) process.stderr.write(`${formatCheckError(warning)}\n`);
   process.stdout.write(render(result, options));
   return result.verdict === "fits" ? 0 : 1;
+}
+
+function growthOf(options: Options): Growth | undefined {
+  const { growth, until } = options;
+  if (growth === undefined && until === undefined) return undefined;
+  if (growth === undefined || until === undefined)
+    throw new CommandError("--growth and --until go together", {
+      exitStatus: 2,
+      next: "For example: --growth 20%/month --until 2027-06-01",
+    });
+  const fromDay = options.from ?? Math.floor(systemClock().wallMs() / DAY_MS);
+  if (until <= fromDay)
+    throw new CommandError(`--until ${formatDay(until)} is not after ${formatDay(fromDay)}`, {
+      exitStatus: 2,
+      next: "Name a later day, or an earlier one with --from.",
+    });
+  return { ...growth, fromDay, untilDay: until };
 }
 
 function load(path: string): { loaded: LoadedCluster; pods: LoadedPods } {
@@ -67,4 +100,27 @@ function render(result: Plan, options: Options): string {
 function toPercent(text: string): number {
   if (!/^\d{1,3}%?$/.test(text)) throw new InvalidArgumentError("A surge is a whole number of percent, 0 to 999.");
   return Number(text.replace("%", ""));
+}
+
+function toRate(text: string): Pick<Growth, "percent" | "period"> {
+  const match = /^(\d{1,3}(?:\.\d{1,2})?)%?\/([a-z]+)$/.exec(text);
+  const period = PERIODS.find((one) => one === match?.[2]);
+  if (match === null || period === undefined)
+    throw new InvalidArgumentError(`Growth is written as 20%/month; periods: ${PERIODS.join(", ")}.`);
+  return { percent: Number(match[1]), period };
+}
+
+/** Days since 1970-01-01. */
+function toDay(text: string): number {
+  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
+  const day =
+    match === null ? undefined : daysOf({ year: Number(match[1]), month: Number(match[2]), day: Number(match[3]) });
+  if (day === undefined || formatDay(day) !== text)
+    throw new InvalidArgumentError("A day is written as 2027-06-01, and must be in the calendar.");
+  return day;
+}
+
+function toEniCount(text: string): number {
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError("It is a whole number, 0 to 99.");
+  return Number(text);
 }

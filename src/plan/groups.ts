@@ -1,0 +1,67 @@
+// Max pods of a node group, and the numbers that decide what its nodes hold.
+
+import { supportsPrefixes } from "../catalog/instance-types.ts";
+import { maxPodsCap, type PodMode, podAddressCapacity, uncappedMaxPods } from "../catalog/pod-capacity.ts";
+import { HOST_NETWORK_POD_COUNT, type NodeGroup } from "../cluster/index.ts";
+import type { Targets } from "../ipam/policies/vpc-cni/decide.ts";
+import type { Settings } from "../ipam/settings.ts";
+import type { GroupPlan, MaxPods, MoreNodes } from "./types.ts";
+
+export function groupPlan(group: NodeGroup, settings: Settings, moreNodes: MoreNodes | null): GroupPlan {
+  const secondary = maxPods(group, settings, false);
+  const prefix = supportsPrefixes(group.limits) ? maxPods(group, settings, true) : null;
+  const { recommended } = settings.prefixDelegation && prefix !== null ? prefix : secondary;
+  return {
+    name: group.name,
+    instanceType: group.instanceType,
+    nodeCount: group.count,
+    maxPods: group.maxPods,
+    secondary,
+    prefix,
+    recommendedMaxPods: recommended,
+    moreNodes,
+  };
+}
+
+function maxPods(group: NodeGroup, settings: Settings, prefixDelegation: boolean): MaxPods {
+  const { limits, otherEnis } = group;
+  const mode: PodMode = {
+    prefixDelegation,
+    customNetworking: settings.customNetworking,
+    maxEni: settings.maxEni,
+    trunk: settings.podEni,
+    reservedEniCount: otherEnis.length,
+  };
+  const { eniCount, addressesPerSlot } = podAddressCapacity(limits, mode);
+  const possible = uncappedMaxPods(limits, mode);
+  const cap = maxPodsCap(limits);
+  const less = [
+    settings.maxEni !== undefined && settings.maxEni < limits.eniCountMax ? `MAX_ENI ${settings.maxEni}` : "",
+    settings.customNetworking ? "1 by custom networking" : "",
+    settings.podEni && limits.isTrunkingCompatible ? "1 for the trunk" : "",
+    otherEnis.length > 0 ? `${otherEnis.length} reserved` : "",
+  ].filter((one) => one !== "");
+  const formula =
+    `${eniCount} ENIs for pods${less.length === 0 ? "" : ` (of ${limits.eniCountMax}: ${less.join(", ")})`}` +
+    ` x (${limits.ipv4PerEni} - 1) slots${addressesPerSlot === 1 ? "" : " x 16"} + ${HOST_NETWORK_POD_COUNT} = ${possible}` +
+    `; at most ${cap} are recommended, by ${limits.vcpuCount ?? "unknown"} vCPUs`;
+  return { possible, recommended: Math.min(cap, possible), formula };
+}
+
+export function targetsOf(group: NodeGroup, settings: Settings): Targets {
+  const { limits, maxPods: podCountMax, otherEnis } = group;
+  return {
+    usesPrefixes: settings.prefixDelegation && supportsPrefixes(limits),
+    warmIpTarget: settings.warmIpTarget,
+    minimumIpTarget: settings.minimumIpTarget,
+    warmPrefixTarget: settings.warmPrefixTarget,
+    warmEniTarget: settings.warmEniTarget,
+    eniCountMax: Math.min(settings.maxEni ?? limits.eniCountMax, limits.eniCountMax),
+    slotsPerEni: limits.ipv4PerEni - 1,
+    maxPods: podCountMax,
+    cooldownMs: settings.cooldownMs,
+    customNetworking: settings.customNetworking,
+    wantsTrunk: settings.podEni && limits.isTrunkingCompatible,
+    unmanagedEniCount: otherEnis.length,
+  };
+}
