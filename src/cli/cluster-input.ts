@@ -1,6 +1,7 @@
 // What commands that run a cluster file share: its seed, its dump, and the errors that a user can act on.
 
 import { InvalidArgumentError } from "commander";
+import type { Cluster } from "../cluster/index.ts";
 import { type WorldDescription, WorldError } from "../emulator/model/index.ts";
 import { readDumpWorld } from "../emulator/server/index.ts";
 import { FaultRefused, LoadError, WorldMismatch } from "../up/index.ts";
@@ -12,6 +13,19 @@ export function readDump(folder: string): WorldDescription {
   if ("world" in read) return read.world;
   const lines = read.problems.map(({ where, what, next }) => `${where}: ${what}\n  ${next}`);
   throw new CommandError(lines.join("\n"), { exitStatus: 3 });
+}
+
+/**
+ * What of a cluster file changes when `--ec2` gives the VPC: the dump brings its own subnets, which the node groups, if they
+ * stay, are spread over. A file that names a dump itself knows its subnets.
+ */
+export function onDump(
+  cluster: Cluster,
+  options: { readonly keepsGroups: boolean },
+): Partial<Pick<Cluster, "subnets" | "nodeGroups">> {
+  if (cluster.vpc.kind === "dump") return {};
+  const nodeGroups = cluster.nodeGroups.map((group) => ({ ...group, subnets: [] }));
+  return { subnets: [], nodeGroups: options.keepsGroups ? nodeGroups : [] };
 }
 
 /** The message for what is wrong with a cluster file, its faults or its world; any other error comes back as it is. */

@@ -69,6 +69,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
+/** Started by other commands, not by people: in no overview, no help, no completion. */
+const INTERNAL_COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "sim-worker",
+    summary: "simulates what a parent process sends",
+    load: async () => (await import("./commands/sim-worker.ts")).simWorkerCommand(),
+  },
+];
+
 /** Width of help texts: fixed, so that the generated pages do not depend on a terminal. */
 const HELP_WIDTH = 100;
 
@@ -92,11 +101,13 @@ export async function buildProgram(wanted: string | undefined, commands = COMMAN
     if (wanted === undefined || wanted === entry.name) program.addCommand(await entry.load());
     else program.command(entry.name).description(entry.summary);
   }
+  const internal = INTERNAL_COMMANDS.find((entry) => entry.name === wanted);
+  if (internal !== undefined) program.addCommand(await internal.load());
   return configure(program);
 }
 
 /** Which command a command line needs: a known name alone; anything else needs all of them. */
 export function wantedCommand(argv: readonly string[], commands = COMMANDS): string | undefined {
   const first = argv[0];
-  return commands.some((entry) => entry.name === first) ? first : undefined;
+  return [...commands, ...INTERNAL_COMMANDS].some((entry) => entry.name === first) ? first : undefined;
 }

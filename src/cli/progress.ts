@@ -1,12 +1,21 @@
 // A progress bar on standard error, for work of more than a moment; nothing when standard error is no terminal.
 
+import { systemClock } from "../drivers/clock-system.ts";
+
 const WIDTH = 28;
 /** Redraws a second: enough to look alive. */
 const INTERVAL_MS = 100;
 
+export interface ProgressState {
+  readonly done: number;
+  readonly total: number;
+  readonly label: string;
+  readonly unit?: number;
+}
+
 export interface Progress {
-  /** `done` and `total` in bytes, shown as MB; a total of 0 is not known, and shows the label alone. */
-  update(state: { readonly done: number; readonly total: number; readonly label: string }): void;
+  /** `done` and `total` are shown in `unit`s, a million bytes when left out; a total of 0 is not known: the label alone. */
+  update(state: ProgressState): void;
   /** Clears the line. */
   end(): void;
 }
@@ -17,12 +26,12 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
   let drawnMs = Number.NEGATIVE_INFINITY;
   let isDrawn = false;
   return {
-    update({ done, total, label }) {
+    update(state) {
       const nowMs = now();
       if (nowMs - drawnMs < INTERVAL_MS) return;
       drawnMs = nowMs;
       isDrawn = true;
-      stream.write(`\r\u001b[K${progressLine({ done, total, label }, stream.columns ?? 80)}`);
+      stream.write(`\r\u001b[K${progressLine(state, stream.columns ?? 80)}`);
     },
     end() {
       if (isDrawn) stream.write("\r\u001b[K");
@@ -30,11 +39,22 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
   };
 }
 
-export function progressLine(state: { done: number; total: number; label: string }, columns: number): string {
+/** Of simulated runs, on standard error: parts of a run count. */
+export function openRunProgress(total: number): { readonly update: (done: number) => void; readonly end: () => void } {
+  const clock = systemClock();
+  const progress = openProgress(process.stderr, () => clock.nowMs());
+  return {
+    update: (done) => progress.update({ done, total, label: total === 1 ? "run" : "runs", unit: 1 }),
+    end: () => progress.end(),
+  };
+}
+
+export function progressLine(state: ProgressState, columns: number): string {
   const room = Math.max(20, columns - 1);
   if (state.total <= 0) return state.label.slice(0, room);
   const ratio = Math.min(1, state.done / state.total);
   const full = Math.floor(ratio * WIDTH);
   const bar = `${"#".repeat(full)}${"-".repeat(WIDTH - full)}`;
-  return `[${bar}] ${Math.floor(state.done / 1e6)}/${Math.ceil(state.total / 1e6)} ${state.label}`.slice(0, room);
+  const unit = state.unit ?? 1e6;
+  return `[${bar}] ${Math.floor(state.done / unit)}/${Math.ceil(state.total / unit)} ${state.label}`.slice(0, room);
 }

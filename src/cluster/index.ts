@@ -11,6 +11,7 @@ export type { Lifetime } from "./lifetime.ts";
 export * from "./manifests.ts";
 export { podUid, randomSuffix, sandboxId } from "./names.ts";
 export { defaultMaxPods, type ParsedCluster, parseCluster } from "./parse-cluster.ts";
+export { parseFaults } from "./parse-standing.ts";
 export * from "./plan-pods.ts";
 export * from "./planned-pod.ts";
 export { type PodLife, type TracedPods, tracePodsOf } from "./pod-life.ts";

@@ -1,7 +1,8 @@
 // The parts of a cluster file that say what is wrong with it on purpose: what stands there from before, and what happens later.
 
+import { type CheckError, sortCheckErrors } from "../text/check-error.ts";
 import { parseDurationMs } from "../text/duration.ts";
-import { type MapReader, plainValue, type YamlSource } from "../text/yaml-source.ts";
+import { type MapReader, plainValue, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 import type { ClusterSubnet, NodeGroup, TimedFault } from "./types.ts";
 
 export function readLeakedEnis(subnet: MapReader): ClusterSubnet["leakedEnis"] {
@@ -40,10 +41,41 @@ export function readOtherEnis(source: YamlSource, group: MapReader): NodeGroup["
   return enis;
 }
 
-/** The keys beside `at` are the operation's own; durations among them may be written as such. */
+/** The faults of a cluster file. */
 export function readFaults(source: YamlSource, root: MapReader): TimedFault[] {
+  return readFaultList(source, root.list("faults") ?? []);
+}
+
+export type ParsedFaults =
+  | { readonly kind: "ok"; readonly faults: readonly TimedFault[] }
+  | { readonly kind: "errors"; readonly errors: readonly CheckError[] };
+
+/** A file of faults alone: a list as under `faults` of a cluster file, or a map with that one key. */
+export function parseFaults(text: string, fileName: string): ParsedFaults {
+  const source = new YamlSource(text, fileName);
+  const contents = source.documents[0]?.contents;
   const faults: TimedFault[] = [];
-  for (const node of root.list("faults") ?? []) {
+  if (source.errors.length === 0 && (contents === undefined || contents === null)) {
+    source.error(undefined, "the file holds no faults", "For example: [{ at: 30s, op: throttle, forMs: 1m }]");
+  } else if (source.errors.length === 0) {
+    if (source.documents.length > 1) source.error(source.documents[1]?.contents, "a file of faults holds one document");
+    if (Array.isArray(plainValue(source, contents))) {
+      faults.push(...readFaultList(source, source.list(contents, "the file of faults") ?? []));
+    } else {
+      const root = source.map(contents, "the file of faults");
+      if (root?.required("faults", "[{ at: 30s, op: throttle, forMs: 1m }]") !== undefined) {
+        faults.push(...readFaults(source, root));
+      }
+      root?.done();
+    }
+  }
+  return source.errors.length > 0 ? { kind: "errors", errors: sortCheckErrors(source.errors) } : { kind: "ok", faults };
+}
+
+/** The keys beside `at` are the operation's own; durations among them may be written as such. */
+function readFaultList(source: YamlSource, nodes: readonly YamlNode[]): TimedFault[] {
+  const faults: TimedFault[] = [];
+  for (const node of nodes) {
     const reader = source.map(node, "a fault");
     if (reader === undefined) continue;
     const atMs = reader.durationMs("at") ?? 0;

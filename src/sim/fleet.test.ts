@@ -39,6 +39,38 @@ test("a subnet without a free /28 refuses for good, with the reason", () => {
   expect(checkFleet(fleet)).toEqual([]);
 });
 
+test("the document says when space ran out, what was asked in vain, and how long those wait who still do", () => {
+  const fleet = runFleet(
+    churnText({
+      subnets: "[{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/26 }]",
+      workloads: "[{ name: web, pods: 58, at: 30s }]",
+    }),
+  );
+  const document = simDocument(fleet, { policy: "vpc-cni", seed: 1 });
+  expect(document.exhaustion.prefixAtMs).toBeGreaterThanOrEqual(0);
+  expect(document.exhaustion.refusedCount).toBeGreaterThan(0);
+  const { mutating, reading } = document.ec2Calls;
+  const all = document.ec2.reduce((sum, one) => sum + one.count, 0);
+  const counted = [mutating, reading].flatMap((one) => [one.accepted, one.refused, one.throttled]);
+  expect(counted.reduce((sum, one) => sum + one, 0)).toBe(all);
+  expect(document.waitMs.max).toBeLessThan(60_000);
+  expect(document.waitAtLeastMs.max).toBe(570_000);
+  expect(document.samples.at(-1)!.fragmentedPermille).toBe(1000);
+  const roomy = simDocument(runFleet(churnText()), { policy: "vpc-cni", seed: 1 });
+  expect(roomy.exhaustion).toEqual({ prefixAtMs: null, addressAtMs: null, refusedCount: 0 });
+  expect(roomy.waitAtLeastMs).toEqual(roomy.waitMs);
+});
+
+test("throttled calls are counted apart, reading and changing ones", () => {
+  const fleet = runFleet(churnText(), {
+    faultsFor: () => [{ atMs: 1_000, operation: { op: "throttle", forMs: 60_000 }, place: "x" }],
+  });
+  const { ec2Calls, ec2 } = simDocument(fleet, { policy: "vpc-cni", seed: 1 });
+  const throttled = ec2.filter((one) => one.code === "RequestLimitExceeded").reduce((sum, one) => sum + one.count, 0);
+  expect(throttled).toBeGreaterThan(0);
+  expect(ec2Calls.mutating.throttled + ec2Calls.reading.throttled).toBe(throttled);
+});
+
 test("a fault of the cluster file comes at its moment", () => {
   const operation = { op: "exhaust", subnetId: "", leave: 0 } as const;
   const fleet = runFleet(churnText(), {

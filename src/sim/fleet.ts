@@ -35,6 +35,7 @@ import {
 } from "./fleet-state.ts";
 import { type SimFault, type SimInput, SimRefused, START_WALL_MS, settingsOf } from "./input.ts";
 import { NodeBodies } from "./node-bodies.ts";
+import type { SpaceRefusals } from "./space-refusals.ts";
 import { TimedCount } from "./timed-count.ts";
 import type { WaitLog } from "./wait-log.ts";
 
@@ -49,6 +50,8 @@ export class Fleet {
   readonly samples: Sample[] = [];
   /** The totals at the moments that the input asked for, in their order. */
   readonly marks: Totals[] = [];
+  /** The totals at the workloads' moment 0. */
+  startTotals: Totals | undefined;
   eventCount = 0;
   startMs: Ms | undefined;
   readonly #input: SimInput;
@@ -151,6 +154,10 @@ export class Fleet {
     return this.#pods.counts;
   }
 
+  get spaceRefusals(): Readonly<SpaceRefusals> {
+    return this.#bodies.spaceRefusals;
+  }
+
   get waits(): WaitLog {
     return this.#pods.waits;
   }
@@ -247,6 +254,7 @@ export class Fleet {
         return;
       case SAMPLE:
         this.samples.push(this.#sample());
+        this.#input.onSample?.(this.samples.length / (SAMPLE_COUNT + 1));
         return;
       case MARK:
         this.marks.push(this.totals());
@@ -272,6 +280,7 @@ export class Fleet {
     const startMs = this.#nowMs;
     const { durationMs } = this.#input.cluster.run;
     this.startMs = startMs;
+    this.startTotals = this.totals();
     this.#endMs = startMs + durationMs;
     for (let index = 0; index <= SAMPLE_COUNT; index++) {
       this.#heap.add(startMs + Math.floor((durationMs * index) / SAMPLE_COUNT), SAMPLE, 0);

@@ -26,6 +26,8 @@ export interface SimInput {
   readonly faultsFor: (subnetIds: ReadonlyMap<string, string>) => readonly SimFault[];
   /** Moments, from the first pod on, at which the fleet notes its totals; ascending. */
   readonly marksMs?: readonly Ms[];
+  /** Hears, about 60 times a run, what share of it is done. It changes nothing. */
+  readonly onSample?: (share: number) => void;
   /** For tests that plant a bug; default: the engine. */
   readonly createEngine?: (options: EngineOptions) => Engine;
 }

@@ -13,6 +13,7 @@ import { type Answer, COMPLETED, type Pending, RESTART, type SimNode, WAKE } fro
 import { START_WALL_MS } from "./input.ts";
 import { metadataEnis, observe } from "./metadata.ts";
 import { factsOf } from "./node-facts.ts";
+import { SpaceRefusals } from "./space-refusals.ts";
 
 /** HTTP_TIMEOUT's default in the agent. */
 const EC2_TIMEOUT_MS = 10 * SECOND_MS;
@@ -33,6 +34,7 @@ export interface NodeBodiesOptions {
 
 export class NodeBodies {
   readonly nodes: SimNode[] = [];
+  readonly spaceRefusals = new SpaceRefusals();
   readonly #options: NodeBodiesOptions;
   readonly #pending: (Pending | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -216,6 +218,7 @@ export class NodeBodies {
       lostWhy === undefined
         ? ec2Outcome(intention, pages)
         : ({ kind: "refused", errorClass: "lost", awsCode: "NoAnswer", message: lostWhy } as const);
+    this.spaceRefusals.note(intention, result, this.#options.heap.atMs);
     this.#answer(node, life, id, { kind: "ec2", result });
   }
 }

@@ -4,8 +4,30 @@
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { Ec2CallCount } from "../emulator/model/index.ts";
+import { classifyEc2Error } from "../ipam/ec2-errors.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Sample } from "./fleet-state.ts";
+import type { WaitLog } from "./wait-log.ts";
+
+const HOUR_MS = 3_600_000;
+
+export interface WaitQuantiles {
+  readonly p50: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+/** Calls of one kind: what EC2 did, refused for other reasons, and throttled. */
+export interface CallCounts {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly throttled: number;
+}
+
+export interface DocumentSample extends Sample {
+  /** Of the free addresses of all subnets, how many of 1,000 lie in no free /28; null when none is free. */
+  readonly fragmentedPermille: number | null;
+}
 
 /** docs/schemas/simulate.v1.json. Counts of pods are of those that need an address of their own, unless they say otherwise. */
 export interface SimDocument {
@@ -23,10 +45,22 @@ export interface SimDocument {
     readonly refusedAtLeastOnce: number;
   };
   /** From a pod's coming to its address, of those that got one. */
-  readonly waitMs: { readonly p50: number | null; readonly p99: number | null; readonly max: number | null };
+  readonly waitMs: WaitQuantiles;
+  /** The same with the pods that still wait, each with the time it has waited when the run ends. */
+  readonly waitAtLeastMs: WaitQuantiles;
   readonly adds: { readonly total: number; readonly failed: readonly { reason: string; count: number }[] };
   readonly ec2: readonly Ec2CallCount[];
-  readonly samples: readonly Sample[];
+  readonly ec2Calls: { readonly mutating: CallCounts; readonly reading: CallCounts };
+  /** Over the run, from its moment 0. Idle: held by a node and carried by no running pod. */
+  readonly addressHours: { readonly held: number; readonly idle: number };
+  readonly prefixesHeldMax: number;
+  /** When EC2 first refused a prefix, or a single address, for want of space; null: never. 0: before the first pod. */
+  readonly exhaustion: {
+    readonly prefixAtMs: number | null;
+    readonly addressAtMs: number | null;
+    readonly refusedCount: number;
+  };
+  readonly samples: readonly DocumentSample[];
   readonly subnets: readonly {
     readonly name: string;
     readonly cidr: string;
@@ -59,13 +93,22 @@ export const ASSUMPTIONS: readonly string[] = [
 ];
 
 export function simDocument(fleet: Fleet, run: { readonly policy: string; readonly seed: number }): SimDocument {
-  const { counts, waits } = fleet;
+  const { counts, waits, samples, spaceRefusals } = fleet;
+  const startMs = fleet.startMs ?? 0;
   const stats = fleet.vpc.stats(fleet.nowMs);
+  const waitsAtLeast = waits.copy();
+  for (const pod of fleet.livePods()) {
+    if (pod.outcome === "waiting") waitsAtLeast.add(fleet.nowMs - pod.cameMs);
+  }
+  const [from, to] = [fleet.startTotals, fleet.totals()];
+  const heldMs = to.heldAddressMs - (from?.heldAddressMs ?? 0);
+  const runningMs = to.runningPodMs - (from?.runningPodMs ?? 0);
+  const fromStart = (atMs: Ms | undefined) => (atMs === undefined ? null : Math.max(0, Math.round(atMs - startMs)));
   return {
     schema: "slash28/simulate/v1",
     policy: run.policy,
     seed: run.seed,
-    durationMs: fleet.nowMs - (fleet.startMs ?? 0),
+    durationMs: fleet.nowMs - startMs,
     pods: {
       total: counts.came,
       served: counts.served,
@@ -73,7 +116,8 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
       unschedulable: counts.unschedulable,
       refusedAtLeastOnce: counts.refusedAtLeastOnce,
     },
-    waitMs: { p50: rounded(waits.quantile(0.5)), p99: rounded(waits.quantile(0.99)), max: rounded(waits.quantile(1)) },
+    waitMs: waitQuantiles(waits),
+    waitAtLeastMs: waitQuantiles(waitsAtLeast),
     adds: {
       total: counts.adds,
       failed: [...fleet.failedAdds]
@@ -81,18 +125,25 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
         .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1)),
     },
     ec2: stats.ec2,
-    samples: fleet.samples,
-    subnets: stats.subnets.map((subnet) => {
-      const { availableIpAddressCount: free, freePrefixCount } = subnet;
-      const inBlocks = freePrefixCount * ADDRESSES_PER_PREFIX;
-      return {
-        name: fleet.built.subnetNames.get(subnet.id) ?? subnet.id,
-        cidr: subnet.cidr,
-        availableIpAddressCount: free,
-        freePrefixCount,
-        fragmentedPermille: free === 0 ? null : Math.max(0, Math.round(((free - inBlocks) * 1000) / free)),
-      };
-    }),
+    ec2Calls: {
+      mutating: callCounts(stats.ec2.filter((one) => !isReading(one.action))),
+      reading: callCounts(stats.ec2.filter((one) => isReading(one.action))),
+    },
+    addressHours: { held: hours(heldMs), idle: hours(heldMs - runningMs) },
+    prefixesHeldMax: samples.reduce((most, one) => Math.max(most, one.prefixesHeld), 0),
+    exhaustion: {
+      prefixAtMs: fromStart(spaceRefusals.firstPrefixMs),
+      addressAtMs: fromStart(spaceRefusals.firstAddressMs),
+      refusedCount: spaceRefusals.count,
+    },
+    samples: samples.map((one) => ({ ...one, fragmentedPermille: fragmentedPermille(one) })),
+    subnets: stats.subnets.map((subnet) => ({
+      name: fleet.built.subnetNames.get(subnet.id) ?? subnet.id,
+      cidr: subnet.cidr,
+      availableIpAddressCount: subnet.availableIpAddressCount,
+      freePrefixCount: subnet.freePrefixCount,
+      fragmentedPermille: fragmentedPermille(subnet),
+    })),
     nodes: fleet.nodes.map((one) => {
       const enis = [...(fleet.vpc.world.instances.get(one.node.instanceId)?.enis ?? [])];
       const prefixes = enis.reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
@@ -112,6 +163,37 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
   };
 }
 
-function rounded(value: Ms | undefined): number | null {
-  return value === undefined ? null : Math.round(value);
+function fragmentedPermille(subnet: {
+  readonly availableIpAddressCount: number;
+  readonly freePrefixCount: number;
+}): number | null {
+  const { availableIpAddressCount: free, freePrefixCount } = subnet;
+  if (free === 0) return null;
+  return Math.max(0, Math.round(((free - freePrefixCount * ADDRESSES_PER_PREFIX) * 1000) / free));
+}
+
+function isReading(action: string): boolean {
+  return /^(?:Describe|Get)/.test(action);
+}
+
+function callCounts(calls: readonly Ec2CallCount[]): CallCounts {
+  const counts = { accepted: 0, refused: 0, throttled: 0 };
+  for (const { code, count } of calls) {
+    if (code === null) counts.accepted += count;
+    else if (classifyEc2Error({ awsCode: code, message: "" }) === "throttled") counts.throttled += count;
+    else counts.refused += count;
+  }
+  return counts;
+}
+
+function hours(ms: Ms): number {
+  return Math.round((ms / HOUR_MS) * 1000) / 1000;
+}
+
+function waitQuantiles(waits: WaitLog): WaitQuantiles {
+  const rounded = (share: number): number | null => {
+    const value = waits.quantile(share);
+    return value === undefined ? null : Math.round(value);
+  };
+  return { p50: rounded(0.5), p99: rounded(0.99), max: rounded(1) };
 }

@@ -35,6 +35,17 @@ export class WaitLog {
     this.#isSorted = false;
   }
 
+  /** A log of its own that goes on from this one. */
+  copy(): WaitLog {
+    const copy = new WaitLog();
+    copy.#zeroCount = this.#zeroCount;
+    copy.#others = this.#others.slice();
+    copy.#otherCount = this.#otherCount;
+    copy.#isSorted = this.#isSorted;
+    copy.#sumMs = this.#sumMs;
+    return copy;
+  }
+
   /** Nearest rank, `share` from 0 to 1; undefined when nobody waited. */
   quantile(share: number): Ms | undefined {
     if (this.count === 0) return undefined;

@@ -18,10 +18,13 @@ export interface DueFault {
   readonly place: string;
 }
 
-/** `subnetIds`: from the file's names of subnets to EC2's. */
-export function checkFaults(cluster: Cluster, subnetIds: ReadonlyMap<string, string>): DueFault[] {
-  return cluster.faults.map(({ atMs, operation, line, column }) => {
-    const place = `${cluster.fileName}:${line}:${column}`;
+/** `file`: a cluster file, or one of faults. `subnetIds`: from the cluster file's names of subnets to EC2's. */
+export function checkFaults(
+  file: Pick<Cluster, "fileName" | "faults">,
+  subnetIds: ReadonlyMap<string, string>,
+): DueFault[] {
+  return file.faults.map(({ atMs, operation, line, column }) => {
+    const place = `${file.fileName}:${line}:${column}`;
     const { op, ...fields } = operation;
     const definition = CONTROL_OPERATIONS.find((one) => one.name === op || one.op === op);
     if (definition === undefined) {
@@ -32,6 +35,12 @@ export function checkFaults(cluster: Cluster, subnetIds: ReadonlyMap<string, str
       );
     }
     const subnetId = fields["subnetId"];
+    if (typeof subnetId === "string" && !subnetIds.has(subnetId) && ![...subnetIds.values()].includes(subnetId)) {
+      const names = [...subnetIds.keys()];
+      const near = nearNames(subnetId, names)[0];
+      const hint = near === undefined ? `subnets: ${names.join(", ")}` : `did you mean ${near}?`;
+      throw new FaultRefused(`${place}: there is no subnet "${subnetId}"; ${hint}`);
+    }
     const given = typeof subnetId === "string" ? { ...fields, subnetId: subnetIds.get(subnetId) ?? subnetId } : fields;
     const parsed = parseOperation(definition, given);
     if ("error" in parsed) throw new FaultRefused(`${place}: ${parsed.error}`);

@@ -10,9 +10,11 @@ import {
   type ManifestWorkload,
   type ParsedTrace,
   parseCluster,
+  parseFaults,
   parseManifests,
   parseTrace,
   sortCheckErrors,
+  type TimedFault,
   type TracePod,
 } from "../cluster/index.ts";
 
@@ -45,6 +47,13 @@ export function loadCluster(path: string): LoadedCluster {
 export function clusterFromText(text: string, name: string): Cluster {
   const parsed = parseCluster(text, name);
   if (parsed.kind === "ok") return parsed.cluster;
+  throw checkFailure(parsed.errors);
+}
+
+/** Reads a file of timed faults. Throws `LoadError`. */
+export function loadFaults(path: string): readonly TimedFault[] {
+  const parsed = parseFaults(readText(path), path);
+  if (parsed.kind === "ok") return parsed.faults;
   throw checkFailure(parsed.errors);
 }
 

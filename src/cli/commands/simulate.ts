@@ -1,23 +1,45 @@
-// slash28 simulate: a cluster file in virtual time, the production engine on every node against the emulated VPC.
+// slash28 simulate: a cluster file in virtual time, the production engine on every node against the emulated VPC. One run,
+// many seeds of it, or two configurations compared pair by pair.
 
-import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Cluster, defaultMaxPods, formatCheckError } from "../../cluster/index.ts";
-import { KNOWN_VARIABLES } from "../../diagnose/facts/variables.ts";
-import { Fleet, SimRefused, simDocument, simText } from "../../sim/index.ts";
-import { nearNames } from "../../text/near-names.ts";
-import { checkFaults } from "../../up/faults.ts";
-import { loadCluster, loadPods } from "../../up/index.ts";
-import { inputError, readDump, toSeed } from "../cluster-input.ts";
+import {
+  type CompareDocument,
+  compareCsv,
+  compareDocument,
+  compareHtml,
+  compareText,
+  type SeedsDocument,
+  type SimDocument,
+  seedsCsv,
+  seedsDocument,
+  seedsHtml,
+  seedsText,
+  simCsv,
+  simHtml,
+  simText,
+} from "../../sim/index.ts";
+import { formatDurationMs } from "../../text/duration.ts";
+import { toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
+import { openRunProgress } from "../progress.ts";
+import { loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
+import { type SimBase, type SimJob, type SimSettings, withSettings } from "../sim-job.ts";
+import { SimPool } from "../sim-pool.ts";
+import { parseVariant, toSetting } from "../variants.ts";
 
-interface Options {
+interface Options extends SimFlags {
   readonly seed?: number;
-  readonly set: ReadonlyMap<string, string>;
-  readonly policy?: string;
-  readonly output: "table" | "json";
+  readonly seeds?: number;
+  readonly compare?: readonly string[];
+  readonly workers?: number;
+  readonly output: "table" | "json" | "csv" | "html";
   readonly exitZero?: true;
 }
+
+const SEEDS_MAX = 10_000;
+const SEED_MAX = 4_294_967_295;
+/** Of a comparison without `--seeds`. */
+const PAIRS = 10;
 
 export function simulateCommand(): Command {
   return new Command("simulate")
@@ -25,77 +47,162 @@ export function simulateCommand(): Command {
     .argument("<cluster>", "a cluster file, as slash28 up reads it")
     .option("--seed <number>", "instead of the cluster file's; the same seed gives the same bytes", toSeed)
     .option(
+      "--seeds <count>",
+      "so many runs, seed by seed from the first: means and 95 % intervals",
+      toCount("--seeds"),
+    )
+    .option(
+      "--compare <variants...>",
+      `two configurations, pair by pair on the same seeds (${PAIRS} without --seeds): each is current, a policy, ` +
+        "settings (WARM_PREFIX_TARGET=2,MINIMUM_IP_TARGET=16), or another cluster file",
+    )
+    .option(
       "--set <key=value>",
       "a variable of cni.env, instead of the cluster file's; can be repeated",
       toSetting,
       new Map(),
     )
     .option("--policy <policy>", "instead of the cluster file's")
+    .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to start from, instead of the cluster file's")
+    .option("--faults <file>", "YAML: timed faults beside those of the cluster file, written as there")
+    .option("--workers <count>", "processes for many runs; one a core when left out", toCount("--workers"))
     .addOption(
-      new Option("-o, --output <format>", "how to print the result").choices(["table", "json"]).default("table"),
+      new Option("-o, --output <format>", "how to print the result")
+        .choices(["table", "json", "csv", "html"])
+        .default("table"),
     )
     .option("--exit-zero", "exit with 0 even when pods have no address")
-    .action((file: string, options: Options) => {
-      try {
-        process.exitCode = simulate(file, options);
-      } catch (error) {
-        rethrow(error);
-      }
+    .action(async (file: string, options: Options) => {
+      process.exitCode = await simulate(file, options);
     });
 }
 
-function simulate(file: string, options: Options): number {
-  const loaded = loadCluster(file);
-  const { cni, run } = loaded.cluster;
-  const cluster = withSettings(loaded.cluster, {
-    ...cni,
-    policy: options.policy ?? cni.policy,
-    env: new Map([...cni.env, ...options.set]),
-  });
-  const pods = loadPods({ ...loaded, cluster }, []);
-  for (const warning of pods.warnings) process.stderr.write(`warning: ${formatCheckError(warning)}\n`);
-  const seed = options.seed ?? run.seed;
-  const fleet = new Fleet({
-    cluster,
-    manifests: pods.manifests,
-    traces: pods.traces,
-    dump: cluster.vpc.kind === "dump" ? readDump(resolve(loaded.folder, cluster.vpc.path)) : undefined,
-    seed,
-    faultsFor: (subnetIds) => checkFaults(cluster, subnetIds),
-  });
-  fleet.run();
-  const document = simDocument(fleet, { policy: cluster.cni.policy, seed });
-  process.stdout.write(options.output === "json" ? `${JSON.stringify(document)}\n` : simText(document));
-  const isMissing = document.pods.waiting + document.pods.unschedulable > 0;
+async function simulate(file: string, options: Options): Promise<number> {
+  const base = loadBase(file, options);
+  const settings = settingsFor(base, options);
+  const sides = options.compare === undefined ? undefined : sidesOf(options.compare, { base, settings, options });
+  const seeds = seedsOf(options.seed ?? base.cluster.run.seed, options.seeds ?? (sides === undefined ? 1 : PAIRS));
+  if (sides !== undefined) {
+    for (const side of sides) tellChanges(side.base, side.settings, `${side.name}: `);
+    const runs = await runAll(sides, seeds, options);
+    const [a, b] = sides.map(({ name }, index) => ({ name, runs: runs[index]! }));
+    process.stdout.write(COMPARISON[options.output](compareDocument(a!, b!)));
+    return 0;
+  }
+  tellChanges(base, settings, "");
+  const runs = (await runAll([{ name: file, base, settings }], seeds, options))[0]!;
+  if (options.seeds === undefined) process.stdout.write(RUN[options.output](runs[0]!));
+  else process.stdout.write(SEEDS[options.output](seedsDocument(file, runs)));
+  const isMissing = runs.some(({ pods }) => pods.waiting + pods.unschedulable > 0);
   return isMissing && options.exitZero !== true ? 1 : 0;
 }
 
-/** A node group that leaves max-pods to the settings gets the default of the new ones, and the user is told. */
-function withSettings(cluster: Cluster, cni: Cluster["cni"]): Cluster {
-  const nodeGroups = cluster.nodeGroups.map((group) => {
-    const before = defaultMaxPods(group.limits, cluster.cni);
-    const after = defaultMaxPods(group.limits, cni);
-    if (before === after || group.maxPods !== before) return group;
-    process.stderr.write(`${group.name}: maxPods ${after} instead of ${before}, the default with these settings\n`);
-    return { ...group, maxPods: after };
-  });
-  return { ...cluster, cni, nodeGroups };
+// ---------------------------------------------------------------- what is run
+
+interface Configuration {
+  readonly name: string;
+  readonly base: SimBase;
+  readonly settings: SimSettings;
 }
 
-/** What the user can act on becomes a message; anything else is an internal error. */
-function rethrow(error: unknown): never {
-  if (error instanceof SimRefused) throw new CommandError(error.message, { exitStatus: 2, next: error.next });
-  throw inputError(error);
-}
-
-function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
-  if (match === null) throw new InvalidArgumentError("A setting is written NAME=VALUE, as WARM_PREFIX_TARGET=2.");
-  const [, name = "", value = ""] = match;
-  if (!KNOWN_VARIABLES.includes(name)) {
-    const near = nearNames(name, KNOWN_VARIABLES)[0];
-    const hint = near === undefined ? "docs/agent.md lists them" : `did you mean ${near}?`;
-    throw new InvalidArgumentError(`The CNI knows no variable ${name}; ${hint}`);
+function sidesOf(
+  texts: readonly string[],
+  given: { readonly base: SimBase; readonly settings: SimSettings; readonly options: Options },
+): Configuration[] {
+  if (texts.length !== 2) {
+    throw new CommandError(`--compare takes two configurations, not ${texts.length}: ${texts.join(" ")}`, {
+      exitStatus: 2,
+      next: "Write the cluster file first: slash28 simulate cluster.yaml --compare vpc-cni slash28",
+    });
   }
-  return new Map([...before, [name, value]]);
+  const [a, b] = texts.map((name): Configuration => {
+    const variant = parseVariant(name);
+    if (variant.kind === "file") {
+      const base = loadBase(variant.path, given.options);
+      return { name, base, settings: settingsFor(base, given.options) };
+    }
+    const { policy, env } = given.settings;
+    const settings = { policy: variant.policy ?? policy, env: new Map([...env, ...variant.env]) };
+    return { name, base: given.base, settings };
+  });
+  const [durationA, durationB] = [a!.base.cluster.run.durationMs, b!.base.cluster.run.durationMs];
+  if (durationA !== durationB) {
+    throw new CommandError(
+      `--compare: ${a!.name} runs for ${formatDurationMs(durationA)}, ${b!.name} for ${formatDurationMs(durationB)}`,
+      { exitStatus: 2, next: "Give both files the same run.duration: sums over unequal times say nothing." },
+    );
+  }
+  if (Bun.deepEquals(plainly(a!), plainly(b!))) {
+    throw new CommandError(`--compare: ${a!.name} and ${b!.name} come to the same configuration`, {
+      exitStatus: 2,
+      next: "Every difference would be zero: give two that differ.",
+    });
+  }
+  return [a!, b!];
+}
+
+/** All that decides a run, without the names of files and the places in them. */
+function plainly({ base, settings }: Configuration): unknown {
+  const { cluster, ...rest } = base;
+  const { faults, fileName: _, workloads, vpc: __, ...own } = withSettings(cluster, settings).cluster;
+  return {
+    ...rest,
+    ...own,
+    vpc: cluster.vpc.kind === "cidrs" ? cluster.vpc.cidrs : [],
+    workloads: workloads.filter((one) => !("path" in one)),
+    faults: faults.map(({ atMs, operation }) => ({ atMs, operation })),
+  };
+}
+
+function seedsOf(first: number, count: number): number[] {
+  if (first + count - 1 > SEED_MAX) {
+    throw new CommandError(`${count} seeds from ${first} pass the largest one, ${SEED_MAX}`, { exitStatus: 2 });
+  }
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+/** By configuration, then by seed. */
+async function runAll(
+  sides: readonly Configuration[],
+  seeds: readonly number[],
+  options: Options,
+): Promise<SimDocument[][]> {
+  const bases = [...new Set(sides.map((side) => side.base))];
+  // Both sides of a pair side by side: an early end would leave whole pairs.
+  const jobs = seeds.flatMap((seed) =>
+    sides.map(({ base, settings }): SimJob => ({ ...settings, base: bases.indexOf(base), seed })),
+  );
+  const progress = openRunProgress(jobs.length);
+  const pool = new SimPool({ bases, workerCount: options.workers, onProgress: progress.update });
+  try {
+    const documents = await pool.run(jobs);
+    return sides.map((_, side) => seeds.map((_, index) => documents[index * sides.length + side]!));
+  } finally {
+    pool.close();
+    progress.end();
+  }
+}
+
+function tellChanges(base: SimBase, settings: SimSettings, prefix: string): void {
+  for (const change of withSettings(base.cluster, settings).changes) process.stderr.write(`${prefix}${change}\n`);
+}
+
+// ---------------------------------------------------------------- what is printed
+
+type Format = Options["output"];
+type Writers<Document> = Readonly<Record<Format, (document: Document) => string>>;
+
+const RUN: Writers<SimDocument> = { table: simText, json, csv: simCsv, html: simHtml };
+const SEEDS: Writers<SeedsDocument> = { table: seedsText, json, csv: seedsCsv, html: seedsHtml };
+const COMPARISON: Writers<CompareDocument> = { table: compareText, json, csv: compareCsv, html: compareHtml };
+
+function json(document: object): string {
+  return `${JSON.stringify(document)}\n`;
+}
+
+function toCount(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= SEEDS_MAX) return Number(text);
+    throw new InvalidArgumentError(`${flag} takes a whole number from 1 to ${SEEDS_MAX}.`);
+  };
 }

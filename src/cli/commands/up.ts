@@ -19,8 +19,9 @@ import {
   type UpInput,
   upDocument,
 } from "../../up/index.ts";
-import { inputError, readDump, toSeed } from "../cluster-input.ts";
+import { inputError, onDump, readDump, toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
+import { selfCommand } from "../self-command.ts";
 
 const DEFAULT_NAME = "examples/article.yaml";
 
@@ -115,10 +116,7 @@ function loadInput(
     ...loaded.cluster,
     ...(hasOwnPods ? { workloads: [] } : {}),
     cni: { ...loaded.cluster.cni, policy: options.policy ?? loaded.cluster.cni.policy },
-    // A dump brings its own subnets; the default file's node groups would name others.
-    ...(options.ec2 !== undefined && loaded.cluster.vpc.kind === "cidrs"
-      ? { subnets: [], nodeGroups: file === undefined ? [] : withoutSubnets(loaded.cluster.nodeGroups) }
-      : {}),
+    ...(options.ec2 === undefined ? {} : onDump(loaded.cluster, { keepsGroups: file !== undefined })),
   };
   const pods = loadPods({ ...loaded, cluster }, options.pods);
   for (const warning of pods.warnings) process.stderr.write(`warning: ${formatCheckError(warning)}\n`);
@@ -143,15 +141,6 @@ function embeddedCluster(isForDump: boolean): LoadedCluster {
     ? clusterFromText(DUMP_DEFAULT, DUMP_DEFAULT_NAME)
     : clusterFromText(articleText, DEFAULT_NAME);
   return { cluster, folder: "." };
-}
-
-function withoutSubnets<Group extends { readonly subnets: readonly string[] }>(groups: readonly Group[]): Group[] {
-  return groups.map((group) => ({ ...group, subnets: [] }));
-}
-
-/** How to start this program again: the compiled executable is one file, a checkout is Bun and the main module. */
-function selfCommand(): string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
 }
 
 /** Without a screen: a line on stderr every few seconds, so that nobody looks at nothing. */

@@ -1,6 +1,7 @@
 // The operations of the control endpoint: one table from which requests are checked, `GET /control` answers and the page
 // docs/emulator.md is held against.
 
+import { nearNames } from "../../text/near-names.ts";
 import type { ControlOperation } from "../model/types.ts";
 
 interface Field {
@@ -140,7 +141,12 @@ export function parseOperation(
   const given = body as Readonly<Record<string, unknown>>;
   for (const name of Object.keys(given)) {
     if (!definition.fields.some((field) => field.name === name)) {
-      return { error: `${definition.name} knows no field ${JSON.stringify(name)}: ${fieldList(definition)}` };
+      const near = nearNames(
+        name,
+        definition.fields.map((field) => field.name),
+      )[0];
+      const hint = near === undefined ? fieldList(definition) : `did you mean ${near}?`;
+      return { error: `${definition.name} knows no field ${JSON.stringify(name)}; ${hint}` };
     }
   }
   const operation: Record<string, unknown> = { op: definition.op };

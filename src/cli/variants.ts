@@ -1,0 +1,71 @@
+// What a side of `--compare` may be, and settings on a command line.
+//
+//   current                                  the cluster file as it is, with --set and --policy
+//   vpc-cni, slash28                         the same under that policy
+//   WARM_PREFIX_TARGET=2,MINIMUM_IP_TARGET=  the same with these settings; policy=slash28 may be among them
+//   other.yaml                               another cluster file, with --set and --policy
+
+import { existsSync } from "node:fs";
+import { InvalidArgumentError } from "commander";
+import { KNOWN_VARIABLES } from "../diagnose/facts/variables.ts";
+import { nearNames } from "../text/near-names.ts";
+import { CommandError } from "./command-error.ts";
+
+export const POLICY_NAMES: readonly string[] = ["vpc-cni", "slash28"];
+
+export type Variant =
+  | { readonly kind: "settings"; readonly policy: string | undefined; readonly env: ReadonlyMap<string, string> }
+  | { readonly kind: "file"; readonly path: string };
+
+/** Throws `CommandError` for what is none of the four. */
+export function parseVariant(text: string): Variant {
+  if (text === "current") return { kind: "settings", policy: undefined, env: new Map() };
+  if (POLICY_NAMES.includes(text)) return { kind: "settings", policy: text, env: new Map() };
+  if (text.includes("=") && !existsSync(text)) return settingsVariant(text);
+  if (/\.ya?ml$|\.json$|\//i.test(text) || existsSync(text)) return { kind: "file", path: text };
+  const near = nearNames(text, ["current", ...POLICY_NAMES, ...KNOWN_VARIABLES])[0];
+  const hint = near === undefined ? "" : `; did you mean ${KNOWN_VARIABLES.includes(near) ? `${near}=...` : near}?`;
+  throw new CommandError(`--compare: "${text}" is no policy, no setting and no cluster file${hint}`, {
+    exitStatus: 2,
+    next: "A side is current, vpc-cni, slash28, settings such as WARM_PREFIX_TARGET=2, or a file such as other.yaml.",
+  });
+}
+
+function settingsVariant(text: string): Variant {
+  let policy: string | undefined;
+  let env: ReadonlyMap<string, string> = new Map();
+  // A comma inside a value stays: only one before NAME= begins the next setting.
+  for (const part of text.split(/,(?=[A-Za-z_][A-Za-z0-9_]*=)/)) {
+    if (part.startsWith("policy=")) policy = part.slice("policy=".length);
+    else env = settingOrError(part, env);
+  }
+  if (policy !== undefined && !POLICY_NAMES.includes(policy)) {
+    const near = nearNames(policy, POLICY_NAMES)[0];
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    const next = `Use ${POLICY_NAMES.join(" or ")}.`;
+    throw new CommandError(`--compare: there is no policy "${policy}"${hint}`, { exitStatus: 2, next });
+  }
+  return { kind: "settings", policy, env };
+}
+
+function settingOrError(part: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  try {
+    return toSetting(part, before);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new CommandError(`--compare: ${part}: ${error.message}`, { exitStatus: 2 });
+  }
+}
+
+/** For commander: `NAME=VALUE` added to those before. */
+export function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
+  if (match === null) throw new InvalidArgumentError("A setting is written NAME=VALUE, as WARM_PREFIX_TARGET=2.");
+  const [, name = "", value = ""] = match;
+  if (!KNOWN_VARIABLES.includes(name)) {
+    const near = nearNames(name, KNOWN_VARIABLES)[0];
+    const hint = near === undefined ? "docs/agent.md lists them" : `did you mean ${near}?`;
+    throw new InvalidArgumentError(`The CNI knows no variable ${name}; ${hint}`);
+  }
+  return new Map([...before, [name, value]]);
+}
