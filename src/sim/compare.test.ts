@@ -95,6 +95,7 @@ test("CSV: a header, a line a sample or a run, quotes where a name holds a comma
 
 test("figures for people", () => {
   expect(metricText(1234.4, "ms")).toBe("1234 ms");
+  expect(metricText(-11_878, "ms")).toBe("-11.9 s");
   expect(metricText(-600_000, "ms")).toBe("-10m");
   expect(metricText(-0.01, "count")).toBe("0");
   expect(metricText(228, "permille")).toBe("22.8 %");

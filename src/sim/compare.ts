@@ -16,6 +16,7 @@ export interface Band {
 const OVER_TIME = [
   "podsRunning",
   "podsWaiting",
+  "podsWaitingMean",
   "prefixesHeld",
   "addressesHeld",
   "addressesWasted",

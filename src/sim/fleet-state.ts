@@ -106,6 +106,8 @@ export interface Sample {
   readonly atMs: Ms;
   readonly podsRunning: number;
   readonly podsWaiting: number;
+  /** On average since the sample before: a short burst that is over again shows, too. */
+  readonly podsWaitingMean: number;
   readonly prefixesHeld: number;
   readonly addressesHeld: number;
   readonly addressesWasted: number;

@@ -52,6 +52,7 @@ export class Fleet {
   readonly marks: Totals[] = [];
   /** The totals at the workloads' moment 0. */
   startTotals: Totals | undefined;
+  #sampledTotals: Totals | undefined;
   eventCount = 0;
   startMs: Ms | undefined;
   readonly #input: SimInput;
@@ -297,10 +298,16 @@ export class Fleet {
     const prefixesHeld = this.#heldPrefixes.value;
     const addressesHeld = prefixesHeld * ADDRESSES_PER_PREFIX + this.#heldAddresses.value;
     const { running, waiting } = this.counts;
+    const totals = this.totals();
+    const before = this.#sampledTotals ?? this.startTotals!;
+    this.#sampledTotals = totals;
+    const spanMs = totals.atMs - before.atMs;
+    const waitedMs = totals.waitingPodMs - before.waitingPodMs;
     return {
-      atMs: Math.round(this.#nowMs - this.startMs!),
+      atMs: Math.round(totals.atMs),
       podsRunning: running,
       podsWaiting: waiting,
+      podsWaitingMean: spanMs === 0 ? waiting : Math.round((waitedMs / spanMs) * 1000) / 1000,
       prefixesHeld,
       addressesHeld,
       addressesWasted: addressesHeld - running,

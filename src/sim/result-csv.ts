@@ -8,6 +8,7 @@ const SAMPLE_COLUMNS = [
   "atMs",
   "podsRunning",
   "podsWaiting",
+  "podsWaitingMean",
   "prefixesHeld",
   "addressesHeld",
   "addressesWasted",

@@ -38,9 +38,11 @@ export function simHtml(document: SimDocument): string {
       { name: "held", values: of("addressesHeld"), downTo: of("podsRunning") },
       { name: "running pods", values: of("podsRunning") },
     ]),
-    chart("Pods that wait for an address", "At each moment; those that fit on no node are not among them.", [
-      { name: "waiting", values: of("podsWaiting") },
-    ]),
+    chart(
+      "Pods that wait for an address",
+      "Mean since the moment before; pods that fit on no node are not among them.",
+      [{ name: "waiting", values: of("podsWaitingMean") }],
+    ),
     chart("/28s", "Free: what an automatic prefix request could still get.", [
       { name: "held by nodes", values: of("prefixesHeld") },
       { name: "free in the subnets", values: of("freePrefixCount") },
@@ -194,7 +196,7 @@ export function compareHtml(document: CompareDocument): string {
 const COURSES: readonly { readonly field: OverTimeField; readonly title: string; readonly note: string }[] = [
   { field: "addressesHeld", title: "Addresses held", note: "In prefixes and single addresses of all nodes." },
   { field: "addressesWasted", title: "Addresses idle", note: "Held and carried by no running pod." },
-  { field: "podsWaiting", title: "Pods that wait for an address", note: "At each moment." },
+  { field: "podsWaitingMean", title: "Pods that wait for an address", note: "Mean since the moment before." },
   { field: "freePrefixCount", title: "Free /28s", note: "What an automatic prefix request could still get." },
 ];
 

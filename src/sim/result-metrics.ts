@@ -3,7 +3,8 @@
 import { formatDurationMs } from "../cluster/index.ts";
 import type { SimDocument } from "./result.ts";
 
-/** From here on a time reads better in minutes and seconds. */
+/** From here on a time reads better in seconds, and then in minutes and seconds. */
+const SHORT_MS = 10_000;
 const LONG_MS = 60_000;
 
 export type MetricUnit = "ms" | "count" | "hours" | "permille";
@@ -77,7 +78,8 @@ export function metricText(value: number, unit: MetricUnit): string {
   if (unit === "permille") return `${trimmed(value / 10)} %`;
   if (unit === "hours") return `${trimmed(value)} h`;
   if (unit === "count") return trimmed(value);
-  if (Math.abs(value) < LONG_MS) return `${Math.round(value)} ms`;
+  if (Math.abs(value) < SHORT_MS) return `${Math.round(value)} ms`;
+  if (Math.abs(value) < LONG_MS) return `${trimmed(value / 1000)} s`;
   return `${value < 0 ? "-" : ""}${formatDurationMs(Math.abs(value))}`;
 }
 
