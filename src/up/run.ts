@@ -42,6 +42,8 @@ export interface UpInput {
   readonly speed: number;
   /** End when everything is settled, or at the run's duration. */
   readonly isOnce: boolean;
+  /** With `isOnce`: not before the run's duration is over. */
+  readonly isFull: boolean;
   /** Leave the nodes' folders behind. */
   readonly isKept: boolean;
   /**
@@ -223,7 +225,8 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
         watched();
         refuse(agents);
         if (!input.isOnce) continue;
-        if (conductor.isSettled() || clock.nowMs() - conductor.startMs >= cluster.run.durationMs) break;
+        if ((conductor.isSettled() && !input.isFull) || clock.nowMs() - conductor.startMs >= cluster.run.durationMs)
+          break;
       }
       const last = sightings();
       if (input.evidenceFolder !== undefined) {

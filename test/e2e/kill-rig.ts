@@ -10,12 +10,15 @@ import { Prng } from "../../src/base/prng.ts";
 import { systemClock } from "../../src/drivers/clock-system.ts";
 import { type RunningEmulator, startEmulator } from "../../src/emulator/server/emulator.ts";
 import { CHART_DEFAULTS } from "../../src/ipam/settings.ts";
+import type { PolicyId } from "../../src/ipam/types.ts";
 import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc } from "./test-vpc.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const CALLERS = 6;
 const PODS_PER_CALLER = 8;
 const REQUEST_TIMEOUT_MS = 3_000;
+/** An ADD that waits is answered before its caller gives up. */
+const ADD_DEADLINE_SECONDS = 2;
 /** Virtual time per real time while settling: the hourly clean-up and the reconcile come soon. */
 const SETTLE_RATE = 200;
 
@@ -39,6 +42,7 @@ export interface RigOptions {
   readonly folder: string;
   /** The program whose `agent` command is run: compiled first. */
   readonly entry: string;
+  readonly policy: PolicyId;
   readonly seed: number;
 }
 
@@ -116,6 +120,8 @@ export class KillRig {
         SLASH28_GRPC_SOCKET: this.#path("run/g.sock"),
         SLASH28_FACTS: this.#path("facts.json"),
         SLASH28_SEED: "28",
+        SLASH28_POLICY: this.#options.policy,
+        SLASH28_ADD_DEADLINE: String(ADD_DEADLINE_SECONDS),
         ...(clock === undefined ? {} : { SLASH28_CLOCK: clock }),
       },
       stdin: "ignore",

@@ -42,6 +42,7 @@ interface Options {
   readonly seed?: number;
   readonly speed?: number;
   readonly once?: true;
+  readonly full?: true;
   readonly output: "table" | "json";
   readonly exitZero?: true;
   readonly keep?: true;
@@ -62,6 +63,7 @@ export function upCommand(): Command {
     )
     .option("--speed <factor>", "virtual seconds per real one, instead of the cluster file's", toSpeed)
     .option("--once", "end when every pod runs or was refused 3 times and EC2 is quiet; the default without a terminal")
+    .option("--full", "without a screen: run the whole duration, even when everything is settled before")
     .addOption(
       new Option("-o, --output <format>", "how to print the result").choices(["table", "json"]).default("table"),
     )
@@ -77,7 +79,7 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   const { loaded, input } = loadInput(file, options);
   const hasScreen = process.stdout.isTTY === true && options.output === "table" && options.once !== true;
   const isOnce = options.once === true || process.stdout.isTTY !== true;
-  const handle = await startUp({ ...input, isOnce });
+  const handle = await startUp({ ...input, isOnce, isFull: options.full === true });
   const { seed, speed } = input;
   const { fileName } = loaded.cluster;
   const title = options.ec2 === undefined ? fileName : `${options.ec2}, settings of ${fileName}`;
@@ -109,7 +111,7 @@ async function up(file: string | undefined, options: Options): Promise<number> {
 function loadInput(
   file: string | undefined,
   options: Options,
-): { loaded: LoadedCluster; input: Omit<UpInput, "isOnce"> } {
+): { loaded: LoadedCluster; input: Omit<UpInput, "isOnce" | "isFull"> } {
   const loaded = file === undefined ? embeddedCluster(options.ec2 !== undefined) : loadCluster(file);
   const hasOwnPods = options.pods.length > 0;
   const cluster = {
