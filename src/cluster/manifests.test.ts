@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { Prng } from "../base/prng.ts";
 import { formatCheckError } from "../text/check-error.ts";
 import { parseManifests } from "./manifests.ts";
-import { planPods } from "./plan-pods.ts";
-import type { PlannedPod } from "./planned-pod.ts";
+import { type PlannedPod, planPods } from "./plan-pods.ts";
 
 const FIXTURES = join(import.meta.dir, "../../test/fixtures/manifests");
 /** 2026-01-01T00:00:30Z. */

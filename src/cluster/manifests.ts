@@ -7,7 +7,9 @@ import { sortCheckErrors } from "../text/check-error.ts";
 import { nearNames } from "../text/near-names.ts";
 import { describe, type MapReader, scalarText, type YamlNode, YamlSource } from "../text/yaml-source.ts";
 import { type CronSchedule, parseCron } from "./cron.ts";
+import { readSpread } from "./parse-spread.ts";
 import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
+import type { SpreadConstraint } from "./types.ts";
 
 export type ControllerKind =
   | "Deployment"
@@ -43,6 +45,7 @@ export interface PodTemplate {
   /** spec.nodeName: the pod skips the scheduler. */
   readonly nodeName: string | undefined;
   readonly labels: ReadonlyMap<string, string>;
+  readonly spread: readonly SpreadConstraint[];
   readonly annotations: ReadonlyMap<string, string>;
   /** Names of the resource limits of the first container; the agent looks for branch ENIs among them. */
   readonly firstContainerLimits: readonly string[];
@@ -197,6 +200,7 @@ function readPodSpec(source: YamlSource, spec: MapReader, metadata: MapReader | 
     nodeSelector: spec.texts("nodeSelector") ?? new Map(),
     nodeName: spec.text("nodeName", { isRequired: false }),
     labels: metadata?.texts("labels") ?? new Map(),
+    spread: readSpread(source, spec, "topologySpreadConstraints"),
     annotations: metadata?.texts("annotations") ?? new Map(),
     firstContainerLimits: limitNames(source, containers[0]),
   };
@@ -243,10 +247,8 @@ function limitNames(source: YamlSource, container: YamlNode | undefined): string
 
 /** What the scheduler here does not weigh: the pods may land elsewhere than in the real cluster. */
 function warnUnsupported(source: YamlSource, spec: MapReader): void {
-  for (const key of ["affinity", "topologySpreadConstraints"]) {
-    const node = source.resolve(spec.value(key)) as { items?: unknown[] } | undefined;
-    if (node?.items !== undefined && node.items.length > 0) {
-      source.warn(spec.keyNode(key), `${key} is not weighed when the pods are placed`);
-    }
+  const node = source.resolve(spec.value("affinity")) as { items?: unknown[] } | undefined;
+  if (node?.items !== undefined && node.items.length > 0) {
+    source.warn(spec.keyNode("affinity"), "affinity is not weighed when the pods are placed");
   }
 }

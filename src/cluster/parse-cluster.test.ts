@@ -61,7 +61,8 @@ describe("cluster files", () => {
     expect(cluster.kubelet).toEqual({ retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 });
     expect(cluster.run).toEqual({ durationMs: 600_000, seed: 1, speed: 1 });
     expect(cluster.knobs.imdsLag).toEqual({ min: 200, max: 200 });
-    expect(cluster.workloads[1]).toMatchObject({ kind: "pods", podCount: 20, everyMs: 60_000, lifetimeMs: 30_000 });
+    expect(cluster.workloads[1]).toMatchObject({ kind: "pods", podCount: 20, everyMs: 60_000 });
+    expect(cluster.workloads[1]).toMatchObject({ lifetime: { kind: "fixed", ms: 30_000 }, isKept: false });
     expect(cluster.workloads[2]).toMatchObject({ kind: "manifest", path: "./deploy.yaml", line: 15, column: 17 });
   });
 

@@ -10,8 +10,9 @@ import { type MapReader, plainValue, scalarText, type YamlNode, YamlSource } fro
 import { recommendedMaxPods } from "./capacity.ts";
 import { checkFit } from "./check-fit.ts";
 import { isTrue } from "./env.ts";
+import { SCHEDULING_STRATEGIES, type SchedulingStrategy } from "./node-load.ts";
 import { readFaults, readLeakedEnis, readOtherEnis, readTaints } from "./parse-standing.ts";
-import { parseCpuMillis, parseMemoryBytes } from "./quantity.ts";
+import { readWorkloads } from "./parse-workload.ts";
 import type {
   Cluster,
   ClusterCni,
@@ -21,7 +22,6 @@ import type {
   KubeletSettings,
   NodeGroup,
   RunSettings,
-  Workload,
 } from "./types.ts";
 
 export type ParsedCluster =
@@ -29,7 +29,6 @@ export type ParsedCluster =
   | { readonly kind: "errors"; readonly errors: readonly CheckError[] };
 
 const NODE_COUNT_MAX = 5_000;
-const POD_COUNT_MAX = 200_000;
 /** kubelet takes any 32-bit number; no node comes near this. */
 const MAX_PODS_MAX = 10_000;
 const ADDRESS_COUNT_MAX = 65_536;
@@ -70,12 +69,26 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const cni = readCni(source, root, { subnets, vpc });
   const nodeGroups = readNodeGroups(source, root, { subnets, vpc, cni, places });
   const workloads = readWorkloads(source, root);
+  const schedulingStrategy = readStrategy(source, root);
   const knobs = readKnobs(source, root);
   const kubelet = readKubelet(root);
   const faults = readFaults(source, root);
   const run = readRun(root);
   root.done();
-  const cluster = { fileName, region, vpc, subnets, nodeGroups, cni, workloads, knobs, kubelet, faults, run };
+  const cluster = {
+    fileName,
+    region,
+    vpc,
+    subnets,
+    nodeGroups,
+    cni,
+    workloads,
+    schedulingStrategy,
+    knobs,
+    kubelet,
+    faults,
+    run,
+  };
   checkFit(source, cluster, places);
   return cluster;
 }
@@ -385,58 +398,15 @@ function readInstanceType(source: YamlSource, group: MapReader): InstanceTypeLim
   return undefined;
 }
 
-function readWorkloads(source: YamlSource, root: MapReader): Workload[] {
-  const workloads: Workload[] = [];
-  for (const node of root.list("workloads") ?? []) {
-    const reader = source.map(node, "a workload");
-    if (reader === undefined) continue;
-    const workload = readWorkload(source, reader);
-    if (workload !== undefined) workloads.push(workload);
-  }
-  return workloads;
-}
-
-function readWorkload(source: YamlSource, reader: MapReader): Workload | undefined {
-  for (const kind of ["manifest", "trace"] as const) {
-    if (!reader.has(kind)) continue;
-    const path = reader.text(kind, { isRequired: true });
-    const place = source.place(reader.value(kind));
-    reader.done();
-    return path === undefined ? undefined : { kind, path, ...place };
-  }
-  const name = reader.text("name", { isRequired: true, example: "web" });
-  const podCount = reader.integer("pods", { min: 1, max: POD_COUNT_MAX }, { isRequired: true });
-  const namespace = reader.text("namespace", { isRequired: false }) ?? "default";
-  const atMs = reader.durationMs("at") ?? 0;
-  const everyMs = reader.durationMs("every", { min: 1_000 });
-  const lifetimeMs = reader.durationMs("lifetime", { min: 1_000 });
-  const cpuMillis = quantity(source, reader, "cpu", parseCpuMillis) ?? 0;
-  const memoryBytes = quantity(source, reader, "memory", parseMemoryBytes) ?? 0;
-  for (const kind of ["manifest", "trace"] as const) reader.value(kind);
-  reader.done();
-  if (name !== undefined && !/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/.test(name)) {
-    const next = "Pod names come from it: lower-case letters, digits, dashes and dots.";
-    source.error(reader.value("name"), `"${name}" cannot name a workload`, next);
-  }
-  if (everyMs !== undefined && lifetimeMs === undefined) {
-    const next = "For example: lifetime: 30s";
-    source.error(reader.keyNode("every"), 'a workload with "every" needs a "lifetime", or its pods only add up', next);
-  }
-  if (name === undefined || podCount === undefined) return undefined;
-  return { kind: "pods", name, namespace, podCount, atMs, everyMs, lifetimeMs, cpuMillis, memoryBytes };
-}
-
-function quantity(
-  source: YamlSource,
-  reader: MapReader,
-  key: string,
-  parse: (text: string) => number | undefined,
-): number | undefined {
-  const text = reader.text(key, { isRequired: false, isAnyScalar: true });
-  if (text === undefined) return undefined;
-  const value = parse(text);
-  if (value === undefined) source.error(reader.value(key), `"${text}" is not a quantity such as 250m, 2, 128Mi or 1Gi`);
-  return value;
+function readStrategy(source: YamlSource, root: MapReader): SchedulingStrategy {
+  const reader = root.map("scheduler");
+  const name = reader?.text("strategy", { isRequired: false }) ?? "LeastAllocated";
+  reader?.done();
+  const strategy = SCHEDULING_STRATEGIES.find((one) => one === name);
+  if (strategy !== undefined) return strategy;
+  const message = `the strategy is ${SCHEDULING_STRATEGIES.join(" or ")}, not "${name}"`;
+  source.error(reader?.value("strategy"), message, "MostAllocated packs pods onto few nodes.");
+  return "LeastAllocated";
 }
 
 function readKnobs(source: YamlSource, root: MapReader): Knobs {

@@ -1,24 +1,33 @@
-// Which node a pod goes to: kube-scheduler's filters for max-pods, requests and nodeSelector, then its LeastAllocated score.
-// Deterministic: ties are broken by the seed.
+// Which node a pod goes to: kube-scheduler's filters for max-pods, requests, nodeSelector, cordon and topology spread, then its
+// LeastAllocated or MostAllocated score. Deterministic: ties are broken by the seed. Nodes may join and leave.
+//
+// Pods that ask for the same are placed from a tournament of their nodes' scores; pods with spread constraints by a look at
+// every node.
 
 import type { Prng } from "../base/prng.ts";
-import type { Allocatable } from "./capacity.ts";
-import { MEBIBYTE } from "./capacity.ts";
-import { matchesSelector } from "./plan-pods.ts";
+import {
+  type Complaint,
+  complaintOf,
+  countPod,
+  type NodeLoad,
+  newLoad,
+  type SchedulableNode,
+  type SchedulingStrategy,
+  scoreOf,
+} from "./node-load.ts";
+import { ScoreTree, UNFIT } from "./score-tree.ts";
+import { TopologySpread } from "./topology-spread.ts";
+import type { SpreadConstraint } from "./types.ts";
 
-export interface SchedulableNode extends Allocatable {
-  readonly name: string;
-  readonly maxPods: number;
-  readonly labels: ReadonlyMap<string, string>;
-  /** Pods on the host network that are there from the start. */
-  readonly systemPodCount: number;
-}
-
+/** What a pod asks of its node. Pods that share one object are placed faster. */
 export interface PodRequest {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   readonly nodeSelector: ReadonlyMap<string, string>;
   readonly nodeName: string | undefined;
+  readonly namespace: string;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly spread: readonly SpreadConstraint[];
 }
 
 export type Placement =
@@ -26,119 +35,77 @@ export type Placement =
   /** `why` reads as the scheduler's event: `0/3 nodes are available: 3 Too many pods.` */
   | { readonly kind: "unschedulable"; readonly why: string };
 
-/** kube-scheduler scores a pod without requests as if it asked for this (pkg/scheduler/util/pod_resources.go, v1.32). */
-const SCORED_CPU_MILLIS = 100;
-const SCORED_MEMORY_BYTES = 200 * MEBIBYTE;
+/** The index of no node. */
+export const NO_NODE = -1;
 
-/** A score to be worked out again, and that of a node that cannot take the pod. */
-const STALE = Number.NaN;
-const UNFIT = Number.NEGATIVE_INFINITY;
+/** Of ScheduleAnyway beside one of the strategy: the default plugins' weights (pkg/scheduler/apis/config/v1/default_plugins.go). */
+const SPREAD_WEIGHT = 2;
 
-interface NodeLoad {
-  readonly index: number;
-  readonly node: SchedulableNode;
-  podCount: number;
-  cpuMillis: number;
-  memoryBytes: number;
-  scoredCpuMillis: number;
-  scoredMemoryBytes: number;
+/** The scores of all nodes for pods that ask for the same. */
+interface Shape {
+  readonly request: PodRequest;
+  tree: ScoreTree;
+  /** Changes of nodes up to this one are in the tree. */
+  seenCount: number;
 }
 
-type Complaint =
-  | "Too many pods"
-  | "Insufficient cpu"
-  | "Insufficient memory"
-  | "node(s) didn't match Pod's node selector";
-
 export class Scheduler {
-  readonly #loads: readonly NodeLoad[];
+  readonly #loads: NodeLoad[] = [];
+  readonly #byName = new Map<string, NodeLoad>();
   readonly #prng: Prng;
-  readonly #byName: ReadonlyMap<string, NodeLoad>;
-  /** Of each node for the last request that any node may take: most pods of a workload ask for the same. */
-  readonly #scores: Float64Array;
-  #scoredFor: PodRequest | undefined;
+  readonly #strategy: SchedulingStrategy;
+  readonly #spread: TopologySpread;
+  readonly #shapes = new Map<string, Shape>();
+  readonly #shapeOf = new WeakMap<PodRequest, Shape>();
+  #lastShape: Shape | undefined;
+  /** The nodes that changed, the newest last; a ring. */
+  #changes = new Int32Array(1024);
+  #changeCount = 0;
+  #liveCount = 0;
 
-  constructor(nodes: readonly SchedulableNode[], prng: Prng) {
+  constructor(nodes: readonly SchedulableNode[], prng: Prng, strategy: SchedulingStrategy = "LeastAllocated") {
     this.#prng = prng;
-    this.#loads = nodes.map((node, index) => ({
-      index,
-      node,
-      podCount: node.systemPodCount,
-      cpuMillis: 0,
-      memoryBytes: 0,
-      scoredCpuMillis: 0,
-      scoredMemoryBytes: 0,
-    }));
-    this.#byName = new Map(this.#loads.map((load) => [load.node.name, load]));
-    this.#scores = new Float64Array(this.#loads.length).fill(STALE);
+    this.#strategy = strategy;
+    this.#spread = new TopologySpread(this.#loads);
+    for (const node of nodes) this.addNode(node);
   }
 
-  /** Places a pod and counts it, or says why no node takes it. */
-  place(pod: PodRequest): Placement {
-    const chosen = pod.nodeName === undefined && pod.nodeSelector.size === 0 ? this.#bestOfAll(pod) : undefined;
-    if (chosen === undefined) return this.#placeByLook(pod);
-    this.#count(chosen, pod, 1);
-    return { kind: "placed", nodeName: chosen.node.name };
-  }
+  // -------------------------------------------------------------- nodes
 
-  /** What the look at every node would choose, with one draw for a tie as there; undefined when no node takes the pod. */
-  #bestOfAll(pod: PodRequest): NodeLoad | undefined {
-    const scores = this.#scores;
-    if (this.#scoredFor?.cpuMillis !== pod.cpuMillis || this.#scoredFor.memoryBytes !== pod.memoryBytes) {
-      this.#scoredFor = pod;
-      scores.fill(STALE);
+  /** The node's index from now on; indices are not used again. */
+  addNode(node: SchedulableNode): number {
+    const load = newLoad(node, this.#loads.length);
+    this.#loads.push(load);
+    this.#byName.set(node.name, load);
+    this.#liveCount++;
+    if (this.#loads.length > this.#changes.length / 4) {
+      // Every shape looks at all nodes again.
+      this.#changes = new Int32Array(this.#changes.length * 4);
+      this.#changeCount += this.#changes.length;
     }
-    let bestScore = UNFIT;
-    let tieCount = 0;
-    for (let index = 0; index < scores.length; index++) {
-      let score = scores[index]!;
-      if (Number.isNaN(score)) {
-        const load = this.#loads[index]!;
-        score = complaintOf(load, pod) === undefined ? leastAllocatedScore(load, pod) : UNFIT;
-        scores[index] = score;
-      }
-      if (score > bestScore) {
-        bestScore = score;
-        tieCount = 0;
-      }
-      if (score === bestScore) tieCount++;
-    }
-    if (bestScore === UNFIT) return undefined;
-    let skipCount = tieCount > 1 ? this.#prng.below(tieCount) : 0;
-    return this.#loads.find((load) => scores[load.index] === bestScore && skipCount-- === 0);
+    this.#changed(load);
+    return load.index;
   }
 
-  #placeByLook(pod: PodRequest): Placement {
-    const complaints = new Map<Complaint, number>();
-    let best: NodeLoad[] = [];
-    let bestScore = Number.NEGATIVE_INFINITY;
-    for (const load of this.#loads) {
-      if (pod.nodeName !== undefined && load.node.name !== pod.nodeName) continue;
-      const complaint = complaintOf(load, pod);
-      if (complaint !== undefined) {
-        complaints.set(complaint, (complaints.get(complaint) ?? 0) + 1);
-        continue;
-      }
-      const score = leastAllocatedScore(load, pod);
-      if (score > bestScore) best = [];
-      if (score >= bestScore) best.push(load);
-      bestScore = Math.max(bestScore, score);
-    }
-    const chosen = best.length > 1 ? best[this.#prng.below(best.length)] : best[0];
-    if (chosen === undefined) return { kind: "unschedulable", why: this.#explain(pod, complaints) };
-    this.#count(chosen, pod, 1);
-    return { kind: "placed", nodeName: chosen.node.name };
+  /** Takes no more pods, but for those that name it. */
+  cordon(index: number): void {
+    this.#loads[index]!.isCordoned = true;
+    this.#changed(this.#loads[index]!);
   }
 
-  /** A placed pod is gone. */
-  remove(nodeName: string, pod: PodRequest): void {
-    const load = this.#byName.get(nodeName);
-    if (load !== undefined) this.#count(load, pod, -1);
+  uncordon(index: number): void {
+    this.#loads[index]!.isCordoned = false;
+    this.#changed(this.#loads[index]!);
   }
 
-  #count(load: NodeLoad, pod: PodRequest, sign: 1 | -1): void {
-    this.#scores[load.index] = STALE;
-    count(load, pod, sign);
+  /** The node and what is on it are gone. */
+  removeNode(index: number): void {
+    const load = this.#loads[index]!;
+    if (load.isGone) return;
+    load.isGone = true;
+    this.#liveCount--;
+    this.#byName.delete(load.node.name);
+    this.#changed(load);
   }
 
   /** Pods on a node, those of the system included. */
@@ -146,48 +113,132 @@ export class Scheduler {
     return this.#byName.get(nodeName)?.podCount ?? 0;
   }
 
-  #explain(pod: PodRequest, complaints: ReadonlyMap<Complaint, number>): string {
-    if (pod.nodeName !== undefined && complaints.size === 0) return `there is no node "${pod.nodeName}"`;
+  // -------------------------------------------------------------- pods
+
+  /** Places a pod and counts it: the node's index, or NO_NODE. `nodeName` skips the choice, not the check. */
+  schedule(pod: PodRequest, nodeName: string | undefined = pod.nodeName): number {
+    const load = nodeName === undefined ? this.#best(pod) : this.#named(pod, nodeName);
+    if (load === undefined) return NO_NODE;
+    this.#count(load, pod, 1);
+    return load.index;
+  }
+
+  /** A placed pod is gone. */
+  unschedule(index: number, pod: PodRequest): void {
+    const load = this.#loads[index]!;
+    if (!load.isGone) this.#count(load, pod, -1);
+  }
+
+  /** Why no node takes the pod now, as the scheduler's event says it. */
+  explain(pod: PodRequest, nodeName: string | undefined = pod.nodeName): string {
+    const complaints = new Map<Complaint, number>();
+    const view = pod.spread.length > 0 ? this.#spread.view(pod) : undefined;
+    for (const load of this.#loads) {
+      if (load.isGone || (nodeName !== undefined && load.node.name !== nodeName)) continue;
+      const tilt = view?.isRefused(load) ? "node(s) didn't match pod topology spread constraints" : undefined;
+      const complaint = complaintOf(load, pod, nodeName !== undefined) ?? tilt;
+      if (complaint !== undefined) complaints.set(complaint, (complaints.get(complaint) ?? 0) + 1);
+    }
+    if (nodeName !== undefined && complaints.size === 0) return `there is no node "${nodeName}"`;
     const parts = [...complaints].map(([complaint, nodeCount]) => `${nodeCount} ${complaint}`);
-    return `0/${this.#loads.length} nodes are available: ${parts.join(", ")}.`;
+    return `0/${this.#liveCount} nodes are available: ${parts.join(", ")}.`;
   }
-}
 
-function complaintOf(load: NodeLoad, pod: PodRequest): Complaint | undefined {
-  if (pod.nodeSelector.size > 0 && !matchesSelector(load.node.labels, pod.nodeSelector))
-    return "node(s) didn't match Pod's node selector";
-  if (load.podCount + 1 > load.node.maxPods) return "Too many pods";
-  const { cpuMillis, memoryBytes } = load.node;
-  if (cpuMillis !== undefined && pod.cpuMillis > 0 && load.cpuMillis + pod.cpuMillis > cpuMillis) {
-    return "Insufficient cpu";
+  /** `schedule` with names. */
+  place(pod: PodRequest): Placement {
+    const index = this.schedule(pod);
+    if (index === NO_NODE) return { kind: "unschedulable", why: this.explain(pod) };
+    return { kind: "placed", nodeName: this.#loads[index]!.node.name };
   }
-  if (memoryBytes !== undefined && pod.memoryBytes > 0 && load.memoryBytes + pod.memoryBytes > memoryBytes) {
-    return "Insufficient memory";
+
+  /** `unschedule` with names. */
+  remove(nodeName: string, pod: PodRequest): void {
+    const load = this.#byName.get(nodeName);
+    if (load !== undefined) this.#count(load, pod, -1);
   }
-  return undefined;
-}
 
-/** 0 to 100, whole numbers as in the scheduler: the mean of the free shares of processor and memory after this pod. */
-function leastAllocatedScore(load: NodeLoad, pod: PodRequest): number {
-  const cpu = load.scoredCpuMillis + (pod.cpuMillis || SCORED_CPU_MILLIS);
-  const memory = load.scoredMemoryBytes + (pod.memoryBytes || SCORED_MEMORY_BYTES);
-  // No arrays here: this runs for every pod and node.
-  const cpuShare = freeShare(cpu, load.node.cpuMillis);
-  const memoryShare = freeShare(memory, load.node.memoryBytes);
-  if (cpuShare !== undefined && memoryShare !== undefined) return Math.floor((cpuShare + memoryShare) / 2);
-  return cpuShare ?? memoryShare ?? freeShare(load.podCount + 1, load.node.maxPods) ?? 0;
-}
+  // -------------------------------------------------------------- the choice
 
-function freeShare(used: number, capacity: number | undefined): number | undefined {
-  if (capacity === undefined) return undefined;
-  // Past its capacity a node still differs from a fuller one: pods without requests may go beyond any number.
-  return used > capacity ? capacity - used : Math.floor(((capacity - used) * 100) / capacity);
-}
+  #named(pod: PodRequest, nodeName: string): NodeLoad | undefined {
+    const load = this.#byName.get(nodeName);
+    return load === undefined || complaintOf(load, pod, true) !== undefined ? undefined : load;
+  }
 
-function count(load: NodeLoad, pod: PodRequest, sign: 1 | -1): void {
-  load.podCount += sign;
-  load.cpuMillis += sign * pod.cpuMillis;
-  load.memoryBytes += sign * pod.memoryBytes;
-  load.scoredCpuMillis += sign * (pod.cpuMillis || SCORED_CPU_MILLIS);
-  load.scoredMemoryBytes += sign * (pod.memoryBytes || SCORED_MEMORY_BYTES);
+  #best(pod: PodRequest): NodeLoad | undefined {
+    if (pod.spread.length > 0) return this.#bestSpread(pod);
+    const { tree } = this.#shape(pod);
+    const { tieCount } = tree;
+    if (tieCount === 0) return undefined;
+    return this.#loads[tree.choose(tieCount > 1 ? this.#prng.below(tieCount) : 0)];
+  }
+
+  #bestSpread(pod: PodRequest): NodeLoad | undefined {
+    const view = this.#spread.view(pod);
+    const fitting = this.#loads.filter(
+      (load) => !load.isGone && complaintOf(load, pod) === undefined && !view.isRefused(load),
+    );
+    const spreadScores = view.scores(fitting);
+    let best: NodeLoad[] = [];
+    let bestScore = UNFIT;
+    for (const [index, load] of fitting.entries()) {
+      const score = scoreOf(load, pod, this.#strategy) + SPREAD_WEIGHT * (spreadScores?.[index] ?? 0);
+      if (score > bestScore) best = [];
+      if (score >= bestScore) best.push(load);
+      bestScore = Math.max(bestScore, score);
+    }
+    return best.length > 1 ? best[this.#prng.below(best.length)] : best[0];
+  }
+
+  /** The pod's shape with every change of a node in its tree. */
+  #shape(pod: PodRequest): Shape {
+    const shape = this.#lastShape?.request === pod ? this.#lastShape : this.#findShape(pod);
+    this.#lastShape = shape;
+    const behindCount = this.#changeCount - shape.seenCount;
+    if (behindCount === 0) return shape;
+    const isTooSmall = shape.tree.capacity < this.#loads.length;
+    if (isTooSmall) shape.tree = new ScoreTree(this.#loads.length);
+    if (isTooSmall || behindCount > this.#loads.length)
+      shape.tree.fill(this.#loads.length, (leaf) => this.#score(leaf, shape));
+    else {
+      const mask = this.#changes.length - 1;
+      for (let change = shape.seenCount; change < this.#changeCount; change++) {
+        const leaf = this.#changes[change & mask]!;
+        shape.tree.set(leaf, this.#score(leaf, shape));
+      }
+    }
+    shape.seenCount = this.#changeCount;
+    return shape;
+  }
+
+  #score(index: number, { request }: Shape): number {
+    const load = this.#loads[index]!;
+    if (load.isGone || complaintOf(load, request) !== undefined) return UNFIT;
+    return scoreOf(load, request, this.#strategy);
+  }
+
+  #findShape(pod: PodRequest): Shape {
+    const known = this.#shapeOf.get(pod);
+    if (known !== undefined) return known;
+    const selector = [...pod.nodeSelector].sort(([a], [b]) => (a < b ? -1 : 1));
+    const key = JSON.stringify([pod.cpuMillis, pod.memoryBytes, selector]);
+    const shape = this.#shapes.get(key) ?? {
+      request: pod,
+      tree: new ScoreTree(0),
+      seenCount: Number.NEGATIVE_INFINITY,
+    };
+    this.#shapes.set(key, shape);
+    this.#shapeOf.set(pod, shape);
+    return shape;
+  }
+
+  #count(load: NodeLoad, pod: PodRequest, sign: 1 | -1): void {
+    countPod(load, pod, sign);
+    this.#spread.count(load, pod, sign);
+    this.#changed(load);
+  }
+
+  #changed(load: NodeLoad): void {
+    this.#changes[this.#changeCount & (this.#changes.length - 1)] = load.index;
+    this.#changeCount++;
+  }
 }

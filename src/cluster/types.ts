@@ -4,7 +4,9 @@ import type { Cidr } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
 import type { Knobs } from "../catalog/emulator-knobs.ts";
 import type { InstanceTypeLimits } from "../catalog/instance-types.ts";
-import type { Lifetime } from "./lifetime.ts";
+import type { Lifetime } from "./lifetimes.ts";
+import type { SchedulingStrategy } from "./node-load.ts";
+import type { ScaleCurve } from "./scale-curve.ts";
 
 export interface Cluster {
   readonly fileName: string;
@@ -14,6 +16,7 @@ export interface Cluster {
   readonly nodeGroups: readonly NodeGroup[];
   readonly cni: ClusterCni;
   readonly workloads: readonly Workload[];
+  readonly schedulingStrategy: SchedulingStrategy;
   readonly knobs: Knobs;
   readonly kubelet: KubeletSettings;
   /** What goes wrong during the run, and when: operations of the emulator's control endpoint. */
@@ -81,33 +84,56 @@ export interface ClusterEniConfig {
 
 export type Workload =
   | PodsWorkload
-  | SteadyWorkload
   | { readonly kind: "manifest" | "trace"; readonly path: string; readonly line: number; readonly column: number };
 
-interface PodWorkload {
+/** Pods that the file describes itself. At most one of `everyMs`, `isKept` or `parallelism` says what follows the first ones. */
+export interface PodsWorkload {
+  readonly kind: "pods";
   readonly name: string;
   readonly namespace: string;
+  /** With `scale`: the most it ever wants. */
   readonly podCount: number;
   readonly atMs: Ms;
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
-}
-
-/** `podCount` pods at a moment, once or every so often. */
-export interface PodsWorkload extends PodWorkload {
-  readonly kind: "pods";
+  /** The pods come evenly over this time; 0: at once. */
+  readonly overMs: Ms;
   /** undefined: once. */
   readonly everyMs: Ms | undefined;
   /** undefined: until the run ends. */
-  readonly lifetimeMs: Ms | undefined;
+  readonly lifetime: Lifetime | undefined;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** A pod that ends is replaced. */
+  readonly isKept: boolean;
+  /** How many of `podCount` run at once, as a Job has it; undefined: all. */
+  readonly parallelism: number | undefined;
+  /** Replaces `podCount` and `atMs`, and keeps the number up. */
+  readonly scale: ScaleCurve | undefined;
+  readonly rollingUpdate: RollingUpdate | undefined;
+  readonly spread: readonly SpreadConstraint[];
 }
 
-/** `podCount` pods at all times: each that ends is replaced at once. */
-export interface SteadyWorkload extends PodWorkload {
-  readonly kind: "steady";
-  /** The first ones come evenly over this time. */
-  readonly overMs: Ms;
-  readonly lifetime: Lifetime;
+/** A Deployment's rollout: every pod is replaced. */
+export interface RollingUpdate {
+  readonly atMs: Ms;
+  /** Again and again; undefined: once. */
+  readonly everyMs: Ms | undefined;
+  readonly maxSurge: Share;
+  readonly maxUnavailable: Share;
+}
+
+/** A number of pods or nodes, or percent of them. */
+export type Share =
+  | { readonly kind: "count"; readonly count: number }
+  | { readonly kind: "percent"; readonly percent: number };
+
+/** One of a pod's topologySpreadConstraints. */
+export interface SpreadConstraint {
+  readonly maxSkew: number;
+  /** A label of nodes: `topology.kubernetes.io/zone`, `kubernetes.io/hostname` or another. */
+  readonly topologyKey: string;
+  readonly whenUnsatisfiable: "DoNotSchedule" | "ScheduleAnyway";
+  /** Labels of the pods that count, in the pod's namespace; undefined: those of its own workload. */
+  readonly matchLabels: ReadonlyMap<string, string> | undefined;
 }
 
 export interface KubeletSettings {

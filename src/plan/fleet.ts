@@ -71,6 +71,7 @@ export function buildFleet(
       ...allocatable(group.limits, group.maxPods),
     })),
     prng.split("scheduler"),
+    cluster.schedulingStrategy,
   );
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const unplaced = new Map<string, number>();
@@ -127,8 +128,7 @@ export function nodeLabels(node: {
 
 /** The pods that live at the moment with the most of them; of equal moments the first. A pod that ends as others come counts. */
 function busiest(pods: readonly PlannedPod[]): PlannedPod[] {
-  const ends = (pod: PlannedPod): number =>
-    pod.lifetimeMs === undefined || pod.replacement !== undefined ? Infinity : pod.atMs + pod.lifetimeMs;
+  const ends = (pod: PlannedPod): number => (pod.lifetimeMs === undefined ? Infinity : pod.atMs + pod.lifetimeMs);
   const sortedEnds = pods.map(ends).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   let endedCount = 0;
   let mostCount = 0;

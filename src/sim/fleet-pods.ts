@@ -4,24 +4,23 @@
 import type { Ipv4 } from "../base/ipv4.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
-import { type Kubelet, type KubeletSettings, type PlannedPod, PodSandbox, type Scheduler } from "../cluster/index.ts";
+import {
+  type Kubelet,
+  type KubeletSettings,
+  NO_NODE,
+  PodSandbox,
+  type PodStream,
+  type Scheduler,
+} from "../cluster/index.ts";
 import type { Attachment, ReplyResult } from "../ipam/types.ts";
 import type { EventHeap } from "./event-heap.ts";
-import {
-  type FailedAddReason,
-  POD_ARRIVES,
-  POD_ENDS,
-  POD_STEPS,
-  type PodCounts,
-  type SimNode,
-  type SimPod,
-} from "./fleet-state.ts";
+import { type FailedAddReason, POD_ARRIVES, POD_ENDS, POD_STEPS, type PodCounts, type SimPod } from "./fleet-state.ts";
 import type { NodeBodies } from "./node-bodies.ts";
 import { TimedCount } from "./timed-count.ts";
 import { WaitLog } from "./wait-log.ts";
 
 export interface FleetPodsOptions {
-  readonly plan: Iterator<PlannedPod>;
+  readonly stream: PodStream;
   readonly heap: EventHeap;
   readonly bodies: NodeBodies;
   readonly scheduler: Scheduler;
@@ -48,11 +47,12 @@ export class FleetPods {
   readonly waiting = new TimedCount();
   readonly #options: FleetPodsOptions;
   readonly #kubelet: Kubelet<Attachment>;
-  readonly #byName: ReadonlyMap<string, SimNode>;
   readonly #pods: (SimPod | undefined)[] = [];
   readonly #spare: SimPod[] = [];
-  #next: PlannedPod | undefined;
   #startMs: Ms = 0;
+  /** Of the stream's next action, as the heap has it. */
+  #arrivalMs: Ms = Number.POSITIVE_INFINITY;
+  #arrivalTicket = -1;
   #unschedulable: SimPod[] = [];
   /** ADDs under way, by request. */
   readonly #asked = new Map<number, SimPod>();
@@ -64,7 +64,6 @@ export class FleetPods {
     this.#options = options;
     const newSandboxId = () => this.#nextAttachment++;
     this.#kubelet = { settings: options.kubelet, prng: options.prng, newSandboxId };
-    this.#byName = new Map(options.bodies.nodes.map((node) => [node.node.name, node]));
   }
 
   /** Every pod that has come and is not gone. */
@@ -72,42 +71,56 @@ export class FleetPods {
     return this.#pods.filter((pod) => pod !== undefined);
   }
 
-  /** The workloads' moment 0 is now. */
-  start(): void {
-    this.#startMs = this.#options.heap.atMs;
-    this.#planNext();
+  /** The workloads' moment 0: a whole millisecond, so that moments from it and from the agents' start turn into each other. */
+  start(startMs: Ms): void {
+    this.#startMs = startMs;
+    this.#planArrival();
   }
 
-  /** The heap's POD_ARRIVES event has come. The one after it is drawn only now: no whole day of pods is ever in memory. */
+  /** The heap's POD_ARRIVES event has come: one action of the stream. */
   arrive(): void {
-    const plan = this.#next!;
-    this.#planNext();
-    this.#come(plan);
+    if (this.#arrivalTicket !== this.#options.heap.ticket) return;
+    this.#arrivalMs = Number.POSITIVE_INFINITY;
+    this.#takeNext();
+    this.#planArrival();
   }
 
-  #planNext(): void {
-    const next = this.#options.plan.next();
-    this.#next = next.done === true ? undefined : next.value;
-    if (this.#next !== undefined) this.#options.heap.add(this.#startMs + this.#next.atMs, POD_ARRIVES, 0);
+  #planArrival(): void {
+    const { heap, stream } = this.#options;
+    const atMs = this.#startMs + stream.nextMs;
+    if (atMs >= this.#arrivalMs || atMs === Number.POSITIVE_INFINITY) return;
+    this.#arrivalMs = atMs;
+    this.#arrivalTicket = heap.add(atMs, POD_ARRIVES, 0);
   }
 
-  #come(plan: PlannedPod): void {
-    const pod = this.#record(plan);
-    if (!plan.isHostNetwork) this.counts.came++;
+  #takeNext(): void {
+    const { stream } = this.#options;
+    if (!stream.take()) return;
+    if (stream.isEnd) {
+      this.#end(this.#pods[stream.pod]!);
+      return;
+    }
+    const pod = this.#record();
+    if (pod.spec.isControlled) stream.adopt(pod.slot);
+    if (!pod.spec.isHostNetwork) this.counts.came++;
     this.#place(pod);
     if (pod.outcome !== "unschedulable") return;
     this.#unschedulable.push(pod);
-    if (!plan.isHostNetwork) this.counts.unschedulable++;
+    if (!pod.spec.isHostNetwork) this.counts.unschedulable++;
   }
 
-  #record(plan: PlannedPod): SimPod {
-    const cameMs = this.#options.heap.atMs;
+  /** For the pod that the stream brings. */
+  #record(): SimPod {
+    const { heap, stream } = this.#options;
+    const { spec, lifetimeMs, nodeName } = stream;
     const pod = this.#spare.pop();
     if (pod === undefined) {
       const fresh: SimPod = {
         slot: this.#pods.length,
-        plan,
-        cameMs,
+        spec,
+        lifetimeMs,
+        nodeName,
+        cameMs: heap.atMs,
         sandbox: undefined,
         node: undefined,
         address: undefined,
@@ -119,8 +132,10 @@ export class FleetPods {
       this.#pods.push(fresh);
       return fresh;
     }
-    pod.plan = plan;
-    pod.cameMs = cameMs;
+    pod.spec = spec;
+    pod.lifetimeMs = lifetimeMs;
+    pod.nodeName = nodeName;
+    pod.cameMs = heap.atMs;
     pod.outcome = "unschedulable";
     this.#pods[pod.slot] = pod;
     return pod;
@@ -140,13 +155,13 @@ export class FleetPods {
   // -------------------------------------------------------------- placement
 
   #place(pod: SimPod): void {
-    const placement = this.#options.scheduler.place(pod.plan);
-    if (placement.kind === "unschedulable") return;
-    const node = this.#byName.get(placement.nodeName)!;
+    const index = this.#options.scheduler.schedule(pod.spec, pod.nodeName);
+    if (index === NO_NODE) return;
+    const node = this.#options.bodies.nodes[index]!;
     pod.node = node;
-    if (pod.plan.isHostNetwork) {
+    if (pod.spec.isHostNetwork) {
       pod.outcome = "running";
-      this.#planEnd(pod);
+      this.#begin(pod);
       return;
     }
     const nowMs = this.#options.heap.atMs;
@@ -166,7 +181,7 @@ export class FleetPods {
     for (const pod of again) {
       this.#place(pod);
       if (pod.outcome === "unschedulable") this.#unschedulable.push(pod);
-      else if (!pod.plan.isHostNetwork) this.counts.unschedulable--;
+      else if (!pod.spec.isHostNetwork) this.counts.unschedulable--;
     }
   }
 
@@ -239,12 +254,17 @@ export class FleetPods {
   }
 
   #giveUp(pod: SimPod): void {
+    this.#abandon(pod);
+    this.#refused(pod, "no-answer");
+  }
+
+  /** Nobody waits for the answer to its ADD any more. */
+  #abandon(pod: SimPod): void {
     for (const [requestId, asked] of this.#asked) {
       if (asked !== pod) continue;
       this.#asked.delete(requestId);
       this.#options.bodies.feed(pod.node!, { kind: "abandoned", nowMs: this.#options.heap.atMs, requestId });
     }
-    this.#refused(pod, "no-answer");
   }
 
   #runs(pod: SimPod, address: Ipv4): void {
@@ -261,7 +281,7 @@ export class FleetPods {
     this.waiting.add(-1, nowMs);
     this.counts.running++;
     this.running.add(1, nowMs);
-    this.#planEnd(pod);
+    this.#begin(pod);
   }
 
   #refused(pod: SimPod, reason: FailedAddReason): void {
@@ -276,30 +296,54 @@ export class FleetPods {
 
   // -------------------------------------------------------------- the end
 
-  #planEnd(pod: SimPod): void {
-    const { heap } = this.#options;
-    const { lifetimeMs } = pod.plan;
-    if (lifetimeMs !== undefined) pod.ticket = heap.add(heap.atMs + lifetimeMs, POD_ENDS, pod.slot);
+  /** It runs: its life begins, and its workload is told. */
+  #begin(pod: SimPod): void {
+    const { heap, stream } = this.#options;
+    const { lifetimeMs, spec } = pod;
+    if (lifetimeMs < Number.POSITIVE_INFINITY) pod.ticket = heap.add(heap.atMs + lifetimeMs, POD_ENDS, pod.slot);
+    if (spec.isControlled) {
+      stream.ran(pod.slot, spec, pod.node!.index, heap.atMs - this.#startMs);
+      this.#planArrival();
+    }
   }
 
-  /** The heap's POD_ENDS event for this slot has come. */
+  /** The heap's POD_ENDS event for this slot has come: its life is over. */
   end(slot: number): void {
     const pod = this.#pods[slot];
     if (pod?.ticket !== this.#options.heap.ticket) return;
-    const { plan } = pod;
-    const node = pod.node!;
-    if (pod.sandbox?.end() !== undefined) {
-      this.#del(pod);
-      node.boundCount--;
-      node.runningCount--;
+    const { heap, stream } = this.#options;
+    const { spec } = pod;
+    this.#end(pod);
+    if (!spec.isKept && !spec.isControlled) return;
+    const nowMs = heap.atMs - this.#startMs;
+    stream.gone(slot, spec, nowMs);
+    // What takes its place comes at once, without a way through the heap.
+    if (stream.nextMs === nowMs && spec.isKept && !spec.isControlled) this.#takeNext();
+    this.#planArrival();
+  }
+
+  /** Whatever it is at: it waits for a node, for an address, or runs. */
+  #end(pod: SimPod): void {
+    const { heap, scheduler } = this.#options;
+    const { spec, node, outcome } = pod;
+    if (outcome === "waiting") this.#abandon(pod);
+    if (pod.sandbox?.end() !== undefined) this.#del(pod);
+    if (!spec.isHostNetwork) {
+      if (outcome === "running") {
+        this.counts.running--;
+        this.running.add(-1, heap.atMs);
+        node!.runningCount--;
+      } else if (outcome === "waiting") {
+        this.counts.waiting--;
+        this.waiting.add(-1, heap.atMs);
+      } else this.counts.unschedulable--;
+      if (node !== undefined) node.boundCount--;
       this.counts.ended++;
-      this.counts.running--;
-      this.running.add(-1, this.#options.heap.atMs);
     }
+    if (outcome === "unschedulable") this.#unschedulable.splice(this.#unschedulable.indexOf(pod), 1);
     this.#forget(pod);
-    this.#options.scheduler.remove(node.node.name, plan);
+    if (node === undefined) return;
+    scheduler.unschedule(node.index, spec);
     this.#placeAgain();
-    const next = plan.replacement?.next(this.#options.heap.atMs - this.#startMs);
-    if (next !== undefined) this.#come(next);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Ipv4 } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
-import type { PlannedPod, PodSandbox } from "../cluster/index.ts";
+import type { PodSandbox, PodSpec } from "../cluster/index.ts";
 import type { ActReply } from "../emulator/model/index.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Attachment, Ec2Intention, Engine, Outcome } from "../ipam/types.ts";
@@ -29,7 +29,11 @@ export type FailedAddReason = Reason | "no-answer";
 export interface SimPod {
   /** Its place in the fleet's table. */
   readonly slot: number;
-  plan: PlannedPod;
+  spec: PodSpec;
+  /** From running; infinite: until the run ends. */
+  lifetimeMs: Ms;
+  /** Its workload says where; undefined: the scheduler does. */
+  nodeName: string | undefined;
   /** Since the agents' start. */
   cameMs: Ms;
   sandbox: PodSandbox<Attachment> | undefined;

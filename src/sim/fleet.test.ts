@@ -91,23 +91,9 @@ test("an agent whose start fails is started again after 10 s, and serves once th
   expect(document.pods.waiting).toBe(0);
 });
 
-const CHURN = clusterOf(churnText({ workloads: "[]" }));
-const STEADY_CLUSTER = {
-  ...CHURN,
-  workloads: [
-    {
-      kind: "steady",
-      name: "churn",
-      namespace: "default",
-      podCount: 70,
-      atMs: 0,
-      overMs: 60_000,
-      lifetime: { kind: "exponential", meanMs: 120_000 },
-      cpuMillis: 0,
-      memoryBytes: 0,
-    },
-  ],
-} as const;
+const STEADY_CLUSTER = clusterOf(
+  churnText({ workloads: "[{ name: churn, pods: 70, over: 1m, keep: true, lifetime: { mean: 2m } }]" }),
+);
 
 test("a steady workload: a pod that ends is replaced, and records of those that are gone serve again", () => {
   const fleet = new Fleet(inputOf(STEADY_CLUSTER));

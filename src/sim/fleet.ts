@@ -6,7 +6,7 @@
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import { Prng } from "../base/prng.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
-import { HOST_NETWORK_POD_COUNT, Scheduler, streamPods } from "../cluster/index.ts";
+import { HOST_NETWORK_POD_COUNT, PodStream, Scheduler } from "../cluster/index.ts";
 import { ACTIONS } from "../emulator/actions/index.ts";
 import { Vpc } from "../emulator/model/index.ts";
 import { createEngine } from "../ipam/engine.ts";
@@ -104,7 +104,7 @@ export class Fleet {
     }
     this.#untriedCount = this.nodes.length;
     this.#pods = new FleetPods({
-      plan: streamPods({
+      stream: new PodStream({
         workloads: cluster.workloads,
         manifests: input.manifests,
         traces: input.traces,
@@ -112,12 +112,13 @@ export class Fleet {
         prng: prng.split("pods"),
         startWallMs: START_WALL_MS,
         durationMs: cluster.run.durationMs,
-      })[Symbol.iterator](),
+      }),
       heap: this.#heap,
       bodies: this.#bodies,
       scheduler: new Scheduler(
         built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
         prng.split("scheduler"),
+        cluster.schedulingStrategy,
       ),
       kubelet: cluster.kubelet,
       prng: prng.split("kubelet"),
@@ -278,7 +279,7 @@ export class Fleet {
 
   #startPods(): void {
     if (this.startMs !== undefined) return;
-    const startMs = this.#nowMs;
+    const startMs = Math.ceil(this.#nowMs);
     const { durationMs } = this.#input.cluster.run;
     this.startMs = startMs;
     this.startTotals = this.totals();
@@ -290,7 +291,7 @@ export class Fleet {
     for (const [index, fault] of this.#faults.entries()) {
       if (fault.atMs > 0) this.#heap.add(startMs + fault.atMs, FAULT, index);
     }
-    this.#pods.start();
+    this.#pods.start(startMs);
   }
 
   #sample(): Sample {

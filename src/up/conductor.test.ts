@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../base/prng.ts";
-import { type PlannedPod, Scheduler } from "../cluster/index.ts";
+import { type PlannedPod, PodStream, parseCluster, Scheduler, type TracePod, type Workload } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AddOutcome, CniRequest } from "./cni-client.ts";
 import { Conductor, type NodePort, QUIET_MS } from "./conductor.ts";
@@ -74,34 +74,50 @@ class FakeNode implements NodePort {
   }
 }
 
-function plannedPod(name: string, over: Partial<PlannedPod> = {}): PlannedPod {
+function tracePod(name: string, over: Partial<TracePod> = {}): TracePod {
   return {
-    uid: name,
     namespace: "default",
     name,
     atMs: 0,
+    nodeName: undefined,
     lifetimeMs: undefined,
-    replacement: undefined,
     cpuMillis: 0,
     memoryBytes: 0,
     isHostNetwork: false,
-    nodeSelector: new Map(),
-    nodeName: undefined,
-    annotations: new Map(),
-    firstContainerLimits: [],
-    isRecurring: false,
     ...over,
   };
 }
 
-function setUp(plan: readonly PlannedPod[], capacity: number, over: { maxPods?: number; lastChangeMs?: number } = {}) {
+function workloadsOf(text: string): readonly Workload[] {
+  const parsed = parseCluster(
+    `{apiVersion: slash28/v1, kind: Cluster, subnets: [{id: s, az: us-west-2a, cidr: 10.0.0.0/24}],
+      nodeGroups: [{name: g, instanceType: m5.large, count: 1}], workloads: ${text}}`,
+    "c.yaml",
+  );
+  if (parsed.kind !== "ok") throw new Error(parsed.errors.map((error) => error.message).join("\n"));
+  return parsed.cluster.workloads;
+}
+
+function setUp(
+  traces: readonly TracePod[],
+  capacity: number,
+  over: { maxPods?: number; lastChangeMs?: number; workloads?: readonly Workload[] } = {},
+) {
   const clock = new JumpClock();
   const node = new FakeNode(capacity);
   const labels = new Map<string, string>();
   const { maxPods = 100 } = over;
   const spec = { name: "n", maxPods, labels, systemPodCount: 2, cpuMillis: undefined, memoryBytes: undefined };
   const conductor = new Conductor({
-    plan,
+    stream: new PodStream({
+      workloads: over.workloads ?? [],
+      manifests: [],
+      traces,
+      nodes: [],
+      prng: new Prng(3),
+      startWallMs: 0,
+      durationMs: 600_000,
+    }),
     nodes: new Map([["n", node]]),
     scheduler: new Scheduler([spec], new Prng(1)),
     kubelet: { retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 },
@@ -115,7 +131,7 @@ function setUp(plan: readonly PlannedPod[], capacity: number, over: { maxPods?: 
 
 describe("bringing pods to the agents", () => {
   test("a refused ADD is followed by its DEL and tried again after 10 to 15 s, until there is an address", async () => {
-    const { clock, node, conductor } = setUp([plannedPod("a")], 0);
+    const { clock, node, conductor } = setUp([tracePod("a")], 0);
     conductor.start();
     await clock.runUntil(2_000);
     expect(node.log).toEqual(["add a", "del a"]);
@@ -129,7 +145,7 @@ describe("bringing pods to the agents", () => {
   });
 
   test("a run is over when each pod runs or was refused three times, and EC2 was quiet for 15 s", async () => {
-    const { clock, conductor } = setUp([plannedPod("a"), plannedPod("b")], 1, { lastChangeMs: 20_000 });
+    const { clock, conductor } = setUp([tracePod("a"), tracePod("b")], 1, { lastChangeMs: 20_000 });
     conductor.start();
     await clock.runUntil(21_000);
     expect(conductor.isSettled()).toBe(false);
@@ -141,20 +157,20 @@ describe("bringing pods to the agents", () => {
   });
 
   test("pods that are still to come are waited for, repetitions are not", async () => {
-    const late = setUp([plannedPod("a"), plannedPod("b", { atMs: 60_000 })], 5);
+    const late = setUp([tracePod("a"), tracePod("b", { atMs: 60_000 })], 5);
     late.conductor.start();
     await late.clock.runUntil(50_000);
     expect(late.conductor.isSettled()).toBe(false);
     await late.clock.runUntil(62_000);
     expect(late.conductor.isSettled()).toBe(true);
-    const again = setUp([plannedPod("a"), plannedPod("b", { atMs: 60_000, isRecurring: true })], 5);
+    const again = setUp([], 5, { workloads: workloadsOf("[{name: a, pods: 1, every: 1m, lifetime: 5s}]") });
     again.conductor.start();
     await again.clock.runUntil(50_000);
     expect(again.conductor.isSettled()).toBe(true);
   });
 
   test("a pod with a lifetime ends with a DEL, and its place on the node goes to the next", async () => {
-    const pods = [plannedPod("a", { lifetimeMs: 30_000 }), plannedPod("b")];
+    const pods = [tracePod("a", { lifetimeMs: 30_000 }), tracePod("b")];
     const { clock, node, conductor } = setUp(pods, 5, { maxPods: 3 });
     conductor.start();
     await clock.runUntil(5_000);
@@ -167,10 +183,29 @@ describe("bringing pods to the agents", () => {
   });
 
   test("a pod on the host network runs without an address and without a call", async () => {
-    const { clock, node, conductor } = setUp([plannedPod("a", { isHostNetwork: true })], 0);
+    const { clock, node, conductor } = setUp([tracePod("a", { isHostNetwork: true })], 0);
     conductor.start();
     await clock.runUntil(2_000);
     expect(node.log).toEqual([]);
     expect(conductor.pods[0]).toMatchObject({ outcome: "running", address: undefined });
+  });
+
+  test("a kept workload and a rolling update bring pods for those that ended", async () => {
+    const workloads = workloadsOf(
+      "[{name: kept, pods: 1, keep: true, lifetime: 60s}, {name: rolled, pods: 1, rollingUpdate: {at: 2m}}]",
+    );
+    const { clock, node, conductor } = setUp([], 5, { workloads });
+    conductor.start();
+    await clock.runUntil(110_000);
+    expect(conductor.isSettled()).toBe(false);
+    const livingCount = (name: string): number =>
+      conductor.pods.filter((pod) => pod.plan.workloadName === name && pod.outcome === "running").length;
+    expect([livingCount("kept"), livingCount("rolled")]).toEqual([1, 1]);
+    await clock.runUntil(170_000);
+    expect([livingCount("kept"), livingCount("rolled")]).toEqual([1, 1]);
+    const rolled = conductor.pods.filter((pod) => pod.plan.workloadName === "rolled");
+    expect(rolled.map((pod) => pod.outcome)).toEqual(["gone", "running"]);
+    expect(conductor.pods.filter((pod) => pod.plan.workloadName === "kept").length).toBeGreaterThan(2);
+    expect([node.held.size, conductor.isSettled()]).toEqual([2, true]);
   });
 });

@@ -4,7 +4,15 @@
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import { SECOND_MS } from "../base/units.ts";
-import { type KubeletSettings, type PlannedPod, PodSandbox, type Scheduler, sandboxId } from "../cluster/index.ts";
+import {
+  type KubeletSettings,
+  type PlannedPod,
+  PodSandbox,
+  type PodStream,
+  plannedPod,
+  type Scheduler,
+  sandboxId,
+} from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AddOutcome, CniRequest } from "./cni-client.ts";
 import type { MutablePod, RunPod } from "./run-state.ts";
@@ -18,7 +26,7 @@ export interface NodePort {
 }
 
 export interface ConductorOptions {
-  readonly plan: readonly PlannedPod[];
+  readonly stream: PodStream;
   readonly nodes: ReadonlyMap<string, NodePort>;
   readonly scheduler: Scheduler;
   readonly kubelet: KubeletSettings;
@@ -41,8 +49,8 @@ export class Conductor {
   readonly #live = new Set<MutablePod>();
   /** Running pods by the moment at which they end. */
   readonly #endings: { readonly atMs: Ms; readonly pod: MutablePod }[] = [];
+  readonly #nodeNames: readonly string[];
   #startMs: Ms = 0;
-  #nextPlan = 0;
   #cancelTimer: (() => void) | undefined;
   #isStopped = false;
   #hasRoomAgain = false;
@@ -50,6 +58,7 @@ export class Conductor {
 
   constructor(options: ConductorOptions) {
     this.#options = options;
+    this.#nodeNames = [...options.nodes.keys()];
   }
 
   get startMs(): Ms {
@@ -71,8 +80,8 @@ export class Conductor {
 
   /** Every pod runs, is over, or was refused often enough; nothing but repetitions is still to come; EC2 is quiet. */
   isSettled(): boolean {
-    const { clock, plan } = this.#options;
-    if (plan.slice(this.#nextPlan).some((pod) => !pod.isRecurring)) return false;
+    const { clock, stream } = this.#options;
+    if (stream.hasFirstsToCome()) return false;
     for (const pod of this.pods) {
       if (pod.outcome === "pending") return false;
       if (pod.outcome === "waiting" && pod.refusedCount < REFUSALS_TO_SETTLE) return false;
@@ -87,7 +96,8 @@ export class Conductor {
     this.#endPods(nowMs);
     this.#arrive(nowMs);
     if (this.#hasRoomAgain) this.#placeAgain(nowMs);
-    let nextMs = this.#nextArrivalMs();
+    const { nextMs: streamMs } = this.#options.stream;
+    let nextMs = streamMs === Number.POSITIVE_INFINITY ? undefined : this.#startMs + streamMs;
     for (const pod of this.#live) {
       const { sandbox } = pod;
       if (sandbox === undefined) continue;
@@ -102,17 +112,16 @@ export class Conductor {
     if (nextMs !== undefined) this.#cancelTimer = this.#options.clock.at(nextMs, () => this.#pump());
   }
 
-  #nextArrivalMs(): Ms | undefined {
-    const next = this.#options.plan[this.#nextPlan];
-    return next === undefined ? undefined : this.#startMs + next.atMs;
-  }
-
   #arrive(nowMs: Ms): void {
-    for (;;) {
-      const plan = this.#options.plan[this.#nextPlan];
-      if (plan === undefined || this.#startMs + plan.atMs > nowMs) return;
-      this.#nextPlan++;
-      this.#come(plan, nowMs);
+    const { stream } = this.#options;
+    while (this.#startMs + stream.nextMs <= nowMs) {
+      const atMs = stream.nextMs;
+      if (!stream.take()) continue;
+      if (!stream.isEnd) {
+        const plan = plannedPod(stream, atMs);
+        if (plan.isControlled) stream.adopt(this.pods.length);
+        this.#come(plan, nowMs);
+      } else this.#track(this.#end(this.pods[stream.pod]!, { isAsked: true }));
     }
   }
 
@@ -152,7 +161,7 @@ export class Conductor {
     if (pod.plan.isHostNetwork) {
       pod.outcome = "running";
       pod.waitMs = nowMs - this.#startMs - pod.plan.atMs;
-      this.#planEnd(pod, nowMs);
+      this.#runs(pod, nowMs);
       return;
     }
     pod.outcome = "waiting";
@@ -194,7 +203,7 @@ export class Conductor {
       pod.reason = undefined;
       pod.message = undefined;
       this.#live.delete(pod);
-      this.#planEnd(pod, nowMs);
+      this.#runs(pod, nowMs);
     } else {
       pod.refusedCount = pod.sandbox?.refusedCount ?? 0;
       pod.reason = outcome.reason;
@@ -209,8 +218,12 @@ export class Conductor {
     await this.#node(pod).del(this.#request(pod, sandboxId), clock.nowMs() + kubelet.sandboxTimeoutMs);
   }
 
-  #planEnd(pod: MutablePod, nowMs: Ms): void {
-    const { lifetimeMs } = pod.plan;
+  #runs(pod: MutablePod, nowMs: Ms): void {
+    const { lifetimeMs, isControlled } = pod.plan;
+    if (isControlled) {
+      const nodeIndex = this.#nodeNames.indexOf(pod.nodeName ?? "");
+      this.#options.stream.ran(this.pods.indexOf(pod), pod.plan, nodeIndex, nowMs - this.#startMs);
+    }
     if (lifetimeMs !== undefined) this.#endings.push({ atMs: nowMs + lifetimeMs, pod });
   }
 
@@ -219,13 +232,15 @@ export class Conductor {
       const ending = this.#endings[index];
       if (ending === undefined || ending.atMs > nowMs) continue;
       this.#endings.splice(index, 1);
-      this.#track(this.#end(ending.pod));
+      this.#track(this.#end(ending.pod, { isAsked: false }));
     }
   }
 
-  /** kubelet frees the pod's place on the node once its sandbox is gone. */
-  async #end(pod: MutablePod): Promise<void> {
+  /** kubelet frees the pod's place on the node once its sandbox is gone. `isAsked`: by its workload, not by its age. */
+  async #end(pod: MutablePod, { isAsked }: { isAsked: boolean }): Promise<void> {
+    if (pod.outcome === "gone") return;
     const step = pod.sandbox?.end();
+    this.#live.delete(pod);
     pod.outcome = "gone";
     if (step !== undefined) {
       await this.#del(pod, step.sandboxId);
@@ -234,9 +249,9 @@ export class Conductor {
     }
     this.#options.scheduler.remove(pod.nodeName ?? "", pod.plan);
     this.#hasRoomAgain = true;
-    const nowMs = this.#options.clock.nowMs();
-    const next = pod.plan.replacement?.next(nowMs - this.#startMs);
-    if (next !== undefined && !this.#isStopped) this.#come(next, nowMs);
+    const { stream, clock } = this.#options;
+    const isLookedAt = pod.plan.isKept || pod.plan.isControlled;
+    if (!isAsked && isLookedAt) stream.gone(this.pods.indexOf(pod), pod.plan, clock.nowMs() - this.#startMs);
     this.#pump();
   }
 

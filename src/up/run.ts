@@ -10,7 +10,7 @@ import {
   type Cluster,
   HOST_NETWORK_POD_COUNT,
   type ManifestWorkload,
-  planPods,
+  PodStream,
   Scheduler,
   type TracePod,
 } from "../cluster/index.ts";
@@ -159,7 +159,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
       }),
   );
   const conductor = new Conductor({
-    plan: planPods({
+    stream: new PodStream({
       workloads: cluster.workloads,
       manifests: input.manifests,
       traces: input.traces,
@@ -172,6 +172,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     scheduler: new Scheduler(
       built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
       prng.split("scheduler"),
+      cluster.schedulingStrategy,
     ),
     kubelet: cluster.kubelet,
     prng: prng.split("kubelet"),

@@ -22,7 +22,7 @@ function checkHolders(running: readonly SimPod[]): string[] {
   for (const pod of running) {
     const other = holders.get(pod.address!);
     if (other !== undefined) {
-      broken.push(`I1: ${formatIpv4(pod.address!)} is held by ${other.plan.name} and ${pod.plan.name}`);
+      broken.push(`I1: ${formatIpv4(pod.address!)} is held by pod ${other.slot} and pod ${pod.slot}`);
     }
     holders.set(pod.address!, pod);
   }
