@@ -45,23 +45,17 @@ ${subnets.join("\n")}
 nodeGroups: [{ name: general, instanceType: m5.xlarge, count: ${size.nodeCount}, maxPods: 128 }]
 cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }
 ec2: { throttling: "off" }
-workloads: []
+workloads:
+  - name: churn
+    pods: ${size.nodeCount * size.podsPerNode}
+    over: ${size.overMs / 1_000}s
+    keep: true
+    lifetime: { mean: ${size.meanMs / 1_000}s }
 run: { duration: ${size.durationMs / 1_000}s, seed: 1 }
 `;
   const parsed = parseCluster(text, "bench.yaml");
   if (parsed.kind !== "ok") throw new Error(parsed.errors.map((error) => error.message).join("\n"));
-  const churn = {
-    kind: "steady",
-    name: "churn",
-    namespace: "default",
-    podCount: size.nodeCount * size.podsPerNode,
-    atMs: 0,
-    overMs: size.overMs,
-    lifetime: { kind: "exponential", meanMs: size.meanMs },
-    cpuMillis: 0,
-    memoryBytes: 0,
-  } as const;
-  return { ...parsed.cluster, workloads: [churn] };
+  return parsed.cluster;
 }
 
 interface Measured {
