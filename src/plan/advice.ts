@@ -5,6 +5,9 @@ import type { Cluster } from "../cluster/index.ts";
 import { openAddressCount, type SubnetBlocks } from "./subnet-supply.ts";
 import type { ReservationAdvice, ScenarioPlan, SettingChange } from "./types.ts";
 
+/** WARM_IP_TARGET; a minimum that is not above it adds nothing. */
+const WARM_FEW = 5;
+
 /** Environments that may do better than the file's, best first; each with why. */
 export function otherSettings(cluster: Cluster, pods: { readonly fullest: number }): readonly SettingChange[][] {
   const env = cluster.cni.env;
@@ -27,8 +30,8 @@ export function otherSettings(cluster: Cluster, pods: { readonly fullest: number
   const why = "WARM_ENI_TARGET keeps a whole spare ENI of addresses on every node; these targets keep a few addresses";
   return [
     [
-      ...change("MINIMUM_IP_TARGET", String(Math.max(1, pods.fullest)), why),
-      ...change("WARM_IP_TARGET", "5", why),
+      ...change("MINIMUM_IP_TARGET", String(Math.max(WARM_FEW + 1, pods.fullest)), why),
+      ...change("WARM_IP_TARGET", String(WARM_FEW), why),
       ...(env.has("WARM_ENI_TARGET") ? change("WARM_ENI_TARGET", null, "address targets take its place") : []),
     ],
   ];

@@ -41,7 +41,7 @@ export interface PodSources {
 }
 
 /** Moment 0 of schedules: midnight, UTC, of a Monday. */
-const START_WALL_MS = 1_735_516_800_000;
+export const START_WALL_MS = 1_735_516_800_000;
 
 /** `lostZone`: its nodes are gone; the others take its pods, no node is replaced. */
 export function buildFleet(

@@ -96,7 +96,7 @@ function planAll(
   return [...scenarios, grownScenario(ground, { growth, steady: fleets[0]!.fleet, surgePercent }, growth.untilDay)];
 }
 
-function groundOf(cluster: Cluster, options: PlanOptions): Ground {
+export function groundOf(cluster: Cluster, options: PlanOptions): Ground {
   const { settings, refusals } = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cluster.cni.env) });
   const hasFallback = cluster.knobs.reservationFallback;
   return {
@@ -114,7 +114,7 @@ function groundOf(cluster: Cluster, options: PlanOptions): Ground {
   };
 }
 
-function withReservedEnis(cluster: Cluster, count: number): Cluster {
+export function withReservedEnis(cluster: Cluster, count: number): Cluster {
   if (count === 0) return cluster;
   const reserved = Array.from({ length: count }, () => ({ tags: new Map<string, string>() }));
   const nodeGroups = cluster.nodeGroups.map((group) => ({ ...group, otherEnis: [...group.otherEnis, ...reserved] }));
@@ -160,7 +160,7 @@ function takenBy(scenarios: readonly ScenarioPlan[]): number {
   return sum;
 }
 
-function withReservations(cluster: Cluster, reservations: readonly ReservationAdvice[]): Cluster {
+export function withReservations(cluster: Cluster, reservations: readonly ReservationAdvice[]): Cluster {
   const subnets = cluster.subnets.map((subnet) => {
     const own = reservations.filter((one) => one.subnet === subnet.id);
     const added = own.flatMap((one): { cidr: Cidr; type: "prefix" }[] => {

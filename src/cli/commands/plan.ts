@@ -10,10 +10,11 @@ import { planTable } from "../../plan/plan-table.ts";
 import type { Plan } from "../../plan/types.ts";
 import { LoadError, type LoadedCluster, type LoadedPods, loadCluster, loadPods } from "../../up/load.ts";
 import { CommandError } from "../command-error.ts";
+import { type EmitFlags, emit, emitOptions } from "../emit-plan.ts";
 
 const DAY_MS = 86_400_000;
 
-interface Options {
+interface Options extends EmitFlags {
   readonly output: "table" | "json";
   readonly explain?: true;
   readonly surge: number;
@@ -25,7 +26,7 @@ interface Options {
 }
 
 export function planCommand(): Command {
-  return new Command("plan")
+  const command = new Command("plan")
     .description("does it fit: /28s, addresses, quotas and max pods that a cluster file needs, and has")
     .argument("<cluster.yaml>", "a cluster file (docs/cluster-file.md)")
     .addOption(new Option("-o, --output <format>", "how to print the plan").choices(["table", "json"]).default("table"))
@@ -35,29 +36,33 @@ export function planCommand(): Command {
     .option("--growth <rate>", "grow pods and nodes by 20%/month (day, week, year), and tell the last good day", toRate)
     .option("--until <date>", "the day to grow to, as 2027-06-01", toDay)
     .option("--from <date>", "the day that the file describes; default: today, UTC", toDay)
-    .option("--reserved-enis <count>", "ENIs of each node that something else takes", toEniCount, 0)
+    .option("--reserved-enis <count>", "ENIs of each node that something else takes", toEniCount, 0);
+  return emitOptions(command)
     .addHelpText("after", "\nExits with 0 when it fits for certain, with 1 when it does not or that is unsure.")
-    .action((path: string, options: Options) => {
-      process.exitCode = plan(path, options);
+    .action(async (path: string, options: Options) => {
+      process.exitCode = await plan(path, options);
     });
 }
 
-function plan(path: string, options: Options): number {
+async function plan(path: string, options: Options): Promise<number> {
   const { loaded, pods } = load(path);
   if (loaded.cluster.vpc.kind === "dump")
     throw new CommandError("plan cannot read a VPC from a dump yet", {
       exitStatus: 2,
       next: "Write the subnets into the cluster file; slash28 map shows what a dump's subnets hold.",
     });
-  const result = planCluster(loaded.cluster, {
+  const planOptions = {
     manifests: pods.manifests,
     traces: pods.traces,
     surgePercent: options.surge,
     hasZoneLoss: options.zoneLoss === true,
     growth: growthOf(options),
     reservedEniCount: options.reservedEnis,
-  });
+  };
+  const result = planCluster(loaded.cluster, planOptions);
   for (const warning of pods.warnings) process.stderr.write(`${formatCheckError(warning)}\n`);
+  if (options.emit !== undefined)
+    return emit({ cluster: loaded.cluster, plan: result, planOptions }, { ...options, emit: options.emit });
   process.stdout.write(render(result, options));
   return result.verdict === "fits" ? 0 : 1;
 }

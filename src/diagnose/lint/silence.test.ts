@@ -277,6 +277,21 @@ const ON_NODES: readonly Case[] = [
     },
   ],
   [
+    "kube-reserved in so many words is not the table's",
+    "PD1072",
+    { bootstraps: [bootstrapSh("--use-max-pods false --kubelet-extra-args '--max-pods=110'")] },
+    { bootstraps: [bootstrapSh("--kubelet-extra-args '--max-pods=110 --kube-reserved=memory=1465Mi'")] },
+  ],
+  [
+    "an expression is a max-pods, too",
+    "PD1079",
+    { settings: [settings(PREFIX)], bootstraps: [nodes({ instanceTypes: types("m4.large") })] },
+    {
+      settings: [settings(PREFIX)],
+      bootstraps: [nodes({ instanceTypes: types("m4.large"), maxPodsExpression: located("20") })],
+    },
+  ],
+  [
     "cordoned nodes grow where that is asked for",
     "PD1155",
     { settings: [settings({})], nodes: [node("m5.large", 29, { isUnschedulable: true })] },
@@ -544,6 +559,11 @@ function group(maxPods: number, ...names: string[]): FactsPart {
     settings: [settings({})],
     bootstraps: [nodes({ instanceTypes: types(...names), maxPods: located(maxPods) })],
   };
+}
+
+function bootstrapSh(text: string) {
+  const more = { instanceTypes: types("m5.large"), maxPods: located(110), bootstrapArguments: located(text) };
+  return nodes({ origin: "bootstrap.sh", ...more });
 }
 
 function free(availableIpAddressCount: number) {

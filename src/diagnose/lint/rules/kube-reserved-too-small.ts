@@ -25,6 +25,8 @@ export const rule = defineRule({
       if (maxPods === undefined || maxPodsExpression !== undefined) continue;
       // Only where bootstrap.sh or nodeadm is known to be what boots the node.
       const isBootstrapSh = bootstrap.bootstrapArguments !== undefined && bootstrap.osFamily?.value !== "al2023";
+      // Said in so many words: nothing is computed from the table then.
+      if (/--kube-reserved[= ]/.test(bootstrap.bootstrapArguments?.value ?? "")) continue;
       if (bootstrap.origin !== "nodeadm" && !isBootstrapSh) continue;
       const limits = bootstrap.instanceTypes.flatMap((type) => limitsOf(type.value, instanceTypes) ?? []);
       const [least] = limits.sort((a, b) => a.publishedMaxPods - b.publishedMaxPods);

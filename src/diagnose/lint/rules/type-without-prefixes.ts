@@ -21,7 +21,7 @@ export const rule = defineRule({
     const effective = prefixModeSettings({ settings });
     if (effective === undefined) return;
     for (const bootstrap of bootstraps) {
-      if (bootstrap.maxPods !== undefined) continue;
+      if (bootstrap.maxPods !== undefined || bootstrap.maxPodsExpression !== undefined) continue;
       for (const type of bootstrap.instanceTypes) {
         if (limitsOf(type.value, instanceTypes)?.supportsPrefixes !== false) continue;
         report({

@@ -1,6 +1,7 @@
 // The readers of configuration, most specific first, and the handlers of its objects.
 
 import type { FileReader } from "../reader.ts";
+import { emittedListReader } from "./emitted-list.ts";
 import { iamPolicyReader } from "./iam-policy.ts";
 import { nodeGroupReader } from "./node-groups.ts";
 import { containerInfoReader, printenvReader, settingsPageReader } from "./running-env.ts";
@@ -19,6 +20,7 @@ export type { HclParse } from "./terraform/hcl-tree.ts";
 export { terraformReader } from "./terraform/terraform-reader.ts";
 
 export const CONFIG_READERS: readonly FileReader[] = [
+  emittedListReader,
   addonAnswerReader,
   settingsPageReader,
   containerInfoReader,

@@ -1,0 +1,127 @@
+// How many pods each node may have: what the plan recommends for its type, and no more than lets every node be full at once. Then
+// the scheduler cannot put more pods on the nodes of a subnet than it has /28s for, whatever comes.
+
+import { ADDRESSES_PER_PREFIX } from "../../base/ipv4.ts";
+import { divCeil } from "../../base/units.ts";
+import { HOST_NETWORK_POD_COUNT } from "../../catalog/pod-capacity.ts";
+import type { Cluster, NodeGroup } from "../../cluster/index.ts";
+import { eligiblePrefixCount } from "../../subnet/index.ts";
+import { peaksOf, reservationsFor } from "../advice.ts";
+import { buildFleet, type Fleet } from "../fleet.ts";
+import { grownFleet } from "../growth.ts";
+import { groundOf, type PlanOptions, withReservations, withReservedEnis } from "../plan.ts";
+import { planScenario } from "../scenario.ts";
+import type { GroupPlan, Plan, ScenarioPlan } from "../types.ts";
+
+export interface Density {
+  /** With max-pods and reservations as they are emitted. */
+  readonly cluster: Cluster;
+  /** By group name. */
+  readonly why: ReadonlyMap<string, string>;
+  /** false: even with few pods a node, not all nodes can be full at once. */
+  readonly isBounded: boolean;
+}
+
+/** A subnet that carries fewer full nodes than this is crowded: one node more or less then decides (lint rule PD1078). */
+const FULL_NODES_MIN = 3;
+/** Single addresses left open beyond what is counted: ENIs to come, load balancers (lint rule PD1086). */
+const SPARE_COUNT = 16;
+
+/** `plan`: of this cluster; its scenarios, too, must find their /28s in the reservations. */
+export function boundDensity(cluster: Cluster, plan: Plan, options: PlanOptions): Density {
+  const wanted = new Map(
+    cluster.nodeGroups.map((group) => {
+      const groupPlan = plan.groups.find((one) => one.name === group.name);
+      return [group.name, groupPlan === undefined ? group.maxPods : wantedMaxPods(group, groupPlan)];
+    }),
+  );
+  const highest = Math.max(0, ...wanted.values());
+  const least = Math.max(1, fullestNode(cluster, options) + HOST_NETWORK_POD_COUNT);
+  const atMost = (cap: number): Cluster => {
+    const bounded = withMaxPods(cluster, (group) => Math.min(cap, wanted.get(group.name) ?? group.maxPods));
+    const scenarios = [...plan.scenarios, whenFull(bounded, options)];
+    return reservedFor(bounded, scenarios, options);
+  };
+  for (const fullNodesMin of [FULL_NODES_MIN, 1]) {
+    // A node with 16k max-pods holds k /28s at most: numbers in between gain nothing.
+    for (let cap = highest; cap >= least; cap = (divCeil(cap, ADDRESSES_PER_PREFIX) - 1) * ADDRESSES_PER_PREFIX) {
+      const bounded = atMost(cap);
+      if (!canAllBeFull(bounded, options, fullNodesMin)) continue;
+      return { cluster: bounded, why: reasons(bounded, wanted, plan.groups), isBounded: true };
+    }
+  }
+  const loose = atMost(highest);
+  return { cluster: loose, why: reasons(loose, wanted, plan.groups), isBounded: false };
+}
+
+function fullestNode(cluster: Cluster, options: PlanOptions): number {
+  const { nodes } = buildFleet(cluster, { sources: options, standing: options.known?.standing ?? [] });
+  return Math.max(0, ...nodes.map((node) => node.podCount));
+}
+
+/**
+ * The file's number where it is lower than the recommended one. In prefix mode the number that images ship for single addresses is
+ * nobody's choice: it was not raised.
+ */
+function wantedMaxPods(group: NodeGroup, { recommendedMaxPods, prefix }: GroupPlan): number {
+  const isOfPrefixMode = prefix !== null && recommendedMaxPods === prefix.recommended;
+  const isNotRaised = isOfPrefixMode && group.maxPods === group.limits.publishedMaxPods;
+  return isNotRaised ? recommendedMaxPods : Math.min(recommendedMaxPods, group.maxPods);
+}
+
+function withMaxPods(cluster: Cluster, maxPodsOf: (group: NodeGroup) => number): Cluster {
+  return { ...cluster, nodeGroups: cluster.nodeGroups.map((group) => ({ ...group, maxPods: maxPodsOf(group) })) };
+}
+
+/** Every node with as many pods as it may have; in an upgrade, the joining ones too. */
+function whenFull(asked: Cluster, options: PlanOptions): ScenarioPlan {
+  const cluster = withReservedEnis(asked, options.reservedEniCount ?? 0);
+  const standing = options.known?.standing ?? [];
+  const empty = buildFleet({ ...cluster, workloads: [] }, { sources: { manifests: [], traces: [] }, standing });
+  const nodes = empty.nodes.map((node) => {
+    const podCount = Math.max(0, node.group.maxPods - HOST_NETWORK_POD_COUNT);
+    return { ...node, podCount };
+  });
+  const full: Fleet = { ...empty, nodes };
+  const { surgePercent } = options;
+  const fleet = surgePercent > 0 ? grownFleet(cluster, full, { factor: 1, surgePercent }) : full;
+  return planScenario(groundOf(cluster, options), "full", fleet);
+}
+
+/** With reservations for what the scenarios ask at once of each subnet. */
+function reservedFor(cluster: Cluster, scenarios: readonly ScenarioPlan[], options: PlanOptions): Cluster {
+  const { blocks } = groundOf(cluster, options);
+  const reservations = [...peaksOf(scenarios)].flatMap(([id, { prefixCount, singleCount }]) => {
+    const own = blocks.get(id);
+    return own === undefined ? [] : reservationsFor(own, { prefixCount, singleCount: singleCount + SPARE_COUNT });
+  });
+  return withReservations(cluster, reservations);
+}
+
+function canAllBeFull(cluster: Cluster, options: PlanOptions, fullNodesMin: number): boolean {
+  const held = Math.max(0, ...cluster.nodeGroups.map((group) => divCeil(group.maxPods, ADDRESSES_PER_PREFIX)));
+  return whenFull(cluster, options).subnets.every((plan, index) => {
+    const prefixLength = cluster.subnets[index]?.cidr.prefixLength ?? 0;
+    const isCrowded = held * fullNodesMin > eligiblePrefixCount(prefixLength);
+    return plan.verdict === "fits" && !(plan.prefixes.needed > 0 && isCrowded);
+  });
+}
+
+function reasons(
+  bounded: Cluster,
+  wanted: ReadonlyMap<string, number>,
+  plans: readonly GroupPlan[],
+): Map<string, string> {
+  const recommended = new Map(plans.map((one) => [one.name, one.recommendedMaxPods]));
+  return new Map(
+    bounded.nodeGroups.map((group) => {
+      const why =
+        group.maxPods < (wanted.get(group.name) ?? 0)
+          ? "so many that every planned node can be full at once and still finds its addresses"
+          : group.maxPods === recommended.get(group.name)
+            ? `recommended for ${group.instanceType} in this mode`
+            : "as in the cluster file";
+      return [group.name, why];
+    }),
+  );
+}
