@@ -160,10 +160,10 @@ function namespacePeaks(cluster: Cluster, sources: PodSources): NamespacePods[] 
     durationMs: cluster.run.durationMs,
   });
   const changes = new Map<string, { readonly atMs: number; readonly by: 1 | -1 }[]>();
-  for (const { namespace, atMs, lifetimeMs, replacement } of pods) {
+  for (const { namespace, atMs, lifetimeMs } of pods) {
     const own = changes.get(namespace) ?? [];
     own.push({ atMs, by: 1 });
-    if (lifetimeMs !== undefined && replacement === undefined) own.push({ atMs: atMs + lifetimeMs, by: -1 });
+    if (lifetimeMs !== undefined) own.push({ atMs: atMs + lifetimeMs, by: -1 });
     changes.set(namespace, own);
   }
   return [...changes]
