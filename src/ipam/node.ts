@@ -54,7 +54,7 @@ export class Node {
   /** When a checkpoint was restored: the cooldowns of its addresses are not known. */
   restoredAtMs: Ms = NEVER;
   /** CIDRs given back to EC2, by `cidrKey`, and when: metadata may show them a while longer. Only a reconcile forgets them. */
-  readonly returnedAtMs = new Map<string, Ms>();
+  readonly returnedAtMs = new Map<number, Ms>();
   /** Why growth did not bring what was asked, last time it was tried; undefined after a success. */
   lastGrowthProblem: Reason | undefined;
   hasAnnouncedTrunk = false;
@@ -159,9 +159,9 @@ export class Node {
     if (this.isLogged(id)) this.effects.push({ kind: "log", message: id, args });
   }
 
-  count(metric: string, label: string): void {
+  count(metric: string, label: string, by = 1): void {
     const byLabel = this.counters.get(metric) ?? new Map<string, number>();
-    byLabel.set(label, (byLabel.get(label) ?? 0) + 1);
+    byLabel.set(label, (byLabel.get(label) ?? 0) + by);
     this.counters.set(metric, byLabel);
   }
 
@@ -195,6 +195,7 @@ export class Node {
   }
 }
 
-export function cidrKey(base: number, isPrefix: boolean): string {
-  return `${base}/${isPrefix ? 28 : 32}`;
+/** A number: this is asked for each CIDR at each reconcile. */
+export function cidrKey(base: number, isPrefix: boolean): number {
+  return base * 2 + (isPrefix ? 1 : 0);
 }

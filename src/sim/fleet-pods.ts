@@ -166,7 +166,7 @@ export class FleetPods {
     }
     const nowMs = this.#options.heap.atMs;
     pod.outcome = "waiting";
-    node.boundCount++;
+    this.#options.bodies.bind(node, 1);
     this.counts.waiting++;
     this.waiting.add(1, nowMs);
     pod.sandbox = new PodSandbox(this.#kubelet, nowMs);
@@ -337,7 +337,7 @@ export class FleetPods {
         this.counts.waiting--;
         this.waiting.add(-1, heap.atMs);
       } else this.counts.unschedulable--;
-      if (node !== undefined) node.boundCount--;
+      if (node !== undefined) this.#options.bodies.bind(node, -1);
       this.counts.ended++;
     }
     if (outcome === "unschedulable") this.#unschedulable.splice(this.#unschedulable.indexOf(pod), 1);

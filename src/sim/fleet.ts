@@ -96,6 +96,7 @@ export class Fleet {
       cluster,
       subnetIds,
       createEngine: (seed) => create({ settings: this.settings, policy: this.#policy, seed, logLevel: undefined }),
+      wantsPodsBound: this.#policy !== "vpc-cni",
       onReply: (requestId, result) => this.#pods.replied(requestId, result),
       onTried: () => this.#nodeTried(),
     });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { formatIpv4 } from "../base/ipv4.ts";
-import { metadataEnis } from "./metadata.ts";
+import { MetadataViews, metadataEnis } from "./metadata.ts";
 import { churnText, runFleet } from "./testing/clusters.ts";
 
 test("metadata read from the records says what its paths say, also while it lags", () => {
@@ -9,8 +9,10 @@ test("metadata read from the records says what its paths say, also while it lags
   const { instanceId } = fleet.nodes[0]!.node;
   const read = (path: string, atMs: number): string[] =>
     vpc.imds(instanceId, `/latest/meta-data/network/interfaces/macs/${path}`, atMs).body.split("\n").filter(Boolean);
+  const views = new MetadataViews(vpc);
   const compare = (atMs: number): number => {
     const enis = metadataEnis(vpc, instanceId, atMs);
+    expect(views.observe(instanceId, "enis", atMs)).toEqual({ kind: "enis", enis });
     expect(enis.map((eni) => `${eni.mac}/`).sort((a, b) => (a < b ? -1 : 1))).toEqual(
       read("", atMs).sort((a, b) => (a < b ? -1 : 1)),
     );
@@ -35,4 +37,6 @@ test("metadata read from the records says what its paths say, also while it lags
   expect(result.reply.kind).toBe("ok");
   expect(compare(quietMs + 100)).toBe(before);
   expect(compare(quietMs + 20_000)).toBe(before + 1);
+  const seen = views.observe(instanceId, "enis", quietMs + 20_000);
+  expect(views.observe(instanceId, "enis", quietMs + 3_600_000)).toBe(seen);
 });

@@ -32,14 +32,61 @@ export function metadataEnis(vpc: Vpc, instanceId: string, nowMs: Ms): ImdsEni[]
   return enis.sort((a, b) => a.deviceNumber - b.deviceNumber);
 }
 
-/** One `observe` of the engine: three tries where metadata fails at times. */
-export function observe(vpc: Vpc, instanceId: string, what: "enis" | "securityGroups", nowMs: Ms): Outcome {
-  if (vpc.world.knobs.imdsErrorShare > 0 && !hasAnswered(vpc, instanceId, nowMs)) {
-    return { kind: "failed", message: "instance metadata answered with HTTP 503" };
+/**
+ * What each node last saw, as long as it stays true: agents look every 30 s at what hardly ever changes. The same answer is
+ * the same object.
+ */
+export class MetadataViews {
+  readonly #vpc: Vpc;
+  readonly #seen = new Map<string, SeenMetadata>();
+
+  constructor(vpc: Vpc) {
+    this.#vpc = vpc;
   }
-  if (what === "enis") return { kind: "enis", enis: metadataEnis(vpc, instanceId, nowMs) };
-  const instance = vpc.world.instances.get(instanceId);
-  return { kind: "securityGroups", securityGroupIds: instance === undefined ? [] : securityGroupIds(instance, nowMs) };
+
+  /** One `observe` of the engine: three tries where metadata fails at times. */
+  observe(instanceId: string, what: "enis" | "securityGroups", nowMs: Ms): Outcome {
+    const { world } = this.#vpc;
+    world.settle(nowMs);
+    if (world.knobs.imdsErrorShare > 0 && !hasAnswered(this.#vpc, instanceId, nowMs)) {
+      return { kind: "failed", message: "instance metadata answered with HTTP 503" };
+    }
+    const instance = world.instances.get(instanceId);
+    if (instance === undefined) return what === "enis" ? NO_ENIS : NO_GROUPS;
+    let seen = this.#seen.get(instanceId);
+    if (seen === undefined || seen.version !== instance.imdsVersion || nowMs >= seen.untilMs) {
+      seen = {
+        version: instance.imdsVersion,
+        untilMs: nextShownMs(instance, nowMs),
+        enis: { kind: "enis", enis: metadataEnis(this.#vpc, instanceId, nowMs) },
+        securityGroups: { kind: "securityGroups", securityGroupIds: securityGroupIds(instance, nowMs) },
+      };
+      this.#seen.set(instanceId, seen);
+    }
+    return seen[what];
+  }
+}
+
+const NO_ENIS: Outcome = { kind: "enis", enis: [] };
+const NO_GROUPS: Outcome = { kind: "securityGroups", securityGroupIds: [] };
+
+interface SeenMetadata {
+  readonly version: number;
+  readonly untilMs: Ms;
+  readonly enis: Outcome;
+  readonly securityGroups: Outcome;
+}
+
+/** When metadata will next show something that it has already learnt; infinite: nothing is under way. */
+function nextShownMs(instance: InstanceRecord, nowMs: Ms): Ms {
+  let nextMs = Number.POSITIVE_INFINITY;
+  for (const entries of instance.imds.values()) {
+    for (const { fromMs, fieldsFromMs } of entries) {
+      if (fromMs > nowMs) nextMs = Math.min(nextMs, fromMs);
+      if (fieldsFromMs > nowMs) nextMs = Math.min(nextMs, fieldsFromMs);
+    }
+  }
+  return nextMs;
 }
 
 function hasAnswered(vpc: Vpc, instanceId: string, nowMs: Ms): boolean {

@@ -11,7 +11,7 @@ import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
 import type { EventHeap } from "./event-heap.ts";
 import { type Answer, COMPLETED, type Pending, RESTART, type SimNode, WAKE } from "./fleet-state.ts";
 import { START_WALL_MS } from "./input.ts";
-import { metadataEnis, observe } from "./metadata.ts";
+import { MetadataViews, metadataEnis } from "./metadata.ts";
 import { factsOf } from "./node-facts.ts";
 import { SpaceRefusals } from "./space-refusals.ts";
 
@@ -27,6 +27,8 @@ export interface NodeBodiesOptions {
   readonly cluster: Cluster;
   readonly subnetIds: ReadonlyMap<string, string>;
   readonly createEngine: (seed: number) => Engine;
+  /** The policy decides by the pods bound to a node. */
+  readonly wantsPodsBound: boolean;
   readonly onReply: (requestId: number, result: ReplyResult) => void;
   /** A node has served, or its start has failed, for the first time. */
   readonly onTried: () => void;
@@ -36,6 +38,7 @@ export class NodeBodies {
   readonly nodes: SimNode[] = [];
   readonly spaceRefusals = new SpaceRefusals();
   readonly #options: NodeBodiesOptions;
+  readonly #metadata: MetadataViews;
   readonly #pending: (Pending | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   /** Answers and replies that are due now: given out by `settle`, not in the middle of a step. */
@@ -44,6 +47,7 @@ export class NodeBodies {
 
   constructor(options: NodeBodiesOptions) {
     this.#options = options;
+    this.#metadata = new MetadataViews(options.vpc);
   }
 
   add(node: UpNode, seed: number): SimNode {
@@ -82,12 +86,24 @@ export class NodeBodies {
       kind: "started",
       nowMs: heap.atMs,
       wallOffsetMs: START_WALL_MS,
-      facts: factsOf(vpc, { node: node.node, cluster, subnetIds }),
+      facts: factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.nodes.length }),
       enis: metadataEnis(vpc, node.node.instanceId, heap.atMs),
       // A start fails before the first allocation, so nothing was ever written by a life that ended.
       checkpoint: undefined,
       bootId: `${node.index}-${node.life}`,
     });
+    this.#tellBound(node);
+  }
+
+  /** A pod that needs an address of its own was bound to the node, or is gone from it. */
+  bind(node: SimNode, change: 1 | -1): void {
+    node.boundCount += change;
+    this.#tellBound(node);
+  }
+
+  #tellBound(node: SimNode): void {
+    if (!this.#options.wantsPodsBound || node.isDown) return;
+    this.feed(node, { kind: "podsBound", nowMs: this.#options.heap.atMs, count: node.boundCount });
   }
 
   /** One input; what the engine wants of it is begun. Replies wait for `settle`. */
@@ -147,8 +163,7 @@ export class NodeBodies {
         this.#callEc2(node, effect.id, effect.intention, []);
         return;
       case "observe": {
-        const { vpc, heap } = this.#options;
-        const outcome = observe(vpc, node.node.instanceId, effect.what, heap.atMs);
+        const outcome = this.#metadata.observe(node.node.instanceId, effect.what, this.#options.heap.atMs);
         this.#answers.push({ node, life: node.life, id: effect.id, outcome });
         return;
       }

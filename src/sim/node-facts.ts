@@ -13,7 +13,12 @@ const DEFAULT_ENI_CONFIG_LABEL = "k8s.amazonaws.com/eniConfig";
 /** `subnetIds`: from the file's names of subnets to EC2's. */
 export function factsOf(
   vpc: Vpc,
-  given: { readonly node: UpNode; readonly cluster: Cluster; readonly subnetIds: ReadonlyMap<string, string> },
+  given: {
+    readonly node: UpNode;
+    readonly cluster: Cluster;
+    readonly subnetIds: ReadonlyMap<string, string>;
+    readonly nodeCount: number;
+  },
 ): NodeFacts {
   const { node } = given;
   const instance = vpc.world.instances.get(node.instanceId);
@@ -35,6 +40,7 @@ export function factsOf(
     primaryEniId: primary.id,
     primarySubnetId: primary.subnet.id,
     maxPods: node.maxPods,
+    clusterNodeCount: given.nodeCount,
     isUnschedulable: node.taints.some(
       (taint) => taint.key === "node.kubernetes.io/unschedulable" && taint.effect === "NoSchedule",
     ),

@@ -92,6 +92,7 @@ export const describeNetworkInterfaces: ActionDefinition = {
     const page = readPage(params, all, { min: 5, max: 1000, idsName: "networkInterfaceIdSet", idCount: ids.length });
     const matches = readFilters(params, FILTERS, (shown) => shown.version.tags);
     const isWhole = ids.length === 0 && page.maxResults === undefined && page.after === undefined;
+    const wantsAvailable = params.structures("Filter").some(isForAvailable);
     const hasFilters = [...all.keys()].some((key) => key.startsWith("Filter."));
     params.boolean("IncludeManagedResources");
     return prepared(params, (world) => {
@@ -103,7 +104,9 @@ export const describeNetworkInterfaces: ActionDefinition = {
         );
       }
       const atMs = world.drawReadMoment();
-      const candidates = ids.length > 0 ? named(world, ids, atMs) : everyEni(world, atMs);
+      const isNow = atMs >= world.nowMs;
+      const candidates =
+        ids.length > 0 ? named(world, ids, atMs) : isNow && wantsAvailable ? available(world) : everyEni(world, atMs);
       const found = pageOf(world, filtered(candidates, matches), ({ eni }) => eni.serial, page);
       return {
         networkInterfaceSet: found.items.map(({ eni, version }) => eniView(world, eni, version)),
@@ -115,6 +118,18 @@ export const describeNetworkInterfaces: ActionDefinition = {
 
 function* filtered(items: Iterable<Shown>, matches: (item: Shown) => boolean): Generator<Shown> {
   for (const item of items) if (matches(item)) yield item;
+}
+
+/** Every agent asks each hour for what nobody uses: few of a large account's ENIs. */
+function isForAvailable(filter: Params): boolean {
+  const values = filter.list("Value");
+  return filter.required("Name") === "status" && values.length === 1 && values[0] === "available";
+}
+
+/** In order of creation, as `everyEni`. */
+function available(world: World): Shown[] {
+  const enis = [...world.availableEnis].sort((a, b) => a.serial - b.serial);
+  return enis.map((eni) => ({ eni, version: eni.now, world }));
 }
 
 function* everyEni(world: World, atMs: number): Generator<Shown> {

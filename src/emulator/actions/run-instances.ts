@@ -316,6 +316,7 @@ function launch(
     tags: options.instanceTags,
     enis: new Set(),
     imds: new Map(),
+    imdsVersion: 0,
   };
   world.instances.set(instance.id, instance);
   plan.forEach(({ spec, existing, subnet, groups }, i) => {

@@ -246,6 +246,7 @@ class Builder {
       tags: tagsOf([...name, ...(instance.tags ?? [])]),
       enis: new Set(),
       imds: new Map(),
+      imdsVersion: 0,
     };
     world.instances.set(id, record);
     // A dump may have been taken in the middle of a change: it is carried through.

@@ -15,11 +15,13 @@ export function checkWorld(world: World): string[] {
   for (const eni of world.enis.values()) {
     if (!eni.isRequesterManaged) own++;
     if (world.eniAt(eni.index) !== eni) broken.push(`${eni.id} is not at its index`);
+    if (world.availableEnis.has(eni) !== (eni.now.status === "available")) broken.push(`${eni.id} in available ENIs`);
     const { attachment } = eni.now;
     if (attachment !== undefined && world.eniByAttachment.get(attachment.id) !== eni) {
       broken.push(`${attachment.id} is not known`);
     }
   }
+  for (const eni of world.availableEnis) if (world.enis.get(eni.id) !== eni) broken.push(`${eni.id} is gone`);
   if (own !== world.ownEniCount) broken.push(`${own} own ENIs, counted ${world.ownEniCount}`);
   return broken;
 }

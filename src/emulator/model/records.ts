@@ -137,6 +137,8 @@ export interface InstanceRecord {
   /** Attached ENIs, also while attaching or detaching. */
   readonly enis: Set<EniRecord>;
   readonly imds: Map<EniRecord, ImdsEntry[]>;
+  /** Goes up with every change of `imds`. */
+  imdsVersion: number;
 }
 
 export interface TrunkAssociation {

@@ -82,6 +82,8 @@ export class World {
   readonly groups = new Map<string, SecurityGroupRecord>();
   readonly instances = new Map<string, InstanceRecord>();
   readonly enis = new Map<string, EniRecord>();
+  /** Those in status `available`, in no particular order. */
+  readonly availableEnis = new Set<EniRecord>();
   readonly eniByAttachment = new Map<string, EniRecord>();
   readonly trunkAssociations = new Map<string, TrunkAssociation>();
   /** Zone ids by zone name, where the description gave them. */
@@ -270,6 +272,7 @@ export class World {
     this.#eniByIndex[fields.index] = eni;
     this.enis.set(eni.id, eni);
     eni.subnet.enis.add(eni);
+    if (eni.now.status === "available") this.availableEnis.add(eni);
     if (!eni.isRequesterManaged) this.ownEniCount++;
     this.#follow(eni, undefined);
     this.#tellHeld(undefined, eni.now);
@@ -280,6 +283,8 @@ export class World {
   changeEni(eni: EniRecord, patch: Partial<EniVersion>): void {
     const before = eni.now;
     eni.now = { ...before, ...patch };
+    if (eni.now.status === "available") this.availableEnis.add(eni);
+    else this.availableEnis.delete(eni);
     if (this.#isStalenessOn()) {
       eni.past = (eni.past ?? []).filter((old) => old.untilMs >= this.#nowMs - this.#staleMsMax());
       eni.past.push({ untilMs: this.#nowMs, version: before });
@@ -311,6 +316,7 @@ export class World {
       if (association.branch === eni || association.trunk === eni) this.trunkAssociations.delete(association.id);
     }
     this.enis.delete(eni.id);
+    this.availableEnis.delete(eni);
     eni.subnet.enis.delete(eni);
     this.#eniByIndex[eni.index] = undefined;
     this.#freeIndexes.push(eni.index);
@@ -359,6 +365,7 @@ export class World {
       if (isDeleted) this.removeEni(eni);
     }
     instance.imds.clear();
+    instance.imdsVersion++;
     this.due.add(this.#nowMs + TERMINATED_VISIBLE_MS, { kind: "forgotten", instance });
   }
 
@@ -416,6 +423,7 @@ export class World {
     this.#forgetGone(instance);
     const entries = instance.imds.get(eni) ?? [];
     instance.imds.set(eni, entries);
+    instance.imdsVersion++;
     const last = entries.at(-1);
     const lag = this.drawDelay(this.knobs.imdsLag, this.imdsPrng);
     const isNew = hadInstance === undefined;

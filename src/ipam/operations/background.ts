@@ -19,8 +19,9 @@ export function* refreshSecurityGroups(node: Node): Operation<Result> {
   const outcome = yield { kind: "observe", what: "securityGroups" };
   if (outcome?.kind !== "securityGroups") return failure(outcome?.kind === "failed" ? outcome.message : "no answer");
   const before = node.securityGroupIds;
+  if (isSame(outcome.securityGroupIds, before)) return OK;
   const now = [...outcome.securityGroupIds].sort((a, b) => (a < b ? -1 : 1));
-  if (now.length === before.length && now.every((id, i) => id === before[i])) return OK;
+  if (isSame(now, before)) return OK;
   for (const id of now) if (!before.includes(id)) node.log("foundSecurityGroup", "new", id);
   for (const id of before) if (!now.includes(id)) node.log("foundSecurityGroup", "removed", id);
   // Remembered before it is written: a failed write is not tried again until the next change.
@@ -32,6 +33,10 @@ export function* refreshSecurityGroups(node: Node): Operation<Result> {
     if (!written.ok) node.log("updateSecurityGroupsFailed", eni.eniId, written.message);
   }
   return OK;
+}
+
+function isSame(now: readonly string[], before: readonly string[]): boolean {
+  return now.length === before.length && now.every((id, i) => id === before[i]);
 }
 
 export function* keepSecurityGroups(node: Node): Operation {

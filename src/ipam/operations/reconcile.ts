@@ -23,6 +23,7 @@ export function* reconcile(node: Node, policy: Policy): Operation<boolean> {
     node.log("reconcileFailed", outcome?.kind === "failed" ? outcome.message : "metadata shows no ENI");
     return false;
   }
+  if (policy.believe({ agrees: true }) === "metadata" && agreesWith(node, seen)) return true;
   let managed = managedOf(node, seen);
   const known = new Set([...node.pool.presentEnis()].map((eni) => eni.eniId));
   if (managed.some((eni) => node.pool.eni(eni.eniId) === undefined)) {
@@ -44,6 +45,30 @@ export function* reconcile(node: Node, policy: Policy): Operation<boolean> {
   const present = new Set(managed.map((eni) => eni.eniId));
   for (const eni of [...node.pool.presentEnis()]) if (!present.has(eni.eniId)) forget(node, eni);
   return true;
+}
+
+/** What nearly every reconcile finds: metadata shows the pool, nothing more or less, and nothing given back lately. Counted then. */
+function agreesWith(node: Node, seen: readonly ImdsEni[]): boolean {
+  if (node.settings.customNetworking) return false;
+  let eniCount = 0;
+  let cidrCount = 0;
+  for (const shown of seen) {
+    if (shown.networkCard !== 0 || node.unmanagedEniIds.has(shown.eniId)) continue;
+    const eni = node.pool.eni(shown.eniId);
+    if (eni === undefined) return false;
+    if (eni.prefixCount !== shown.prefixes.length || eni.singleCount !== shown.addresses.length) return false;
+    for (const base of shown.prefixes) if (!isHeldForLong(node, eni, base, true)) return false;
+    for (const base of shown.addresses) if (!isHeldForLong(node, eni, base, false)) return false;
+    eniCount++;
+    cidrCount += eni.cidrCount;
+  }
+  if (eniCount !== node.pool.eniCount) return false;
+  if (cidrCount > 0) node.count("awscni_reconcile_count", "eniDataStorePoolReconcileAdd", cidrCount);
+  return true;
+}
+
+function isHeldForLong(node: Node, eni: PoolEni, base: number, isPrefix: boolean): boolean {
+  return eni.find(base, isPrefix) !== undefined && !node.returnedAtMs.has(cidrKey(base, isPrefix));
 }
 
 function* adopt(node: Node, shown: ImdsEni, inventory: Inventory): Operation {

@@ -79,7 +79,8 @@ export class PoolEni {
   }
 
   find(base: Ipv4, isPrefix: boolean): PoolCidr | undefined {
-    return this.cidrs.find((cidr) => cidr !== undefined && cidr.base === base && cidr.isPrefix === isPrefix);
+    for (const cidr of this.cidrs) if (cidr?.base === base && cidr.isPrefix === isPrefix) return cidr;
+    return undefined;
   }
 }
 

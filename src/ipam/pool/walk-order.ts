@@ -14,6 +14,11 @@ export class WalkOrder {
   #buckets: number[][] = [newBucket()];
   #bucketBits = 0;
   #count = 0;
+  /** The walk under way. */
+  #bucketIndex = 0;
+  #leftBuckets = 0;
+  #nextPlace = 0;
+  #offset = 0;
 
   get count(): number {
     return this.#count;
@@ -38,21 +43,30 @@ export class WalkOrder {
     }
   }
 
-  /** The first key, in walk order, that `accepts` says yes to; -1 when there is none. One draw, none for a set of 0 or 1. */
-  first(random: Prng, accepts: (key: number) => boolean): number {
-    if (this.#count === 0) return -1;
-    const draw = this.#count === 1 ? 0 : random.uint32();
-    const mask = this.#buckets.length - 1;
-    const start = draw & mask;
-    const offset = (draw >>> this.#bucketBits) & (PLACES_PER_BUCKET - 1);
-    for (let step = 0; step <= mask; step++) {
-      const bucket = this.#buckets[(start + step) & mask]!;
-      for (let chain = 0; chain < bucket.length; chain += PLACES_PER_BUCKET) {
-        for (let i = 0; i < PLACES_PER_BUCKET; i++) {
-          const key = bucket[chain + ((i + offset) & (PLACES_PER_BUCKET - 1))]!;
-          if (key !== EMPTY && accepts(key)) return key;
-        }
+  /**
+   * Begins a walk, whose keys `next` gives; -1 ends it. One draw, none for a set of 0 or 1. One walk at a time: keys may be
+   * removed meanwhile, but none inserted.
+   */
+  begin(random: Prng): void {
+    const draw = this.#count > 1 ? random.uint32() : 0;
+    this.#bucketIndex = draw & (this.#buckets.length - 1);
+    this.#offset = (draw >>> this.#bucketBits) & (PLACES_PER_BUCKET - 1);
+    this.#leftBuckets = this.#count === 0 ? 0 : this.#buckets.length;
+    this.#nextPlace = 0;
+  }
+
+  next(): number {
+    while (this.#leftBuckets > 0) {
+      const bucket = this.#buckets[this.#bucketIndex]!;
+      while (this.#nextPlace < bucket.length) {
+        const inChain = (this.#nextPlace + this.#offset) & (PLACES_PER_BUCKET - 1);
+        const key = bucket[(this.#nextPlace & -PLACES_PER_BUCKET) + inChain]!;
+        this.#nextPlace++;
+        if (key !== EMPTY) return key;
       }
+      this.#nextPlace = 0;
+      this.#leftBuckets--;
+      this.#bucketIndex = (this.#bucketIndex + 1) & (this.#buckets.length - 1);
     }
     return -1;
   }
@@ -65,10 +79,8 @@ export class WalkOrder {
   /** All keys in the order of one walk. */
   walk(random: Prng): number[] {
     const keys: number[] = [];
-    this.first(random, (key) => {
-      keys.push(key);
-      return false;
-    });
+    this.begin(random);
+    for (let key = this.next(); key >= 0; key = this.next()) keys.push(key);
     return keys;
   }
 

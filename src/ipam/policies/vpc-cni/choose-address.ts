@@ -23,49 +23,57 @@ export interface ChoiceTrace {
 
 /** The address for the next pod; undefined when no CIDR of the current mode can serve one. Sweeps the CIDRs that it asks. */
 export function chooseAddress(pool: Pool, options: ChooseOptions): PoolAddress | undefined {
-  let found: PoolAddress | undefined;
-  pool.order.first(options.random, (eniIndex) => {
-    const eni = pool.enis[eniIndex]!;
-    if (eni.isExcluded) return false;
+  const { order } = pool;
+  order.begin(options.random);
+  for (let index = order.next(); index >= 0; index = order.next()) {
+    const eni = pool.enis[index]!;
+    if (eni.isExcluded) continue;
     const total = options.usesPrefixes ? eni.prefixCount * ADDRESSES_PER_PREFIX : eni.singleCount;
-    if (total === 0) return false;
+    if (total === 0) continue;
     if (total === (options.usesPrefixes ? eni.allocatedInPrefixes : eni.allocatedInSingles)) {
       // Nothing to find here; on a full node that is so for nearly all ENIs.
       eni.order.skip(options.random);
-      return false;
+      continue;
     }
-    eni.order.first(options.random, (cidrIndex) => {
-      const cidr = eni.cidrs[cidrIndex]!;
-      if (cidr.isPrefix !== options.usesPrefixes) return false;
-      const offset = cidr.allocatedCount === cidr.size ? -1 : chooseOffset(pool, cidr, options);
-      if (offset < 0) {
-        options.trace?.nothingIn(cidr);
-        return false;
-      }
-      found = { cidr, offset };
-      return true;
-    });
-    if (found === undefined) options.trace?.nothingOn(eni);
-    return found !== undefined;
-  });
-  return found;
+    const found = chooseOn(pool, eni, options);
+    if (found !== undefined) return found;
+    options.trace?.nothingOn(eni);
+  }
+  return undefined;
+}
+
+function chooseOn(pool: Pool, eni: PoolEni, options: ChooseOptions): PoolAddress | undefined {
+  const { order } = eni;
+  order.begin(options.random);
+  for (let index = order.next(); index >= 0; index = order.next()) {
+    const cidr = eni.cidrs[index]!;
+    if (cidr.isPrefix !== options.usesPrefixes) continue;
+    const offset = cidr.allocatedCount === cidr.size ? -1 : chooseOffset(pool, cidr, options);
+    if (offset >= 0) return { cidr, offset };
+    options.trace?.nothingIn(cidr);
+  }
+  return undefined;
 }
 
 /** The offset in this CIDR; -1 when all its addresses are allocated or cooling. */
 function chooseOffset(pool: Pool, cidr: PoolCidr, options: ChooseOptions): number {
-  let chosen = -1;
+  const { nowMs, cooldownMs, random } = options;
   if (cidr.releasedCount > 0) {
-    for (const offset of cidr.entries.walk(options.random)) {
-      if (cidr.states[offset] !== RELEASED) continue;
-      if (cidr.isCooling(offset, options.nowMs, options.cooldownMs)) continue;
-      options.trace?.cooled(cidr, offset);
-      pool.sweep(cidr, offset);
-      if (chosen < 0) chosen = offset;
+    let chosen = -1;
+    const { entries } = cidr;
+    if (cidr.coolingCount(nowMs, cooldownMs) === cidr.releasedCount) entries.skip(random);
+    else {
+      entries.begin(random);
+      for (let offset = entries.next(); offset >= 0; offset = entries.next()) {
+        if (cidr.states[offset] !== RELEASED || cidr.isCooling(offset, nowMs, cooldownMs)) continue;
+        options.trace?.cooled(cidr, offset);
+        pool.sweep(cidr, offset);
+        if (chosen < 0) chosen = offset;
+      }
+      return chosen;
     }
-    if (chosen >= 0) return chosen;
   }
-  for (let offset = 0; offset < cidr.size; offset++) if (cidr.states[offset] === UNTOUCHED) return offset;
-  return -1;
+  return cidr.states.indexOf(UNTOUCHED);
 }
 
 /** Every offset that the next pod may get from this CIDR: one walk decides among cooled-down ones. For tests. */
