@@ -33,7 +33,7 @@ const DAY: Size = {
   durationMs: 24 * HOUR_MS,
 };
 
-export function clusterOf(size: Size): Cluster {
+function clusterOf(size: Size): Cluster {
   const blocks = Array.from({ length: 16 }, (_, index) => `10.${index}.0.0/16`);
   const subnets = blocks.map((cidr, index) => `  - { id: s${index}, az: us-west-2${"ab"[index % 2]}, cidr: ${cidr} }`);
   const text = `apiVersion: slash28/v1
@@ -66,7 +66,7 @@ interface Measured {
   readonly note: string;
 }
 
-export function measure(size: Size): Measured {
+function measure(size: Size): Measured {
   const startMs = performance.now();
   const cluster = clusterOf(size);
   const fleet = new Fleet({ cluster, manifests: [], traces: [], dump: undefined, seed: 1, faultsFor: () => [] });
