@@ -22,6 +22,7 @@ export const PURE_FOLDERS: readonly string[] = [
   "src/sim/",
   "src/text/",
   "src/plan/",
+  "src/trace/",
   "src/diagnose/facts/",
   "src/diagnose/readers/",
   "src/diagnose/doctor/",
@@ -52,6 +53,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/text": [],
   "src/cluster": ["src/catalog", "src/text"],
   "src/plan": ["src/catalog", "src/text", "src/cluster", "src/subnet", "src/ipam"],
+  "src/trace": ["src/catalog", "src/ipam", "src/text", "src/cluster", "src/diagnose/facts", "src/diagnose/readers"],
   "src/diagnose/facts": ["src/catalog", "src/ipam", "src/text"],
   "src/diagnose/readers": ["src/catalog", "src/ipam", "src/text", "src/diagnose/facts"],
   "src/diagnose/collect": [

@@ -48,7 +48,7 @@ export async function collectFacts(
   }
 }
 
-function requirePath(path: string): void {
+export function requirePath(path: string): void {
   try {
     statSync(path);
   } catch (error) {

@@ -53,6 +53,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   },
   {
+    name: "trace",
+    summary: "the pods of real nodes' logs or of kubectl, as a trace that a cluster file replays",
+    load: async () => (await import("./commands/trace.ts")).traceCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),

@@ -137,6 +137,8 @@ function requestsOf(spec: Json): { cpuMillis: number; memoryBytes: number } {
 /** Events that end a pod on its node (kubelet, scheduler, taint manager). */
 const ENDS: ReadonlySet<string> = new Set(["Killing", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"]);
 const STARTED: ReadonlySet<string> = new Set(["Pulling", "Pulled", "Created", "Started"]);
+/** The pod is there, and has no address or no node. */
+const WAITS: ReadonlySet<string> = new Set(["FailedCreatePodSandBox", "FailedScheduling"]);
 
 function readEvent(event: Json, lives: LivesByUid): string | undefined {
   const about = map(event["involvedObject"] ?? event["regarding"]);
@@ -146,8 +148,10 @@ function readEvent(event: Json, lives: LivesByUid): string | undefined {
   const first = time(event["eventTime"]) ?? time(event["firstTimestamp"]) ?? time(event["deprecatedFirstTimestamp"]);
   const atMs = first ?? time(map(event["metadata"])["creationTimestamp"]);
   if (atMs === undefined) return `an event of the pod ${name} has no time`;
-  const life = lives.of({ uid: text(about["uid"]), namespace: text(about["namespace"]) ?? "default", name });
   const reason = text(event["reason"]) ?? "";
+  // What else happens to a pod says nothing of its coming and going.
+  if (reason !== "Scheduled" && !ENDS.has(reason) && !STARTED.has(reason) && !WAITS.has(reason)) return undefined;
+  const life = lives.of({ uid: text(about["uid"]), namespace: text(about["namespace"]) ?? "default", name });
   const message = text(event["message"]) ?? text(event["note"]) ?? "";
   life.seenMs = Math.min(life.seenMs, atMs);
   if (reason === "Scheduled") {

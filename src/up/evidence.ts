@@ -20,10 +20,13 @@ export interface EvidenceInput {
   /** The emulator's `dump`: documents by the name of their AWS CLI command. */
   readonly dump: object;
   readonly wallMs: Ms;
+  /** Wall time of the pods' moment 0. */
+  readonly startWallMs: Ms;
 }
 
 const IMAGE = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:v1.23.1";
 const NAMESPACE = "kube-system";
+const NODE_AGE_MS = 3_600_000;
 
 /** Writes the files below `folder`, which is made; returns their number. */
 export function writeEvidence(input: EvidenceInput): number {
@@ -49,7 +52,15 @@ export function writeEvidence(input: EvidenceInput): number {
   const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
   put("events.json", json(list(events(input))));
   put("nodes.json", json(list(input.agents.map((agent) => nodeObject(agent, input.wallMs)))));
-  put("pods.json", json(list([...input.agents.map((agent) => agentPod(agent)), ...input.pods.map(podObject)])));
+  put(
+    "pods.json",
+    json(
+      list([
+        ...input.agents.map((agent) => agentPod(agent, input.wallMs)),
+        ...input.pods.map((pod) => podObject(pod, input.startWallMs)),
+      ]),
+    ),
+  );
   const refused = input.pods.filter((pod) => pod.outcome === "waiting" || pod.outcome === "unschedulable");
   if (refused.length > 0) put("describe-pods.txt", podsDescription(refused.slice(0, 5), input.wallMs));
   put("aws-node.yaml", stringify(daemonSet(input)));
@@ -162,7 +173,7 @@ function nodeObject(agent: AgentProcess, wallMs: Ms): object {
       name: node.name,
       labels: Object.fromEntries(node.labels),
       annotations: {},
-      creationTimestamp: formatRfc3339(wallMs - 3_600_000),
+      creationTimestamp: formatRfc3339(wallMs - NODE_AGE_MS),
     },
     spec: {
       providerID: `aws:///${node.labels.get("topology.kubernetes.io/zone") ?? ""}/${node.instanceId}`,
@@ -187,12 +198,17 @@ function nodeObject(agent: AgentProcess, wallMs: Ms): object {
   };
 }
 
-function agentPod(agent: AgentProcess): object {
+function agentPod(agent: AgentProcess, wallMs: Ms): object {
   const isServing = agent.state === "serving" || agent.state === "stopped";
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { namespace: NAMESPACE, name: `aws-node-${agent.node.name}`, labels: { "k8s-app": "aws-node" } },
+    metadata: {
+      namespace: NAMESPACE,
+      name: `aws-node-${agent.node.name}`,
+      labels: { "k8s-app": "aws-node" },
+      creationTimestamp: formatRfc3339(wallMs - NODE_AGE_MS),
+    },
     spec: { nodeName: agent.node.name, hostNetwork: true, containers: [{ name: "aws-node", image: IMAGE }] },
     status: {
       phase: "Running",
@@ -209,16 +225,26 @@ function agentPod(agent: AgentProcess): object {
   };
 }
 
-function podObject(pod: RunPod): object {
+function podObject(pod: RunPod, startWallMs: Ms): object {
   const isRunning = pod.outcome === "running";
+  const { atMs, cpuMillis, memoryBytes } = pod.plan;
+  const requests = {
+    ...(cpuMillis > 0 ? { cpu: `${cpuMillis}m` } : {}),
+    ...(memoryBytes > 0 ? { memory: String(memoryBytes) } : {}),
+  };
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { namespace: pod.plan.namespace, name: pod.plan.name, uid: pod.plan.uid },
+    metadata: {
+      namespace: pod.plan.namespace,
+      name: pod.plan.name,
+      uid: pod.plan.uid,
+      creationTimestamp: formatRfc3339(startWallMs + atMs),
+    },
     spec: {
       ...(pod.nodeName === undefined ? {} : { nodeName: pod.nodeName }),
       ...(pod.plan.isHostNetwork ? { hostNetwork: true } : {}),
-      containers: [{ name: "main", image: "example/app:1" }],
+      containers: [{ name: "main", image: "example/app:1", resources: { requests } }],
     },
     status: {
       phase: pod.outcome === "gone" ? "Succeeded" : isRunning ? "Running" : "Pending",

@@ -248,6 +248,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
           pods: conductor.pods,
           dump,
           wallMs: clock.wallMs(),
+          startWallMs: clock.wallMs() - (clock.nowMs() - conductor.startMs),
         });
       }
       phase = "stopping";

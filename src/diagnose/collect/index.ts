@@ -12,7 +12,7 @@ import type { Bytes } from "./byte-stream.ts";
 import { walk } from "./disk.ts";
 import { type LogSource, unknownFiles } from "./findings.ts";
 import { loadHcl } from "./hcl.ts";
-import { logSets, readLogSet } from "./log-sets.ts";
+import { type LogReaderFor, logSets, readLogSet } from "./log-sets.ts";
 import { Meter } from "./meter.ts";
 import { FILE_READERS } from "./recognise.ts";
 import { joinSameThings } from "./same-things.ts";
@@ -44,6 +44,8 @@ export interface CollectOptions {
   /** Gets the bytes of every log, too. */
   readonly timeline?: TimelineReader | undefined;
   readonly readers?: readonly FileReader[] | undefined;
+  /** Reads a set of logs instead of the doctor's own reader. undefined: such logs are left unread. */
+  readonly logReader?: LogReaderFor | undefined;
 }
 
 /** Files read side by side: unpacking has threads of its own, reading has one. */
@@ -71,7 +73,8 @@ export async function collect(options: CollectOptions): Promise<Facts> {
   const visited = await inTurns(inputs, width, async (given) => {
     const input = meter.metered(given, () => tell(given.path));
     const source = input.reopen?.() ?? (input.path === "stdin" ? stdinOf(options) : fileOnce(input.path));
-    const found = await visitInput(input, source, { bounds, readers, signal, timeline: options.timeline });
+    const { timeline, logReader } = options;
+    const found = await visitInput(input, source, { bounds, readers, signal, timeline, logReader });
     // Logs of an archive are held in memory: they are read before the next archive is opened.
     const isHeld = found.logs.some((log) => log.path.includes("!"));
     const logParts = isHeld ? await readLogs(found.logs.splice(0), options) : [];

@@ -4,6 +4,7 @@ import { parseRfc3339 } from "../../base/calendar.ts";
 import type { FactsPart, UnreadFile } from "../facts/model.ts";
 import { createLogReader } from "../readers/logs/index.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
+import type { LogReader } from "../readers/reader.ts";
 import { peek } from "./byte-stream.ts";
 import { asUtf8, encodingOf } from "./decode.ts";
 import { failureText } from "./failure-text.ts";
@@ -35,17 +36,29 @@ export function logSets(logs: readonly LogSource[]): LogSource[][] {
   return [...sets.values()].map((set) => set.toSorted(byAge));
 }
 
+/** The reader for one set of logs, oldest first. */
+export type LogReaderFor = (set: readonly LogSource[]) => LogReader | undefined;
+
+function doctorsReader([first]: readonly LogSource[]): LogReader | undefined {
+  if (first === undefined) return undefined;
+  // Elsewhere the text itself tells whether somebody cut it out of a longer one.
+  const isExcerpt = first.kind === "excerpt" ? true : first.isWhole ? false : undefined;
+  return createLogReader({ node: first.node, ...(isExcerpt === undefined ? {} : { isExcerpt }) });
+}
+
 /** Reads one set. What breaks off counts as far as it goes. */
 export async function readLogSet(
   set: readonly LogSource[],
-  options: { readonly signal?: AbortSignal | undefined; readonly timeline?: TimelineReader | undefined },
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly timeline?: TimelineReader | undefined;
+    readonly logReader?: LogReaderFor | undefined;
+  },
 ): Promise<FactsPart> {
-  const { signal, timeline } = options;
-  const [first] = set;
-  if (first === undefined) return {};
-  // Elsewhere the text itself tells whether somebody cut it out of a longer one.
-  const isExcerpt = first.kind === "excerpt" ? true : first.isWhole ? false : undefined;
-  const reader = createLogReader({ node: first.node, ...(isExcerpt === undefined ? {} : { isExcerpt }) });
+  const { signal, timeline, logReader = doctorsReader } = options;
+  const reader = logReader(set);
+  if (reader === undefined)
+    return { unread: set.map(({ path, kind }) => ({ file: path, reason: `is a ${kind} log` })) };
   const unread: UnreadFile[] = [];
   for (const log of set) {
     reader.begin(log.path);

@@ -10,7 +10,7 @@ import { type Bytes, bytesOf, gathered, gunzipped, type Peeked, peek } from "./b
 import { decoded, decodedHead, isBinary } from "./decode.ts";
 import { failureText } from "./failure-text.ts";
 import { Findings } from "./findings.ts";
-import { firstTimeIn, readLogSet } from "./log-sets.ts";
+import { firstTimeIn, type LogReaderFor, readLogSet } from "./log-sets.ts";
 import {
   archiveNode,
   bundleFolder,
@@ -43,6 +43,7 @@ export interface VisitOptions {
   readonly readers: readonly FileReader[];
   readonly signal?: AbortSignal | undefined;
   readonly timeline?: TimelineReader | undefined;
+  readonly logReader?: LogReaderFor | undefined;
 }
 
 /** Where a file lies within its input. */
