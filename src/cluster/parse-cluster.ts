@@ -68,7 +68,7 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const subnets = readSubnets(source, root, { region, vpc, places });
   const cni = readCni(source, root, { subnets, vpc });
   const nodeGroups = readNodeGroups(source, root, { subnets, vpc, cni, places });
-  const workloads = readWorkloads(source, root);
+  const workloads = readWorkloads(source, root, places);
   const schedulingStrategy = readStrategy(source, root);
   const knobs = readKnobs(source, root);
   const kubelet = readKubelet(root);

@@ -13,13 +13,16 @@ import type { PodsWorkload, RollingUpdate, Share, Workload } from "./types.ts";
 export const POD_COUNT_MAX = 1_000_000;
 const LIFETIME_MIN_MS = 1_000;
 
-export function readWorkloads(source: YamlSource, root: MapReader): Workload[] {
+/** `places` learns where each workload that asks for processor or memory says so. */
+export function readWorkloads(source: YamlSource, root: MapReader, places: Map<object, YamlNode>): Workload[] {
   const workloads: Workload[] = [];
   for (const node of root.list("workloads") ?? []) {
     const reader = source.map(node, "a workload");
     if (reader === undefined) continue;
     const workload = readWorkload(source, reader);
-    if (workload !== undefined) workloads.push(workload);
+    if (workload === undefined) continue;
+    workloads.push(workload);
+    places.set(workload, reader.has("cpu") ? reader.value("cpu") : (reader.value("memory") ?? reader.node));
   }
   return workloads;
 }
