@@ -1,13 +1,19 @@
 // Max pods of a node group, and the numbers that decide what its nodes hold.
 
+import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import { supportsPrefixes } from "../catalog/instance-types.ts";
 import { maxPodsCap, type PodMode, podAddressCapacity, uncappedMaxPods } from "../catalog/pod-capacity.ts";
 import { HOST_NETWORK_POD_COUNT, type NodeGroup } from "../cluster/index.ts";
 import type { Targets } from "../ipam/policies/vpc-cni/decide.ts";
 import type { Settings } from "../ipam/settings.ts";
-import type { GroupPlan, MaxPods, MoreNodes } from "./types.ts";
+import type { NodeDemand } from "./node-demand.ts";
+import type { GroupPlan, MaxPods, NodeHolding } from "./types.ts";
 
-export function groupPlan(group: NodeGroup, settings: Settings, moreNodes: MoreNodes | null): GroupPlan {
+export function groupPlan(
+  group: NodeGroup,
+  settings: Settings,
+  found: Pick<GroupPlan, "holds" | "moreNodes">,
+): GroupPlan {
   const secondary = maxPods(group, settings, false);
   const prefix = supportsPrefixes(group.limits) ? maxPods(group, settings, true) : null;
   const { recommended } = settings.prefixDelegation && prefix !== null ? prefix : secondary;
@@ -19,8 +25,27 @@ export function groupPlan(group: NodeGroup, settings: Settings, moreNodes: MoreN
     secondary,
     prefix,
     recommendedMaxPods: recommended,
-    moreNodes,
+    ...found,
   };
+}
+
+/** What nodes hold that have these pods. */
+export function holdings(podCounts: readonly number[], demandOf: (podCount: number) => NodeDemand): NodeHolding[] {
+  return [...new Set(podCounts)]
+    .sort((a, b) => a - b)
+    .map((pods) => {
+      const { eniCount, unitCount, usesPrefixes, servedCount } = demandOf(pods);
+      const addresses = unitCount * (usesPrefixes ? ADDRESSES_PER_PREFIX : 1);
+      const what = usesPrefixes ? `${unitCount} /28s x 16 = ${addresses} addresses` : `${addresses} addresses`;
+      return {
+        pods,
+        nodeCount: podCounts.filter((one) => one === pods).length,
+        enis: eniCount,
+        prefixes: usesPrefixes ? unitCount : 0,
+        addresses,
+        formula: `${pods} pods: ${what} on ${eniCount} ENIs, ${addresses - servedCount} of them warm`,
+      };
+    });
 }
 
 function maxPods(group: NodeGroup, settings: Settings, prefixDelegation: boolean): MaxPods {

@@ -1,7 +1,7 @@
 // How many more nodes of a group its subnets can take beside the steady fleet.
 
 import type { NodeGroup } from "../cluster/index.ts";
-import { type Fleet, nodeLabels } from "./fleet.ts";
+import { nodeLabels } from "./fleet.ts";
 import { addToOwn, addToPods, type Needs, nodeNeeds, podSubnetOf } from "./needs.ts";
 import type { Ground } from "./scenario.ts";
 import { hasDiscovery, type Judgement, judgeSubnet } from "./subnet-plan.ts";
@@ -14,12 +14,11 @@ const COUNT_MAX = 2 ** 20;
 export function moreNodes(
   ground: Ground,
   group: NodeGroup,
-  given: { readonly steady: Fleet; readonly needs: ReadonlyMap<string, Needs> },
+  given: { readonly fullest: number; readonly needs: ReadonlyMap<string, Needs> },
 ): MoreNodes | null {
   const places = placesOf(ground, group);
   if (places === undefined) return null;
-  const own = given.steady.nodes.filter((one) => one.group === group);
-  const podCount = Math.max(0, ...own.map((one) => one.podCount));
+  const podCount = given.fullest;
   const one = nodeNeeds(group, ground.demandOf(group, podCount));
   const touched = turnsBySubnet(places, group.count).map((turns) => ({
     ...turns,

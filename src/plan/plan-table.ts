@@ -42,6 +42,8 @@ function groupLines(groups: readonly GroupPlan[], hasFormulas: boolean): string[
   for (const one of groups) {
     lines.push(...indented(`${one.name}, secondary: ${one.secondary.formula}`));
     if (one.prefix !== null) lines.push(...indented(`${one.name}, prefixes: ${one.prefix.formula}`));
+    for (const { nodeCount, formula } of one.holds)
+      lines.push(...indented(`${one.name}, ${nodeCount} nodes with ${formula}`));
     if (one.moreNodes !== null) lines.push(...indented(`${one.name}, more nodes: ${one.moreNodes.formula}`));
   }
   return lines;

@@ -6,7 +6,7 @@ import type { Cluster } from "../cluster/index.ts";
 import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
 import { otherSettings, peaksOf, reservationsFor, withChanges } from "./advice.ts";
 import { buildFleet, type Fleet, type PodSources } from "./fleet.ts";
-import { groupPlan } from "./groups.ts";
+import { groupPlan, holdings } from "./groups.ts";
 import { type Growth, grownFleet, grownScenario, planGrowth } from "./growth.ts";
 import { moreNodes } from "./more-nodes.ts";
 import { sumNeeds } from "./needs.ts";
@@ -52,9 +52,13 @@ export function planCluster(asked: Cluster, options: PlanOptions): Plan {
     schema: "slash28/plan/v1",
     verdict: worstOf(scenarios.map((one) => one.verdict)),
     policy: cluster.cni.policy,
-    groups: cluster.nodeGroups.map((group) =>
-      groupPlan(group, ground.settings, moreNodes(ground, group, { steady, needs })),
-    ),
+    groups: cluster.nodeGroups.map((group) => {
+      const podCounts = steady.nodes.filter((one) => one.group === group).map((one) => one.podCount);
+      return groupPlan(group, ground.settings, {
+        holds: holdings(podCounts, (podCount) => ground.demandOf(group, podCount)),
+        moreNodes: moreNodes(ground, group, { fullest: Math.max(0, ...podCounts), needs }),
+      });
+    }),
     scenarios,
     growth: growth === undefined ? null : planGrowth(ground, { growth, steady, surgePercent }),
     advice: adviceFor(cluster, { fleets, options, scenarios }),

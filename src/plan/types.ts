@@ -29,8 +29,21 @@ export interface GroupPlan {
   readonly prefix: MaxPods | null;
   /** Of the mode that the settings ask for, where the type can have it. */
   readonly recommendedMaxPods: number;
+  /** What its nodes hold in the steady fleet, by how many of their pods have an address; the emptiest first. */
+  readonly holds: readonly NodeHolding[];
   /** Nodes as full as its fullest that still join the steady fleet; null: where their ENIs would lie is not known. */
   readonly moreNodes: MoreNodes | null;
+}
+
+export interface NodeHolding {
+  readonly pods: number;
+  readonly nodeCount: number;
+  /** The primary one, further ones of the agent and the trunk. */
+  readonly enis: number;
+  readonly prefixes: number;
+  /** Of pods and warm ones, those in prefixes too; an ENI's primary one is none of them. */
+  readonly addresses: number;
+  readonly formula: string;
 }
 
 export interface MoreNodes {
@@ -173,6 +186,7 @@ export interface Held {
 /** A node that is there, of the group of this name, with what its ENIs hold by subnet. */
 export interface StandingNode {
   readonly name: string;
+  readonly instanceId: string;
   readonly group: string;
   readonly subnetId: string;
   readonly held: ReadonlyMap<string, Held>;

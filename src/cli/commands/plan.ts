@@ -1,14 +1,17 @@
 // slash28 plan: whether the subnets of a cluster file can hold its nodes and pods, with the sum behind every figure.
 
+import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { daysOf } from "../../base/calendar.ts";
-import { formatCheckError } from "../../cluster/index.ts";
+import { type Cluster, formatCheckError } from "../../cluster/index.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
+import { clusterFromDump } from "../../plan/from-dump.ts";
 import { formatDay, type Growth, PERIODS } from "../../plan/growth.ts";
-import { planCluster } from "../../plan/plan.ts";
+import { type PlanOptions, planCluster } from "../../plan/plan.ts";
 import { planTable } from "../../plan/plan-table.ts";
-import type { Plan } from "../../plan/types.ts";
+import type { KnownVpc, Plan } from "../../plan/types.ts";
 import { LoadError, type LoadedCluster, type LoadedPods, loadCluster, loadPods } from "../../up/load.ts";
+import { readDump } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
 import { type EmitFlags, emit, emitOptions } from "../emit-plan.ts";
 
@@ -22,6 +25,7 @@ interface Options extends EmitFlags {
   readonly growth?: Pick<Growth, "percent" | "period">;
   readonly until?: number;
   readonly from?: number;
+  readonly ec2?: string;
   readonly reservedEnis: number;
 }
 
@@ -36,6 +40,7 @@ export function planCommand(): Command {
     .option("--growth <rate>", "grow pods and nodes by 20%/month (day, week, year), and tell the last good day", toRate)
     .option("--until <date>", "the day to grow to, as 2027-06-01", toDay)
     .option("--from <date>", "the day that the file describes; default: today, UTC", toDay)
+    .option("--ec2 <folder>", "instead of the file's subnets: those of a VPC, from describe answers of the AWS CLI")
     .option("--reserved-enis <count>", "ENIs of each node that something else takes", toEniCount, 0);
   return emitOptions(command)
     .addHelpText("after", "\nExits with 0 when it fits for certain, with 1 when it does not or that is unsure.")
@@ -46,25 +51,33 @@ export function planCommand(): Command {
 
 async function plan(path: string, options: Options): Promise<number> {
   const { loaded, pods } = load(path);
-  if (loaded.cluster.vpc.kind === "dump")
-    throw new CommandError("plan cannot read a VPC from a dump yet", {
-      exitStatus: 2,
-      next: "Write the subnets into the cluster file; slash28 map shows what a dump's subnets hold.",
-    });
-  const planOptions = {
+  const { cluster, known } = groundOf(loaded, options);
+  const planOptions: PlanOptions = {
     manifests: pods.manifests,
     traces: pods.traces,
     surgePercent: options.surge,
     hasZoneLoss: options.zoneLoss === true,
     growth: growthOf(options),
+    known,
     reservedEniCount: options.reservedEnis,
   };
-  const result = planCluster(loaded.cluster, planOptions);
   for (const warning of pods.warnings) process.stderr.write(`${formatCheckError(warning)}\n`);
+  const result = planCluster(cluster, planOptions);
   if (options.emit !== undefined)
-    return emit({ cluster: loaded.cluster, plan: result, planOptions }, { ...options, emit: options.emit });
+    return emit({ cluster, plan: result, planOptions }, { ...options, emit: options.emit });
   process.stdout.write(render(result, options));
   return result.verdict === "fits" ? 0 : 1;
+}
+
+/** The subnets of the file, or those of a VPC that was read, with what lies in them. */
+function groundOf(loaded: LoadedCluster, options: Options): { cluster: Cluster; known: KnownVpc | undefined } {
+  const { cluster, folder } = loaded;
+  const dump = options.ec2 ?? (cluster.vpc.kind === "dump" ? resolve(folder, cluster.vpc.path) : undefined);
+  if (dump === undefined) return { cluster, known: undefined };
+  const read = clusterFromDump(cluster, readDump(dump));
+  if (read.kind === "problem") throw new CommandError(read.message, { exitStatus: 2, next: read.next });
+  for (const note of read.notes) process.stderr.write(`${note}\n`);
+  return read;
 }
 
 function growthOf(options: Options): Growth | undefined {
