@@ -29,10 +29,12 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
   let assignCallCount = 0;
   // The resource controller creates the trunk, under the same account.
   let createCallCount = trunkCount;
-  // Each round adds a unit or ends: there are never more rounds than slots.
+  // The agent fills its pool before pods come, and again while those that it refused wait for their next try.
+  let servedCount = 0;
+  // Each round adds a unit or serves a pod: there are never more rounds than slots and pods.
   for (;;) {
     const unitCount = enis.reduce((sum, one) => sum + one, 0);
-    const stats = statsOf({ unitCount, perUnit, podCount, usesPrefixes: targets.usesPrefixes });
+    const stats = statsOf({ unitCount, perUnit, servedCount, usesPrefixes: targets.usesPrefixes });
     const wanted = isTooLow(stats, targets) ? unitsWanted(stats, targets) : 0;
     const index = enis.findIndex((held, at) => held < targets.slotsPerEni && !(at === 0 && targets.customNetworking));
     const hasRoom = enis.length + keptCount < targets.eniCountMax - targets.unmanagedEniCount;
@@ -43,8 +45,9 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
     } else if (wanted > 0 && hasRoom && unitsForNewEni(stats, targets) > 0) {
       enis.push(unitsForNewEni(stats, targets));
       createCallCount += 1;
+    } else if (servedCount < podCount && stats.available > 0) {
+      servedCount = Math.min(podCount, stats.total);
     } else {
-      const { allocated: servedCount } = stats;
       const eniCount = enis.length + trunkCount;
       const { usesPrefixes } = targets;
       const shortCount = podCount - servedCount;
@@ -53,9 +56,9 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
   }
 }
 
-function statsOf(pool: { unitCount: number; perUnit: number; podCount: number; usesPrefixes: boolean }): PoolStats {
+function statsOf(pool: { unitCount: number; perUnit: number; servedCount: number; usesPrefixes: boolean }): PoolStats {
   const total = pool.unitCount * pool.perUnit;
-  const allocated = Math.min(pool.podCount, total);
+  const allocated = pool.servedCount;
   const runningPrefixCount = pool.usesPrefixes ? pool.unitCount : 0;
   const usedPrefixCount = pool.usesPrefixes ? divCeil(allocated, ADDRESSES_PER_PREFIX) : 0;
   return {

@@ -45,8 +45,9 @@ describe("does it fit", () => {
     const subnet = (text: string, env?: string) =>
       planText(cluster({ subnets: text, ...(env === undefined ? {} : { env }) })).scenarios[0]?.subnets[0];
     const held = SUBNET.replace(" }", ", otherPrefixes: 5 }");
-    expect(subnet(held)?.prefixes).toMatchObject({ fewest: 7, most: 9 });
-    expect(subnet(held)?.addresses.needed).toBe(2 + (4 + 5) * 16);
+    expect(subnet(held)?.prefixes).toMatchObject({ fewest: 6, most: 9 });
+    // Their ENI has a primary address, too.
+    expect(subnet(held)?.addresses.needed).toBe(2 + 1 + (4 + 5) * 16);
     const trunk = ENV.replace("{", '{ ENABLE_POD_ENI: "true",');
     expect(subnet(SUBNET, trunk)?.addresses.needed).toBe(2 * 2 + 4 * 16);
     // Nobody attaches it: its place is kept, its address is not taken.

@@ -7,7 +7,7 @@ import { targetsOf } from "./groups.ts";
 import { type PlannedNode, sumNeeds } from "./needs.ts";
 import { type NodeDemand, nodeDemand } from "./node-demand.ts";
 import { apiTimes, NAU_PER_VPC } from "./quotas.ts";
-import { hasDiscovery, subnetPlan, zonePlans } from "./subnet-plan.ts";
+import { hasDiscovery, otherAddressCount, subnetPlan, zonePlans } from "./subnet-plan.ts";
 import type { SubnetBlocks } from "./subnet-supply.ts";
 import { type Problem, type ScenarioPlan, worstOf } from "./types.ts";
 
@@ -99,10 +99,10 @@ function vpcTotals(ground: Ground, planned: readonly PlannedNode[]): Pick<Scenar
   let leaked = 0;
   let otherAddresses = ground.others.eniCount;
   for (const subnet of cluster.subnets) {
-    otherAddresses += subnet.otherAddresses;
+    otherAddresses += otherAddressCount(subnet);
     leaked += subnet.leakedEnis.count;
     others +=
-      subnet.otherAddresses + subnet.otherPrefixes + subnet.leakedEnis.count * (1 + subnet.leakedEnis.addresses);
+      otherAddressCount(subnet) + subnet.otherPrefixes + subnet.leakedEnis.count * (1 + subnet.leakedEnis.addresses);
   }
   const further = eniCount - planned.length;
   const nau = eniCount + unitCount + further + others;

@@ -1,6 +1,7 @@
 // What comes into each subnet beside what it has.
 
 import { ADDRESSES_PER_PREFIX, formatCidr } from "../base/ipv4.ts";
+import { divCeil } from "../base/units.ts";
 import type { Cluster, ClusterSubnet } from "../cluster/index.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { Needs } from "./needs.ts";
@@ -23,7 +24,7 @@ export interface Judgement {
 /** The arithmetic alone, without texts: searches ask it many times. */
 export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
   const { subnet } = blocks;
-  const singleCount = needs.singleCount + subnet.otherAddresses;
+  const singleCount = needs.singleCount + otherAddressCount(subnet);
   const anywhereCount = needs.otherCount + leakedCount(subnet);
   const supply = prefixSupply(blocks, {
     singleCount,
@@ -41,6 +42,14 @@ export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
   if (addressesNeeded > available) return { verdict: "unsure", lacks: "addresses", ...rest };
   if (needs.prefixCount > supply.fewest) return { verdict: "unsure", lacks: "certainty", ...rest };
   return { verdict: "fits", lacks: "nothing", ...rest };
+}
+
+/** m5.xlarge and its like: 15 slots, one of them the primary address. The emulated EC2 gives others' /28s such ENIs, too. */
+const PREFIXES_PER_OTHER_ENI = 14;
+
+/** Others' single addresses: those that the file counts hold the primary ones of the ENIs with others' /28s. */
+export function otherAddressCount(subnet: ClusterSubnet): number {
+  return Math.max(subnet.otherAddresses, divCeil(subnet.otherPrefixes, PREFIXES_PER_OTHER_ENI));
 }
 
 function leakedCount(subnet: ClusterSubnet): number {
@@ -114,7 +123,7 @@ function formulas(blocks: SubnetBlocks, needs: Needs, judged: Judgement): string
   return [
     ...held,
     `/28s needed: ${needs.podPrefixCount} with pods + ${needs.prefixCount - needs.podPrefixCount} warm = ${needs.prefixCount}`,
-    `single addresses: ${needs.singleCount} of nodes + ${subnet.otherAddresses} of others + ${leakedCount(subnet)} of leaked ENIs + ${needs.otherCount} of ENIs beside the agent's = ${all}`,
+    `single addresses: ${needs.singleCount} of nodes + ${otherAddressCount(subnet)} of others + ${leakedCount(subnet)} of leaked ENIs + ${needs.otherCount} of ENIs beside the agent's = ${all}`,
     `/28s that can be prefixes: ${openCount} open + ${reservedCount} reserved; the first and the last never`,
     `fewest: every single address spoils another open /28, ${subnet.otherPrefixes} are others' = ${supply.fewest}`,
     `mean: ${reservedCount} reserved + ${openCount} open x the chance that ${all} of ${openAddressCount(blocks)} free addresses miss a /28, ${subnet.otherPrefixes} are others' = ${supply.mean.toFixed(1)}`,

@@ -17,7 +17,11 @@ export function clusterOf(text: string): Cluster {
 }
 
 export function planText(text: string, over: Partial<PlanOptions> = {}): Plan {
-  const plan = planCluster(clusterOf(text), {
+  return planOf(clusterOf(text), over);
+}
+
+export function planOf(cluster: Cluster, over: Partial<PlanOptions> = {}): Plan {
+  const plan = planCluster(cluster, {
     manifests: [],
     traces: [],
     surgePercent: 0,
