@@ -3,8 +3,7 @@
 
 import { instanceTypeLimits } from "../catalog/instance-types.ts";
 import { type Cluster, type ClusterSubnet, defaultMaxPods, type NodeGroup } from "../cluster/index.ts";
-import type { EniDescription, InstanceDescription, WorldDescription } from "../emulator/model/types.ts";
-import type { Held, KnownVpc, StandingNode } from "./types.ts";
+import type { Held, KnownVpc, ReadEni, ReadInstance, ReadVpc, StandingNode } from "./types.ts";
 
 export type FromDump =
   | { readonly kind: "ok"; readonly cluster: Cluster; readonly known: KnownVpc; readonly notes: readonly string[] }
@@ -12,7 +11,7 @@ export type FromDump =
 
 const NO_MANAGE = "node.k8s.amazonaws.com/no_manage";
 
-export function clusterFromDump(cluster: Cluster, world: WorldDescription): FromDump {
+export function clusterFromDump(cluster: Cluster, world: ReadVpc): FromDump {
   const vpcId = vpcOf(cluster, world);
   const isOurs = (subnet: { readonly vpcId?: string | undefined }): boolean => subnet.vpcId === vpcId;
   const subnets = world.subnets.filter(isOurs).map(
@@ -56,7 +55,7 @@ export function clusterFromDump(cluster: Cluster, world: WorldDescription): From
 }
 
 /** That of the subnets which the file names, else that with most running instances, else the first. */
-function vpcOf(cluster: Cluster, world: WorldDescription): string | undefined {
+function vpcOf(cluster: Cluster, world: ReadVpc): string | undefined {
   const named = cluster.nodeGroups.flatMap((group) => group.subnets)[0];
   const vpcOfSubnet = (id: string): string | undefined => world.subnets.find((one) => one.id === id)?.vpcId;
   const fromFile = named === undefined ? undefined : vpcOfSubnet(named);
@@ -69,7 +68,7 @@ function vpcOf(cluster: Cluster, world: WorldDescription): string | undefined {
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? world.subnets[0]?.vpcId;
 }
 
-function isRunning(instance: InstanceDescription): boolean {
+function isRunning(instance: ReadInstance): boolean {
   return (instance.state ?? "running") === "running";
 }
 
@@ -80,10 +79,10 @@ function withSubnets(group: NodeGroup, ids: readonly string[]): NodeGroup {
 /** Nodes of one type with as many unmanaged ENIs are a group, named after the type. */
 function standingNodes(
   cluster: Cluster,
-  given: { readonly world: WorldDescription; readonly ids: readonly string[] },
+  given: { readonly world: ReadVpc; readonly ids: readonly string[] },
 ): { nodeGroups: NodeGroup[]; standing: StandingNode[]; notes: string[] } {
   const { world, ids } = given;
-  const byInstance = new Map<string, EniDescription[]>();
+  const byInstance = new Map<string, ReadEni[]>();
   for (const eni of world.enis ?? []) {
     const id = eni.attachment?.instanceId;
     if (id !== undefined) byInstance.set(id, [...(byInstance.get(id) ?? []), eni]);
@@ -125,7 +124,7 @@ function standingNodes(
   return { nodeGroups: [...groups.values()], standing, notes };
 }
 
-function heldBy(enis: readonly EniDescription[]): ReadonlyMap<string, Held> {
+function heldBy(enis: readonly ReadEni[]): ReadonlyMap<string, Held> {
   const held = new Map<string, Held>();
   for (const eni of enis) {
     const before = held.get(eni.subnetId) ?? { prefixes: 0, addresses: 0 };
@@ -137,19 +136,19 @@ function heldBy(enis: readonly EniDescription[]): ReadonlyMap<string, Held> {
   return held;
 }
 
-function addressesOf(eni: EniDescription): number[] {
+function addressesOf(eni: ReadEni): number[] {
   // An ENI of type efa-only has none.
   return [eni.primaryAddress, ...eni.addresses].filter((address) => address !== 0);
 }
 
 function knownOf(given: {
-  readonly enis: readonly EniDescription[];
+  readonly enis: readonly ReadEni[];
   readonly ids: readonly string[];
   readonly standing: readonly StandingNode[];
 }): KnownVpc {
   const { enis, ids, standing } = given;
   const instanceIds = new Set(standing.map((one) => one.instanceId));
-  const isOwn = (eni: EniDescription): boolean => instanceIds.has(eni.attachment?.instanceId ?? "");
+  const isOwn = (eni: ReadEni): boolean => instanceIds.has(eni.attachment?.instanceId ?? "");
   const occupancy = new Map(
     ids.map((id) => {
       const here = enis.filter((eni) => eni.subnetId === id);

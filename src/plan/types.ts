@@ -1,6 +1,7 @@
 // The plan as a document (docs/schemas/plan.v1.json), and what is known of a VPC before it is planned.
 
-import type { Ipv4 } from "../base/ipv4.ts";
+import type { Cidr, Ipv4 } from "../base/ipv4.ts";
+import type { ClusterSubnet } from "../cluster/index.ts";
 import type { ApiTime } from "./quotas.ts";
 
 export type Verdict = "fits" | "unsure" | "does-not-fit";
@@ -168,6 +169,45 @@ export interface Plan {
 }
 
 // ---------------------------------------------------------------- a VPC that was read
+
+/** What a plan reads of a VPC. The emulator's description of a world, as it comes from describe answers, is one. */
+export interface ReadVpc {
+  readonly region: string;
+  readonly subnets: readonly {
+    readonly id: string;
+    readonly vpcId?: string | undefined;
+    readonly az: string;
+    readonly cidr: Cidr;
+    readonly reservations?: ClusterSubnet["reservations"] | undefined;
+    readonly tags?: readonly ReadTag[] | undefined;
+  }[];
+  readonly instances: readonly ReadInstance[];
+  readonly enis?: readonly ReadEni[] | undefined;
+}
+
+export interface ReadInstance {
+  readonly id?: string | undefined;
+  readonly type: string;
+  readonly subnetId: string;
+  readonly state?: string | undefined;
+  readonly tags?: readonly ReadTag[] | undefined;
+}
+
+export interface ReadEni {
+  readonly subnetId: string;
+  readonly isRequesterManaged: boolean;
+  readonly primaryAddress: Ipv4;
+  readonly addresses: readonly Ipv4[];
+  /** First address of each /28. */
+  readonly prefixes: readonly Ipv4[];
+  readonly tags: readonly ReadTag[];
+  readonly attachment?: { readonly instanceId: string | undefined } | undefined;
+}
+
+interface ReadTag {
+  readonly key: string;
+  readonly value: string;
+}
 
 /** What lies where in a subnet. */
 export interface Occupancy {
