@@ -506,3 +506,31 @@ test("before the checkpoint is restored DEL and GC are refused, not answered wit
   expect(node.del(1)).toMatchObject({ kind: "refused", reason: "starting" });
   expect(node.add(1)).toMatchObject({ kind: "refused", reason: "starting" });
 });
+
+describe("metadata shows what is gone: I2", () => {
+  const withLag = (checkpoint: ReturnType<typeof allocate>[]) => {
+    const node = fresh({ primary: { prefixes: prefixes("10.0.0.32") }, checkpoint });
+    node.metadataView = (enis) =>
+      enis.map((eni) => ({ ...eni, prefixes: [...eni.prefixes, ...prefixes("10.0.0.64")] }));
+    return node.start();
+  };
+
+  test("a /28 that EC2 no longer lists is left out at boot", () => {
+    expect(held(withLag([]), "eni-1").prefixes).toEqual(prefixes("10.0.0.32"));
+  });
+
+  test("with a saved pod in it it stays: EC2's answer may be the outdated one", () => {
+    const node = withLag([allocate(1, ip("10.0.0.65"))]);
+    expect(held(node, "eni-1").prefixes).toEqual(prefixes("10.0.0.32", "10.0.0.64"));
+    expect(node.engine.addressOf(1)).toBe(ip("10.0.0.65"));
+  });
+
+  test("an ENI that EC2 shows attached to nothing is not taken in", () => {
+    const node = fresh();
+    const leaving = attachOutside(node, { eniId: "eni-leaving", primaryAddress: ip("10.0.0.200") });
+    const shown = node.metadata();
+    leaving.attachmentId = undefined;
+    node.metadataView = () => shown;
+    expect(enisOf(node.start())).toEqual(["eni-1"]);
+  });
+});

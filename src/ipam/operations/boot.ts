@@ -41,7 +41,8 @@ export function* boot(
     return fatal(node, "ec2-unreachable", inventory.message);
   }
   for (const eni of started.enis) if (node.unmanagedEniIds.has(eni.eniId)) node.log("skippingUnmanaged", eni.eniId);
-  for (const eni of inventory.value.managed) {
+  for (const shown of inventory.value.managed) {
+    const eni = believable(shown, inventory.value, started.checkpoint);
     const problem = yield* setUpAtBoot(node, eni, inventory.value);
     if (problem !== undefined) return fatal(node, "ec2-refused", problem);
   }
@@ -83,6 +84,24 @@ function logSettings(node: Node): void {
   if (settings.maxEni !== undefined) node.log("usingMaxEni", settings.maxEni);
   node.log("customNetworkingEnabled", settings.customNetworking);
   node.log("subnetDiscoveryEnabled", settings.subnetDiscovery);
+}
+
+/**
+ * Metadata lags behind a return, too: what it shows and EC2 no longer lists may be another node's by now (I2). A CIDR with a
+ * saved pod stays, since EC2's answer can be the outdated one; what is left out wrongly comes back with the next reconcile.
+ */
+function believable(shown: ImdsEni, inventory: Inventory, checkpoint: readonly Allocation[] | undefined): ImdsEni {
+  const described = inventory.described.get(shown.eniId);
+  if (described === undefined) return shown;
+  const holdsPod = (base: Ipv4, size: number) =>
+    checkpoint?.some(({ address }) => address >= base && address < base + size) === true;
+  return {
+    ...shown,
+    addresses: shown.addresses.filter((base) => described.addresses.includes(base) || holdsPod(base, 1)),
+    prefixes: shown.prefixes.filter(
+      (base) => described.prefixes.includes(base) || holdsPod(base, ADDRESSES_PER_PREFIX),
+    ),
+  };
 }
 
 /** One ENI, with up to six tries. Returns what is fatal: only a failed tagging. */

@@ -62,9 +62,17 @@ export function* takeInventory(node: Node, seen: readonly ImdsEni[]): Operation<
     eni.isTrunk = known.interfaceType === "trunk";
     eni.isEfa = known.interfaceType === "efa";
   }
-  // What EC2 does not know is not there, whatever metadata still shows (10.1 #19).
-  const managed = managedOf(node, seen).filter((eni) => described.value.has(eni.eniId));
+  const managed = managedOf(node, seen).filter((eni) => isStillHere(node, described.value.get(eni.eniId)));
   return { ok: true, value: { managed, described: described.value } };
+}
+
+/**
+ * What EC2 does not know is not there, whatever metadata still shows (10.1 #19); and what EC2 shows leaving, or elsewhere, is not
+ * taken in: a process that died while it detached an ENI would hand out its addresses again (I2).
+ */
+function isStillHere(node: Node, known: Ec2Eni | undefined): boolean {
+  if (known === undefined || node.pool.eni(known.eniId) !== undefined) return known !== undefined;
+  return known.instanceId === node.facts.instanceId && known.status !== "detaching";
 }
 
 /** Without tags nothing is judged again: an ENI seen for the first time follows MANAGE_UNTAGGED_ENI. */

@@ -1,0 +1,78 @@
+// Instance metadata as one node reads it: behind EC2 by the model's lag, at times unreachable, at times a lie.
+
+import type { Prng } from "../../base/prng.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Vpc } from "../../emulator/model/index.ts";
+import type { ImdsEni, Outcome } from "../../ipam/types.ts";
+import { metadataEnis, observe } from "../metadata.ts";
+import type { FaultRates } from "./faults.ts";
+
+/** `past`: shows what it showed when the lie began. */
+export const LIES = ["hide-eni", "hide-prefixes", "nothing", "past", "shuffled"] as const;
+export type Lie = (typeof LIES)[number];
+
+export class MetadataLine {
+  readonly #vpc: Vpc;
+  readonly #instanceId: string;
+  readonly #prng: Prng;
+  readonly #nowMs: () => Ms;
+  /** Lies reach the first read of a new process, too. */
+  readonly #liesAtStart: boolean;
+  #lie: Lie | undefined;
+  #untilMs: Ms = 0;
+  #past: ImdsEni[] = [];
+
+  constructor(options: {
+    readonly vpc: Vpc;
+    readonly instanceId: string;
+    readonly prng: Prng;
+    readonly nowMs: () => Ms;
+    readonly liesAtStart: boolean;
+  }) {
+    this.#vpc = options.vpc;
+    this.#instanceId = options.instanceId;
+    this.#prng = options.prng;
+    this.#nowMs = options.nowMs;
+    this.#liesAtStart = options.liesAtStart;
+  }
+
+  lie(lie: Lie, untilMs: Ms): void {
+    this.#past = metadataEnis(this.#vpc, this.#instanceId, this.#nowMs());
+    this.#lie = lie;
+    this.#untilMs = untilMs;
+  }
+
+  enisAtStart(nowMs: Ms): ImdsEni[] {
+    const honest = metadataEnis(this.#vpc, this.#instanceId, nowMs);
+    const shown = this.#liesAtStart ? this.#bend(honest) : honest;
+    // The body repeats its reads at a start until metadata names an ENI.
+    return shown.length === 0 ? honest : shown;
+  }
+
+  observe(what: "enis" | "securityGroups", rates: FaultRates, tell: (atMs: Ms, outcome: Outcome) => void): void {
+    const nowMs = this.#nowMs();
+    const atMs = nowMs + this.#prng.below(5);
+    if (this.#prng.fraction() < rates.metadataFails) {
+      tell(atMs, { kind: "failed", message: "instance metadata does not answer" });
+      return;
+    }
+    const outcome = observe(this.#vpc, this.#instanceId, what, nowMs);
+    tell(atMs, outcome.kind === "enis" ? { kind: "enis", enis: this.#bend(outcome.enis) } : outcome);
+  }
+
+  #bend(honest: readonly ImdsEni[]): ImdsEni[] {
+    if (this.#lie === undefined || this.#nowMs() >= this.#untilMs) return [...honest];
+    switch (this.#lie) {
+      case "hide-eni":
+        return honest.filter((_, index) => index === 0 || index !== honest.length - 1);
+      case "hide-prefixes":
+        return honest.map((eni) => ({ ...eni, prefixes: eni.prefixes.slice(1), addresses: eni.addresses.slice(1) }));
+      case "nothing":
+        return [];
+      case "past":
+        return this.#past;
+      case "shuffled":
+        return this.#prng.shuffle([...honest]);
+    }
+  }
+}
