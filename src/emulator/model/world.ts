@@ -182,7 +182,9 @@ export class World {
   #apply(change: DueChange): void {
     switch (change.kind) {
       case "eniAvailable":
-        if (change.eni.now.status === "pending") this.changeEni(change.eni, { status: "available" });
+        // It may have been deleted meanwhile.
+        if (change.eni.now.status === "pending" && this.enis.get(change.eni.id) === change.eni)
+          this.changeEni(change.eni, { status: "available" });
         return;
       case "attached": {
         const { eni } = change;

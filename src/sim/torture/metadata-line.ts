@@ -4,7 +4,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Vpc } from "../../emulator/model/index.ts";
 import type { ImdsEni, Outcome } from "../../ipam/types.ts";
-import { metadataEnis, observe } from "../metadata.ts";
+import { MetadataViews, metadataEnis } from "../metadata.ts";
 import type { FaultRates } from "./faults.ts";
 
 /** `past`: shows what it showed when the lie began. */
@@ -13,6 +13,7 @@ export type Lie = (typeof LIES)[number];
 
 export class MetadataLine {
   readonly #vpc: Vpc;
+  readonly #views: MetadataViews;
   readonly #instanceId: string;
   readonly #prng: Prng;
   readonly #nowMs: () => Ms;
@@ -30,6 +31,7 @@ export class MetadataLine {
     readonly liesAtStart: boolean;
   }) {
     this.#vpc = options.vpc;
+    this.#views = new MetadataViews(options.vpc);
     this.#instanceId = options.instanceId;
     this.#prng = options.prng;
     this.#nowMs = options.nowMs;
@@ -56,7 +58,7 @@ export class MetadataLine {
       tell(atMs, { kind: "failed", message: "instance metadata does not answer" });
       return;
     }
-    const outcome = observe(this.#vpc, this.#instanceId, what, nowMs);
+    const outcome = this.#views.observe(this.#instanceId, what, nowMs);
     tell(atMs, outcome.kind === "enis" ? { kind: "enis", enis: this.#bend(outcome.enis) } : outcome);
   }
 
