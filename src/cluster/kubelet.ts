@@ -26,10 +26,10 @@ export class PodSandbox<Id extends string | number> {
   #nextMs: Ms;
   #refusedCount = 0;
 
-  /** The first ADD is due at `boundMs`, when the pod was bound to its node. */
+  /** The pod was bound to its node at `boundMs`; the first ADD is due when the runtime has made its sandbox. */
   constructor(kubelet: Kubelet<Id>, boundMs: Ms) {
     this.#kubelet = kubelet;
-    this.#nextMs = boundMs;
+    this.#nextMs = boundMs + kubelet.settings.runtimeMs;
   }
 
   get phase(): PodPhase {

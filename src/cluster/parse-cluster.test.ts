@@ -24,7 +24,8 @@ workloads:
   - { manifest: ./deploy.yaml }
   - { trace: ./pods.csv }
 ec2: { throttling: aws-default, latency: typical, imdsLag: 200ms }
-kubelet: { retry: 10s, jitter: 0.5, sandboxTimeout: 4m }
+kubelet: { runtime: 95ms, retry: 10s, jitter: 0.5, sandboxTimeout: 4m }
+agent: { start: 140ms, reply: 1ms }
 run: { duration: 10m, seed: 1 }
 `;
 
@@ -58,7 +59,8 @@ describe("cluster files", () => {
     ]);
     expect(cluster.nodeGroups[0]).toMatchObject({ count: 3, maxPods: 70, subnets: ["subnet-a"] });
     expect(cluster.cni.env.get("WARM_PREFIX_TARGET")).toBe("1");
-    expect(cluster.kubelet).toEqual({ retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 });
+    expect(cluster.kubelet).toEqual({ runtimeMs: 95, retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 });
+    expect(cluster.agentTimes).toEqual({ startMs: 140, replyMs: 1 });
     expect(cluster.run).toEqual({ durationMs: 600_000, seed: 1, speed: 1 });
     expect(cluster.knobs.imdsLag).toEqual({ min: 200, max: 200 });
     expect(cluster.workloads[1]).toMatchObject({ kind: "pods", podCount: 20, everyMs: 60_000 });
@@ -107,7 +109,7 @@ describe("cluster files", () => {
       'c.yaml:8:22: unknown key "instancetype" in a node group; did you mean "instanceType"?',
     ]);
     expect(changed("run: {", "runs: {")).toEqual([
-      'c.yaml:19:1: unknown key "runs" in the cluster file; did you mean "run"?',
+      'c.yaml:20:1: unknown key "runs" in the cluster file; did you mean "run"?',
     ]);
   });
 
@@ -175,7 +177,7 @@ describe("cluster files", () => {
       .replace("duration: 10m", "duration: long")
       .replace("count: 3", "count: x");
     const places = problems(text).map((line) => line.split(": ")[0]);
-    expect(places).toEqual(["c.yaml:8:36", "c.yaml:8:52", "c.yaml:19:18"]);
+    expect(places).toEqual(["c.yaml:8:36", "c.yaml:8:52", "c.yaml:20:18"]);
   });
 
   test("what is no YAML, an empty file, several documents", () => {

@@ -14,6 +14,7 @@ import { SCHEDULING_STRATEGIES, type SchedulingStrategy } from "./node-load.ts";
 import { readFaults, readLeakedEnis, readOtherEnis, readTaints } from "./parse-standing.ts";
 import { readWorkloads } from "./parse-workload.ts";
 import type {
+  AgentTimes,
   Cluster,
   ClusterCni,
   ClusterEniConfig,
@@ -72,6 +73,7 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const schedulingStrategy = readStrategy(source, root);
   const knobs = readKnobs(source, root);
   const kubelet = readKubelet(root);
+  const agentTimes = readAgentTimes(root);
   const faults = readFaults(source, root);
   const run = readRun(root);
   root.done();
@@ -86,6 +88,7 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
     schedulingStrategy,
     knobs,
     kubelet,
+    agentTimes,
     faults,
     run,
   };
@@ -435,12 +438,23 @@ function isMapNode(node: YamlNode): boolean {
 function readKubelet(root: MapReader): KubeletSettings {
   const reader = root.map("kubelet");
   const settings: KubeletSettings = {
+    runtimeMs: reader?.durationMs("runtime", { min: 0 }) ?? 0,
     retryMs: reader?.durationMs("retry", { min: 100 }) ?? 10_000,
     jitter: reader?.number("jitter", { min: 0, max: 10 }) ?? 0.5,
     sandboxTimeoutMs: reader?.durationMs("sandboxTimeout", { min: 1_000 }) ?? 240_000,
   };
   reader?.done();
   return settings;
+}
+
+function readAgentTimes(root: MapReader): AgentTimes {
+  const reader = root.map("agent");
+  const times: AgentTimes = {
+    startMs: reader?.durationMs("start", { min: 0 }) ?? 0,
+    replyMs: reader?.durationMs("reply", { min: 0 }) ?? 0,
+  };
+  reader?.done();
+  return times;
 }
 
 function readRun(root: MapReader): RunSettings {

@@ -93,7 +93,7 @@ describe("the scheduler", () => {
 });
 
 describe("kubelet's retry", () => {
-  const settings = { retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 };
+  const settings = { runtimeMs: 0, retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 };
   const prng = new Prng(3);
   const kubelet: Kubelet<string> = { settings, prng, newSandboxId: () => sandboxId(prng) };
 

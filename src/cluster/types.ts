@@ -19,6 +19,7 @@ export interface Cluster {
   readonly schedulingStrategy: SchedulingStrategy;
   readonly knobs: Knobs;
   readonly kubelet: KubeletSettings;
+  readonly agentTimes: AgentTimes;
   /** What goes wrong during the run, and when: operations of the emulator's control endpoint. */
   readonly faults: readonly TimedFault[];
   readonly run: RunSettings;
@@ -136,7 +137,17 @@ export interface SpreadConstraint {
   readonly matchLabels: ReadonlyMap<string, string> | undefined;
 }
 
+/** What a real agent takes of a real machine; in the simulator this long, in `up` what it does take. */
+export interface AgentTimes {
+  /** From the start of the process to its first question to EC2. */
+  readonly startMs: Ms;
+  /** Over a reply: its own work and the write of the checkpoint, which all ADDs and DELs that come meanwhile share. */
+  readonly replyMs: Ms;
+}
+
 export interface KubeletSettings {
+  /** From a pod's binding to its first ADD: the runtime makes the sandbox. */
+  readonly runtimeMs: Ms;
   /** A failed ADD is tried again after `retryMs` to `retryMs * (1 + jitter)`. */
   readonly retryMs: Ms;
   readonly jitter: number;

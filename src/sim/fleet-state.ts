@@ -5,7 +5,7 @@ import type { Ms } from "../base/units.ts";
 import type { PodSandbox, PodSpec } from "../cluster/index.ts";
 import type { ActReply } from "../emulator/model/index.ts";
 import type { Reason } from "../ipam/reasons.ts";
-import type { Attachment, Ec2Intention, Engine, Outcome } from "../ipam/types.ts";
+import type { Attachment, Ec2Intention, Engine, Outcome, ReplyResult } from "../ipam/types.ts";
 import type { UpNode } from "../world/world.ts";
 
 /** Kinds of events in the fleet's heap; the index says of which node, call, pod, fault or mark. */
@@ -19,6 +19,7 @@ export const RESTART = 6;
 export const SAMPLE = 7;
 export const START = 8;
 export const MARK = 9;
+export const SAVED = 10;
 
 export type SimPodOutcome = "waiting" | "running" | "unschedulable" | "gone";
 
@@ -64,6 +65,10 @@ export interface SimNode {
   wakeTicket: number;
   savesAsked: number;
   savesSettled: number;
+  /** The write under way covers the saves up to this one; undefined: none is under way. */
+  writing: { readonly life: number; readonly upTo: number } | undefined;
+  /** Replies whose saves are not written yet. */
+  held: { readonly requestId: number; readonly after: number; readonly result: ReplyResult }[];
   /** Pods that need an address of their own, bound to it. */
   boundCount: number;
   runningCount: number;

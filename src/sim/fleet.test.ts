@@ -242,3 +242,16 @@ test("planted: an ENI with more prefixes than slots is caught as I8", () => {
   eni.now = { ...eni.now, prefixes: Array.from({ length: 10 }, (_, index) => 0x0a000000 + 16 * index) };
   expect(checkFleet(fleet).some((line) => line.startsWith("I8: "))).toBe(true);
 });
+
+test("runtime, start and replies take the time that the cluster file gives them, and a write serves all that came meanwhile", () => {
+  const burst = "[{ name: web, pods: 20, at: 0s }]";
+  const times = { kubelet: "{ runtime: 95ms }", agent: "{ start: 140ms, reply: 10ms }" };
+  const fleet = runFleet(churnText({ workloads: burst, ...times }));
+  expect(runFleet(churnText({ workloads: burst })).waits.quantile(1)).toBe(0);
+  // The first ADD of each agent starts a write; the others share the next one.
+  expect(fleet.waits.quantile(0.01)).toBe(105);
+  expect(fleet.waits.quantile(0.5)).toBe(115);
+  expect(fleet.waits.quantile(1)).toBe(115);
+  expect(fleet.startMs).toBe(runFleet(churnText({ workloads: burst })).startMs! + 140);
+  expect(checkFleet(fleet)).toEqual([]);
+});

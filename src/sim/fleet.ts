@@ -26,6 +26,7 @@ import {
   type PodCounts,
   RESTART,
   SAMPLE,
+  SAVED,
   type Sample,
   type SimNode,
   type SimPod,
@@ -228,7 +229,7 @@ export class Fleet {
   #begin(): void {
     this.#hasBegun = true;
     for (const fault of this.#faults) if (fault.atMs <= 0) this.#applyFault(fault);
-    for (const node of this.nodes) this.#heap.add(0, RESTART, node.index);
+    for (const node of this.nodes) this.#heap.add(this.#input.cluster.agentTimes.startMs, RESTART, node.index);
     this.#heap.add(START_WAIT_MS, START, 0);
   }
 
@@ -254,6 +255,9 @@ export class Fleet {
         return;
       case RESTART:
         this.#bodies.start(this.nodes[index]!);
+        return;
+      case SAVED:
+        this.#bodies.saved(this.nodes[index]!);
         return;
       case SAMPLE:
         this.samples.push(this.#sample());

@@ -1,5 +1,5 @@
-// The bodies of all nodes: what src/agent does around an engine, in virtual time. A save is written at once, metadata answers at
-// once; EC2 answers when the emulated VPC says so.
+// The bodies of all nodes: what src/agent does around an engine, in virtual time. A save is written at once unless the cluster file
+// gives the agent time for it, metadata answers at once; EC2 answers when the emulated VPC says so.
 
 import { unreachable } from "../base/assert.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
@@ -9,7 +9,7 @@ import type { Ec2Intention, Effect, Engine, Input, Outcome, ReplyResult } from "
 import type { UpNode } from "../world/world.ts";
 import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
 import type { EventHeap } from "./event-heap.ts";
-import { type Answer, COMPLETED, type Pending, RESTART, type SimNode, WAKE } from "./fleet-state.ts";
+import { type Answer, COMPLETED, type Pending, RESTART, SAVED, type SimNode, WAKE } from "./fleet-state.ts";
 import { START_WALL_MS } from "./input.ts";
 import { MetadataViews, metadataEnis } from "./metadata.ts";
 import { factsOf } from "./node-facts.ts";
@@ -45,9 +45,12 @@ export class NodeBodies {
   #answers: Answer[] = [];
   #replies: { readonly requestId: number; readonly result: ReplyResult }[] = [];
 
+  readonly #replyMs: Ms;
+
   constructor(options: NodeBodiesOptions) {
     this.#options = options;
     this.#metadata = new MetadataViews(options.vpc);
+    this.#replyMs = options.cluster.agentTimes.replyMs;
   }
 
   add(node: UpNode, seed: number): SimNode {
@@ -66,6 +69,8 @@ export class NodeBodies {
       wakeTicket: -1,
       savesAsked: 0,
       savesSettled: 0,
+      writing: undefined,
+      held: [],
       boundCount: 0,
       runningCount: 0,
       refusedCount: 0,
@@ -82,6 +87,8 @@ export class NodeBodies {
     node.isDown = false;
     node.savesAsked = 0;
     node.savesSettled = 0;
+    node.writing = undefined;
+    node.held = [];
     this.feed(node, {
       kind: "started",
       nowMs: heap.atMs,
@@ -106,15 +113,46 @@ export class NodeBodies {
     this.feed(node, { kind: "podsBound", nowMs: this.#options.heap.atMs, count: node.boundCount });
   }
 
+  /** The process starts after so long, and takes a while to begin. */
+  #planStart(node: SimNode, pauseMs: Ms): void {
+    const { heap, cluster } = this.#options;
+    heap.add(heap.atMs + pauseMs + cluster.agentTimes.startMs, RESTART, node.index);
+  }
+
   /** One input; what the engine wants of it is begun. Replies wait for `settle`. */
   feed(node: SimNode, input: Input): void {
     for (const effect of node.engine.step(input)) this.#begin(node, effect);
+    if (this.#replyMs > 0) this.#write(node);
+    else this.#writeAtOnce(node);
+    if (!node.isDown) this.#planWake(node);
+  }
+
+  #writeAtOnce(node: SimNode): void {
     while (node.savesAsked > node.savesSettled) {
       node.savesSettled = node.savesAsked;
       const saved: Input = { kind: "saved", nowMs: this.#options.heap.atMs, saveId: node.savesSettled };
       for (const effect of node.engine.step(saved)) this.#begin(node, effect);
     }
-    if (!node.isDown) this.#planWake(node);
+  }
+
+  /** One write at a time; what is asked for meanwhile shares the next one. */
+  #write(node: SimNode): void {
+    if (node.writing !== undefined || node.savesAsked === node.savesSettled) return;
+    const { heap } = this.#options;
+    node.writing = { life: node.life, upTo: node.savesAsked };
+    heap.add(heap.atMs + this.#replyMs, SAVED, node.index);
+  }
+
+  /** The heap's SAVED event of this node has come. */
+  saved(node: SimNode): void {
+    const { writing } = node;
+    if (writing?.life !== node.life || node.isDown) return;
+    node.writing = undefined;
+    node.savesSettled = writing.upTo;
+    const due = node.held.filter((reply) => reply.after <= writing.upTo);
+    node.held = node.held.filter((reply) => reply.after > writing.upTo);
+    this.#replies.push(...due);
+    this.feed(node, { kind: "saved", nowMs: this.#options.heap.atMs, saveId: writing.upTo });
   }
 
   /** An event that comes too early is put off when it comes: most changes move the moment to a later one. */
@@ -154,7 +192,8 @@ export class NodeBodies {
   #begin(node: SimNode, effect: Effect): void {
     switch (effect.kind) {
       case "reply":
-        this.#replies.push(effect);
+        if (this.#replyMs > 0 && effect.after > node.savesSettled) node.held.push(effect);
+        else this.#replies.push(effect);
         return;
       case "save":
         node.savesAsked = effect.saveId;
@@ -179,7 +218,7 @@ export class NodeBodies {
       case "exit":
         this.#tried(node);
         node.isDown = true;
-        this.#options.heap.add(this.#options.heap.atMs + node.restartPauseMs, RESTART, node.index);
+        this.#planStart(node, node.restartPauseMs);
         node.restartPauseMs = Math.min(RESTART_MAX_MS, node.restartPauseMs * 2);
         return;
       case "event":

@@ -85,7 +85,7 @@ export interface SimDocument {
 
 /** What the body in the simulator does otherwise than a real one. */
 export const ASSUMPTIONS: readonly string[] = [
-  "the runtime reaches the agent at once, and a checkpoint is written at once",
+  "the runtime, an agent's start and its replies take as long as kubelet.runtime, agent.start and agent.reply say, by default no time",
   "metadata answers at once; its lag behind EC2 is the knob imdsLag",
   "all agents start at the same moment; workloads count from when each has served or ended once, 10 min at the latest",
   "EC2's latencies and token buckets are those of the cluster file's knobs",

@@ -120,7 +120,7 @@ function setUp(
     }),
     nodes: new Map([["n", node]]),
     scheduler: new Scheduler([spec], new Prng(1)),
-    kubelet: { retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 },
+    kubelet: { runtimeMs: 0, retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 },
     prng: new Prng(2),
     clock,
     lastEc2ChangeMs: () => over.lastChangeMs,
