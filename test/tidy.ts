@@ -52,7 +52,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/subnet": ["src/catalog"],
   "src/text": [],
   "src/cluster": ["src/catalog", "src/text"],
-  "src/plan": ["src/catalog", "src/text", "src/cluster", "src/subnet", "src/ipam"],
+  "src/plan": ["src/catalog", "src/text", "src/cluster", "src/subnet", "src/ipam", "src/sim"],
   "src/trace": ["src/catalog", "src/ipam", "src/text", "src/cluster", "src/diagnose/facts", "src/diagnose/readers"],
   "src/diagnose/facts": ["src/catalog", "src/ipam", "src/text"],
   "src/diagnose/readers": ["src/catalog", "src/ipam", "src/text", "src/diagnose/facts"],

@@ -58,6 +58,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/trace.ts")).traceCommand(),
   },
   {
+    name: "optimize",
+    summary: "which warm targets: the Pareto front of wait, addresses held and EC2 calls, by simulation",
+    load: async () => (await import("./commands/optimize.ts")).optimizeCommand(),
+  },
+  {
     name: "explain",
     summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { formatCheckError } from "../cluster/index.ts";
-import { loadCluster, loadFaults, loadPods } from "../up/index.ts";
+import { type LoadedCluster, loadCluster, loadFaults, loadPods } from "../up/index.ts";
 import { inputError, onDump, readDump } from "./cluster-input.ts";
 import type { SimBase, SimSettings } from "./sim-job.ts";
 
@@ -15,8 +15,13 @@ export interface SimFlags {
 
 /** Throws `CommandError`; warnings go to standard error. */
 export function loadBase(file: string, flags: SimFlags): SimBase {
+  return baseOf(() => loadCluster(file), flags);
+}
+
+/** `load` may throw what `loadCluster` throws. */
+export function baseOf(load: () => LoadedCluster, flags: SimFlags): SimBase {
   try {
-    const loaded = loadCluster(file);
+    const loaded = load();
     const { fileName, vpc } = loaded.cluster;
     const cluster = {
       ...loaded.cluster,

@@ -39,7 +39,8 @@ interface Worker {
 
 interface Task {
   readonly job: SimJob;
-  readonly resolve: (document: SimDocument) => void;
+  readonly isOver: () => boolean;
+  readonly resolve: (document: SimDocument | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -64,9 +65,17 @@ export class SimPool {
 
   /** Documents in the order of the jobs. Rejects with the first failure, a `CommandError` when the user can act on it. */
   async run(jobs: readonly SimJob[]): Promise<SimDocument[]> {
-    if (this.#workerCount === 1 || (jobs.length === 1 && this.#workers.length === 0)) return jobs.map(this.#runHere);
+    return (await this.runUntil(jobs, () => false)) as SimDocument[];
+  }
+
+  /** The same; once `isOver` says so, no further job begins, and those that have not begun come back undefined. */
+  async runUntil(jobs: readonly SimJob[], isOver: () => boolean): Promise<(SimDocument | undefined)[]> {
+    if (this.#workerCount === 1 || (jobs.length === 1 && this.#workers.length === 0)) {
+      return jobs.map((job) => (isOver() ? undefined : this.#runHere(job)));
+    }
     const results = jobs.map(
-      (job) => new Promise<SimDocument>((resolve, reject) => this.#waiting.push({ job, resolve, reject })),
+      (job) =>
+        new Promise<SimDocument | undefined>((resolve, reject) => this.#waiting.push({ job, isOver, resolve, reject })),
     );
     while (this.#workers.length < Math.min(this.#workerCount, jobs.length)) this.#startWorker();
     for (const worker of this.#workers) this.#giveWork(worker);
@@ -104,6 +113,7 @@ export class SimPool {
 
   #giveWork(worker: Worker): void {
     if (!worker.isReady || worker.task !== undefined) return;
+    if (this.#waiting[0]?.isOver() === true) for (const task of this.#waiting.splice(0)) task.resolve(undefined);
     const task = this.#waiting.shift();
     if (task === undefined) return;
     const { base: index } = task.job;

@@ -1,4 +1,4 @@
-// What a side of `--compare` may be, and settings on a command line.
+// What a side of `--compare` may be, and other words of the command line of simulated runs.
 //
 //   current                                  the cluster file as it is, with --set and --policy
 //   vpc-cni, slash28                         the same under that policy
@@ -10,6 +10,9 @@ import { InvalidArgumentError } from "commander";
 import { KNOWN_VARIABLES } from "../diagnose/facts/variables.ts";
 import { nearNames } from "../text/near-names.ts";
 import { CommandError } from "./command-error.ts";
+
+const COUNT_MAX = 10_000;
+const SEED_MAX = 4_294_967_295;
 
 export const POLICY_NAMES: readonly string[] = ["vpc-cni", "slash28"];
 
@@ -68,4 +71,20 @@ export function toSetting(text: string, before: ReadonlyMap<string, string>): Re
     throw new InvalidArgumentError(`The CNI knows no variable ${name}; ${hint}`);
   }
   return new Map([...before, [name, value]]);
+}
+
+/** `count` seeds from `first` on. */
+export function seedsOf(first: number, count: number): number[] {
+  if (first + count - 1 > SEED_MAX) {
+    throw new CommandError(`${count} seeds from ${first} pass the largest one, ${SEED_MAX}`, { exitStatus: 2 });
+  }
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+/** For commander: a whole number of runs, seeds, processes. */
+export function toCount(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= COUNT_MAX) return Number(text);
+    throw new InvalidArgumentError(`${flag} takes a whole number from 1 to ${COUNT_MAX}.`);
+  };
 }

@@ -6,12 +6,14 @@ export {
   type SeedsDocument,
   seedsDocument,
   type Verdict,
+  verdictOf,
 } from "./compare.ts";
-export { compareText, seedsText } from "./compare-text.ts";
+export { type Estimate, estimate } from "./compare-statistics.ts";
+export { compareText, seedsPhrase, seedsText } from "./compare-text.ts";
 export { Fleet } from "./fleet.ts";
-export { type SimInput, SimRefused } from "./input.ts";
-export { type SimDocument, simDocument } from "./result.ts";
-export { compareCsv, seedsCsv, simCsv } from "./result-csv.ts";
+export { POLICIES, type SimInput, SimRefused } from "./input.ts";
+export { ASSUMPTIONS, type SimDocument, simDocument } from "./result.ts";
+export { compareCsv, csv, seedsCsv, simCsv } from "./result-csv.ts";
 export { compareHtml, seedsHtml, simHtml } from "./result-html.ts";
-export { METRICS } from "./result-metrics.ts";
+export { METRICS, metricText } from "./result-metrics.ts";
 export { simText } from "./result-text.ts";

@@ -43,7 +43,8 @@ export class SimRefused extends Error {
   }
 }
 
-const POLICIES: readonly string[] = ["vpc-cni"];
+/** Those that can be simulated. */
+export const POLICIES: readonly string[] = ["vpc-cni"];
 
 /** The settings that the agents would run with. Throws `SimRefused` for what they, or this simulator, cannot do. */
 export function settingsOf(cluster: Cluster): { readonly settings: Settings; readonly policy: PolicyId } {

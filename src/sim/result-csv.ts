@@ -46,7 +46,7 @@ function figures(values: MetricValues): number[] {
   return METRICS.map((metric) => values[metric.id] ?? 0);
 }
 
-function csv(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+export function csv(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   return [header, ...rows].map((row) => `${row.map((cell) => quoted(String(cell))).join(",")}\n`).join("");
 }
 

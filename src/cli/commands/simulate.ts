@@ -1,7 +1,7 @@
 // slash28 simulate: a cluster file in virtual time, the production engine on every node against the emulated VPC. One run,
 // many seeds of it, or two configurations compared pair by pair.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import {
   type CompareDocument,
   compareCsv,
@@ -25,7 +25,7 @@ import { openRunProgress } from "../progress.ts";
 import { loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
 import { type SimBase, type SimJob, type SimSettings, withSettings } from "../sim-job.ts";
 import { SimPool } from "../sim-pool.ts";
-import { parseVariant, toSetting } from "../variants.ts";
+import { parseVariant, seedsOf, toCount, toSetting } from "../variants.ts";
 
 interface Options extends SimFlags {
   readonly seed?: number;
@@ -36,8 +36,6 @@ interface Options extends SimFlags {
   readonly exitZero?: true;
 }
 
-const SEEDS_MAX = 10_000;
-const SEED_MAX = 4_294_967_295;
 /** Of a comparison without `--seeds`. */
 const PAIRS = 10;
 
@@ -154,13 +152,6 @@ function plainly({ base, settings }: Configuration): unknown {
   };
 }
 
-function seedsOf(first: number, count: number): number[] {
-  if (first + count - 1 > SEED_MAX) {
-    throw new CommandError(`${count} seeds from ${first} pass the largest one, ${SEED_MAX}`, { exitStatus: 2 });
-  }
-  return Array.from({ length: count }, (_, index) => first + index);
-}
-
 /** By configuration, then by seed. */
 async function runAll(
   sides: readonly Configuration[],
@@ -198,11 +189,4 @@ const COMPARISON: Writers<CompareDocument> = { table: compareText, json, csv: co
 
 function json(document: object): string {
   return `${JSON.stringify(document)}\n`;
-}
-
-function toCount(flag: string): (text: string) => number {
-  return (text) => {
-    if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= SEEDS_MAX) return Number(text);
-    throw new InvalidArgumentError(`${flag} takes a whole number from 1 to ${SEEDS_MAX}.`);
-  };
 }

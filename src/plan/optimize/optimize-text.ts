@@ -1,0 +1,191 @@
+// The search for a terminal and as CSV: the front with its knee, the current settings and the article's recipe beside it, and in
+// words what the knee changes.
+
+import { formatDurationMs } from "../../cluster/index.ts";
+import { csv, metricText, seedsPhrase } from "../../sim/index.ts";
+import { table, wrap } from "../../text/layout.ts";
+import type { Difference, Objective, OptimizeDocument, OptimizeEntry } from "./optimize-document.ts";
+
+const WIDTH = 110;
+const TITLES: Readonly<Record<Objective, string>> = {
+  waitP99Ms: "the wait (p99)",
+  addressesHeld: "addresses held",
+  ec2Calls: "EC2 calls",
+};
+
+export function optimizeText(document: OptimizeDocument): string {
+  const { search, results, steps } = document;
+  const front = results.filter((one) => one.isOnFront);
+  const beside = results.filter((one) => !one.isOnFront && one.role !== null);
+  const runCount = search.perSeed.reduce((sum, one) => sum + one, 0);
+  const lines = [
+    `In the simulator, ${document.name}, policy ${document.policy} now, ${seedsPhrase(document.seeds)}, ` +
+      `${formatDurationMs(document.durationMs)} each.`,
+    `${search.evaluated} of ${search.candidates} candidates tried in ${runCount} runs` +
+      `${search.isCut ? "; then the time was over: --budget gives more" : ""}.`,
+    "",
+    ...table(
+      ["", "Pareto front", "wait p99", "addresses held", "EC2 calls", "changing", "pods left"],
+      front.map((one) => [one.isKnee ? "knee" : "", ...cells(one)]),
+      [false, false, true, true, true, true, true],
+    ),
+    "",
+    ...(beside.length === 0
+      ? []
+      : [
+          ...table(
+            ["", "beside it", "wait p99", "addresses held", "EC2 calls", "changing", "pods left"],
+            beside.map((one) => [one.role === "current" ? "now" : "article", ...cells(one)]),
+            [false, false, true, true, true, true, true],
+          ),
+          "",
+        ]),
+    ...explanation(document).flatMap((one) => wrap(one, WIDTH)),
+    "",
+    ...wrap(
+      `A row of the front is worse than none of the others in all three figures. Waits closer than ${steps.waitMs} ms and ` +
+        `addresses or calls closer than ${steps.share * 100} % count as equal; of equal rows the first one stands.`,
+      WIDTH,
+    ),
+    ...document.notes.flatMap((one) => wrap(`Note: ${one}`, WIDTH)),
+    "",
+    "Assumptions:",
+    ...document.assumptions.map((one) => `  - ${one}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function cells(one: OptimizeEntry): string[] {
+  return [
+    one.isOnFront && one.role !== null ? `${one.name} (${one.role === "current" ? "now" : "article"})` : one.name,
+    metricText(one.waitP99Ms, "ms"),
+    metricText(one.addressesHeld, "count"),
+    metricText(one.ec2Calls, "count"),
+    metricText(one.mutatingCalls, "count"),
+    metricText(one.podsLeft, "count"),
+  ];
+}
+
+/** The knee against what is set now, its neighbours on the front, and the recipe: one paragraph each. */
+export function explanation(document: OptimizeDocument): string[] {
+  const front = document.results.filter((one) => one.isOnFront);
+  const at = front.findIndex((one) => one.isKnee);
+  const knee = front[at];
+  if (knee === undefined) return ["No candidate was tried: there is no front."];
+  const current = document.results.find((one) => one.role === "current");
+  const recipe = document.results.find((one) => one.role === "recipe");
+  return [
+    `The knee is ${knee.name}: it ${whatItKeeps(knee)}.`,
+    ...againstCurrent(knee, current),
+    ...neighbours(front, at),
+    ...(recipe === undefined || recipe === current ? [] : [aboutRecipe(recipe, front, knee)]),
+  ];
+}
+
+function againstCurrent(knee: OptimizeEntry, current: OptimizeEntry | undefined): string[] {
+  if (current === undefined) return [];
+  if (knee === current) return ["These are the current settings: nothing needs to change."];
+  const { againstCurrent: against } = knee;
+  const head = `Now (${current.name}) a node ${whatItKeeps(current)}.`;
+  const left =
+    current.podsLeft > knee.podsLeft + 0.5
+      ? [`${metricText(current.podsLeft - knee.podsLeft, "count")} fewer pods are left without an address`]
+      : [];
+  const parts = (Object.keys(TITLES) as Objective[]).map((objective) =>
+    changed(objective, { from: current[objective], to: knee[objective], difference: against?.[objective] }),
+  );
+  return [`${head} With the knee ${[...left, ...parts].join("; ")}.`];
+}
+
+function changed(
+  objective: Objective,
+  given: { readonly from: number; readonly to: number; readonly difference: Difference | undefined },
+): string {
+  const unit = objective === "waitP99Ms" ? "ms" : "count";
+  const { from, to, difference } = given;
+  const figures = `from ${metricText(from, unit)} to ${metricText(to, unit)}`;
+  const verb = objective === "waitP99Ms" ? ["falls", "rises"] : ["fall", "rise"];
+  if (from === to)
+    return `${TITLES[objective]} ${objective === "waitP99Ms" ? "stays" : "stay"} at ${metricText(to, unit)}`;
+  const moved = `${TITLES[objective]} ${to < from ? verb[0] : verb[1]} ${figures}`;
+  if (difference === undefined || difference.low === null || difference.high === null) return moved;
+  const interval = `95 %: ${metricText(difference.low, unit)} .. ${metricText(difference.high, unit)}`;
+  return difference.verdict === "no-difference" ? `${moved}, within chance (${interval})` : `${moved} (${interval})`;
+}
+
+/** What the points beside the knee would give and take. */
+function neighbours(front: readonly OptimizeEntry[], at: number): string[] {
+  const knee = front[at]!;
+  const faster = front.slice(0, at).findLast((one) => one.waitP99Ms < knee.waitP99Ms);
+  const leaner = front
+    .filter((one) => one.addressesHeld < knee.addressesHeld)
+    .reduce<OptimizeEntry | undefined>(
+      (best, one) => (best === undefined || one.addressesHeld > best.addressesHeld ? one : best),
+      undefined,
+    );
+  const trade = (one: OptimizeEntry): string =>
+    `wait ${metricText(one.waitP99Ms, "ms")}, ${metricText(one.addressesHeld, "count")} addresses, ` +
+    `${metricText(one.ec2Calls, "count")} calls`;
+  return [
+    ...(faster === undefined ? [] : [`The next one that waits less is ${faster.name}: ${trade(faster)}.`]),
+    ...(leaner === undefined ? [] : [`The next one that holds less is ${leaner.name}: ${trade(leaner)}.`]),
+  ];
+}
+
+function aboutRecipe(recipe: OptimizeEntry, front: readonly OptimizeEntry[], knee: OptimizeEntry): string {
+  if (recipe.isOnFront) return `The article's recipe (${recipe.name}) lies on the front.`;
+  const better = front.filter(
+    (one) =>
+      one.podsLeft <= recipe.podsLeft &&
+      one.waitP99Ms <= recipe.waitP99Ms &&
+      one.addressesHeld <= recipe.addressesHeld &&
+      one.ec2Calls <= recipe.ec2Calls,
+  );
+  const than =
+    better.length > 0
+      ? `${better[0]!.name} is at least as good in everything${better.length > 1 ? `, and so are ${better.length - 1} others` : ""}`
+      : recipe.podsLeft > knee.podsLeft
+        ? "it leaves more pods without an address"
+        : "what it gains lies below the steps that count, and others of the front are better elsewhere";
+  const share = Math.round((recipe.addressesHeld / Math.max(1, knee.addressesHeld) - 1) * 100);
+  const more =
+    share === 0 ? "as many addresses as" : `${Math.abs(share)} % ${share > 0 ? "more" : "fewer"} addresses than`;
+  return `The article's recipe (${recipe.name}) ${whatItKeeps(recipe)}: it holds ${more} the knee and is not on the front; ${than}.`;
+}
+
+/** In words, by the rules of the reference (IP targets stand before prefix targets, these before ENI targets). */
+export function whatItKeeps({ env }: Pick<OptimizeEntry, "env">): string {
+  const number = (name: string): number => Math.max(0, Number(env[name] ?? 0) || 0);
+  const warm = number("WARM_IP_TARGET");
+  const minimum = number("MINIMUM_IP_TARGET");
+  const learned = env["SLASH28_WARM_FLOOR"] === "learned" ? ", as far as the node's own arrivals ask for it" : "";
+  const atLeast = minimum > 0 ? ` and at least ${minimum} addresses in all` : "";
+  if (warm > 0) return `keeps ${warm} addresses free${atLeast}, in whole /28s where prefixes are on${learned}`;
+  if (minimum > 0) return `keeps ${minimum} addresses in all and grows no further by itself${learned}`;
+  const prefixes = env["WARM_PREFIX_TARGET"];
+  if (prefixes !== undefined) return `keeps ${prefixes} whole /28${prefixes === "1" ? "" : "s"} free${learned}`;
+  const enis = env["WARM_ENI_TARGET"] ?? "1";
+  return `keeps ${enis} ENI${enis === "1" ? "" : "s"} worth of addresses free, or one /28 where prefixes are on${learned}`;
+}
+
+const COLUMNS = [
+  "name",
+  "policy",
+  "role",
+  "isOnFront",
+  "isKnee",
+  "seedCount",
+  "waitP99Ms",
+  "addressesHeld",
+  "ec2Calls",
+  "mutatingCalls",
+  "podsLeft",
+] as const;
+
+/** A line a candidate; null is an empty cell. */
+export function optimizeCsv(document: OptimizeDocument): string {
+  return csv(
+    COLUMNS,
+    document.results.map((one) => COLUMNS.map((column) => String(one[column] ?? ""))),
+  );
+}
