@@ -37,7 +37,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/catalog": [],
   "src/metrics": [],
   "src/ports": ["type:src/ipam"],
-  "src/ipam": ["src/catalog"],
+  "src/ipam": ["src/catalog", "src/subnet"],
   "src/emulator/model": ["src/catalog"],
   "src/emulator/actions": ["src/catalog", "src/emulator/model"],
   "src/emulator/wire": ["src/catalog", "src/emulator/model", "src/emulator/actions"],

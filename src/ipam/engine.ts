@@ -5,15 +5,12 @@ import { assert, unreachable } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import { STORE_ERRORS } from "./messages.ts";
-import { Node } from "./node.ts";
-import { boot } from "./operations/boot.ts";
-import { sleep } from "./operations/call.ts";
-import { returnCidrs } from "./operations/cidrs.ts";
+import { Node, type WaitingAdd } from "./node.ts";
 import type { Operation } from "./operations/operation.ts";
-import type { Policy } from "./policies/policy.ts";
-import * as decide from "./policies/vpc-cni/decide.ts";
+import type { Outlook, Policy } from "./policies/policy.ts";
+import { Slash28 } from "./policies/slash28/policy.ts";
 import { vpcCni } from "./policies/vpc-cni/policy.ts";
-import { ALLOCATED, type PoolAddress, type PoolCidr } from "./pool/pool.ts";
+import { ALLOCATED, type PoolAddress } from "./pool/pool.ts";
 import type { Reason } from "./reasons.ts";
 import type {
   Allocation,
@@ -27,8 +24,6 @@ import type {
   PolicyId,
 } from "./types.ts";
 import { viewOf } from "./view.ts";
-
-const EXCLUDED_CLEANUP_MS = 5_000;
 
 /** An operation between two resumptions: it waits for an outcome, or for a time. */
 interface Task {
@@ -57,7 +52,7 @@ interface WaitingReply {
 
 type Unsaved = UnsavedChange | WaitingReply;
 
-const POLICIES: Readonly<Record<PolicyId, Policy>> = { "vpc-cni": vpcCni, slash28: vpcCni };
+const POLICIES: Readonly<Record<PolicyId, () => Policy>> = { "vpc-cni": () => vpcCni, slash28: () => new Slash28() };
 
 export function createEngine(options: EngineOptions): Engine {
   return new IpamEngine(options);
@@ -79,7 +74,7 @@ class IpamEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#policy = POLICIES[options.policy];
+    this.#policy = POLICIES[options.policy]();
   }
 
   step(input: Input): readonly Effect[] {
@@ -90,6 +85,8 @@ class IpamEngine implements Engine {
     node.effects = [];
     this.#take(node, input);
     this.#runDue(node);
+    // What an operation brought may serve an ADD that waits, and that may wake an operation.
+    while (node.waiting.length > 0 && this.#serveWaiting(node)) this.#runDue(node);
     return node.effects;
   }
 
@@ -107,7 +104,7 @@ class IpamEngine implements Engine {
         spawn: (operation) => this.#spawn(operation),
       });
       this.#node = node;
-      this.#spawn(boot(node, this.#policy, input));
+      this.#spawn(this.#policy.boot(node, input));
       this.#runDue(node);
       return node.effects;
     }
@@ -122,13 +119,14 @@ class IpamEngine implements Engine {
       case "started":
         throw new Error("the engine was started before");
       case "allocate":
-        this.#allocate(node, input.requestId, input.attachment);
+        this.#allocate(node, input);
         return;
       case "release":
         this.#release(node, input.requestId, input.attachment);
         return;
       case "abandoned":
-        // An ADD is answered at once under this policy, and the runtime sends DEL for what it gave up: nothing to take back.
+        // What was answered already the runtime takes back by DEL.
+        this.#giveUp(node, (add) => add.requestId === input.requestId);
         return;
       case "validAttachments":
         this.#collect(node, input.requestId, new Set(input.attachments));
@@ -172,35 +170,78 @@ class IpamEngine implements Engine {
 
   // -------------------------------------------------------------- ADD, DEL, GC
 
-  #allocate(node: Node, requestId: number, attachment: Attachment): void {
+  #allocate(node: Node, add: Extract<Input, { readonly kind: "allocate" }>): void {
+    const { requestId, attachment, deadlineMs } = add;
     assert(attachment > 0, "an attachment is a positive integer");
-    if (!node.isReady) {
-      this.#refuse(node, requestId, attachment, "starting", undefined);
-      return;
+    if (node.pool.addressOf(attachment) === undefined) this.#policy.arrived(node);
+    if (node.isReady && this.#serve(node, requestId, attachment)) return;
+    const outlook = this.#policy.outlook(node);
+    if (comesInTime(outlook, deadlineMs)) {
+      node.waiting.push({ requestId, attachment, deadlineMs, sinceMs: node.nowMs });
+      node.factsVersion++;
+    } else this.#refuseForLack(node, requestId, attachment, outlook);
+  }
+
+  #refuseForLack(node: Node, requestId: number, attachment: Attachment, outlook: Outlook): void {
+    if (node.isReady) {
+      node.count("awscni_no_available_ip_addresses", "");
+      node.log("noAddressAvailable");
     }
+    this.#refuse(node, requestId, attachment, outlook.reason, outlook.retryAfterMs);
+  }
+
+  /** Hands an address to the attachment, or the one that it has; false when there is none. */
+  #serve(node: Node, requestId: number, attachment: Attachment): boolean {
     const held = node.pool.addressOf(attachment);
     if (held !== undefined) {
       node.log("duplicateAssign", attachment);
       this.#replyAllocated(node, requestId, attachment, held, { isRepeat: true });
-      return;
+      return true;
     }
     node.log("assignStats", node.pool.runningTotal, node.pool.runningAllocated);
     const at = this.#policy.chooseAddress(node);
-    if (at === undefined) {
-      node.count("awscni_no_available_ip_addresses", "");
-      node.log("noAddressAvailable");
-      const { reason, retryAfterMs } = this.#policy.explainRefusal(node);
-      this.#refuse(node, requestId, attachment, reason, retryAfterMs);
-      return;
-    }
+    if (at === undefined) return false;
     const { cidr, offset } = at;
     assert(!cidr.eni.isExcluded, "no pod is placed on an excluded ENI");
     assert(!cidr.isCooling(offset, node.nowMs, node.settings.cooldownMs), "I4: a cooling address is not handed out");
     const wallMs = Math.floor(node.wallMs);
     node.pool.allocate(at, attachment, wallMs, Math.floor((node.wallMs - wallMs) * 1e6));
     node.log("assigned", cidr.base + offset, attachment, attachment);
-    this.#unsaved.push({ saveId: node.save(), requestId, kind: "allocate", attachment, at });
+    this.#pushUnsaved({ saveId: node.save(), requestId, kind: "allocate", attachment, at });
     this.#replyAllocated(node, requestId, attachment, at, { isRepeat: false });
+    return true;
+  }
+
+  /** In the order of their coming. True when the pool changed; what cannot be served in time is refused. */
+  #serveWaiting(node: Node): boolean {
+    let hasServed = false;
+    for (let add = node.waiting[0]; node.isReady && add !== undefined; add = node.waiting[0]) {
+      if (!this.#serve(node, add.requestId, add.attachment)) break;
+      node.waiting.shift();
+      hasServed = true;
+    }
+    if (hasServed) node.factsVersion++;
+    if (node.waiting.length === 0) return hasServed;
+    const outlook = this.#policy.outlook(node);
+    const isLost = ({ deadlineMs }: WaitingAdd): boolean =>
+      deadlineMs <= node.nowMs || !comesInTime(outlook, deadlineMs);
+    const lost = node.waiting.filter(isLost);
+    if (lost.length === 0) return hasServed;
+    node.waiting = node.waiting.filter((add) => !isLost(add));
+    node.factsVersion++;
+    for (const { requestId, attachment } of lost) this.#refuseForLack(node, requestId, attachment, outlook);
+    return true;
+  }
+
+  /** Ends the waiting of ADDs that nobody waits for any more. */
+  #giveUp(node: Node, isGone: (add: WaitingAdd) => boolean): void {
+    const gone = node.waiting.filter(isGone);
+    if (gone.length === 0) return;
+    node.waiting = node.waiting.filter((add) => !isGone(add));
+    node.factsVersion++;
+    for (const { requestId, attachment } of gone) {
+      this.#refuse(node, requestId, attachment, "invalid-request", undefined);
+    }
   }
 
   #replyAllocated(
@@ -252,6 +293,7 @@ class IpamEngine implements Engine {
       node.effects.push(refusal(requestId, "starting", "the agent is starting"));
       return;
     }
+    this.#giveUp(node, (add) => add.attachment === attachment);
     const at = node.pool.release(attachment, node.nowMs);
     if (at === undefined) {
       node.log("releaseUnknown", attachment);
@@ -264,30 +306,20 @@ class IpamEngine implements Engine {
     const address = cidr.base + offset;
     this.#logReleased(node, attachment, address, deviceNumber);
     const after = node.save();
-    this.#unsaved.push({ saveId: after, requestId, kind: "release", attachment, at });
+    this.#pushUnsaved({ saveId: after, requestId, kind: "release", attachment, at });
     node.effects.push({
       kind: "reply",
       requestId,
       after,
       result: { kind: "released", attachment, address, deviceNumber, routeTableId },
     });
-    this.#afterRelease(node, cidr);
+    this.#policy.released(node, at);
   }
 
   #logReleased(node: Node, attachment: Attachment, address: number, deviceNumber: number): void {
     node.log("released", attachment, address, deviceNumber);
     const cooldownMs = node.settings.cooldownMs;
     if (node.isLogged("coolingStarted")) node.log("coolingStarted", address, cooldownMs, node.wallMs + cooldownMs);
-  }
-
-  /** What a release sets off beside the cooldown: leftovers of the other mode, CIDRs of excluded ENIs (ipamd.md 3.2). */
-  #afterRelease(node: Node, cidr: PoolCidr): void {
-    const { eni } = cidr;
-    if (eni.isExcluded && cidr.allocatedCount === 0) this.#spawn(forgetExcludedCidr(node, cidr));
-    if (!node.usesPrefixes && cidr.isPrefix) {
-      const prefixes = decide.freeableCidrs(eni).filter((candidate) => candidate.isPrefix);
-      if (prefixes.length > 0) this.#spawn(giveBack(node, prefixes));
-    }
   }
 
   #collect(node: Node, requestId: number, valid: ReadonlySet<Attachment>): void {
@@ -299,19 +331,28 @@ class IpamEngine implements Engine {
     for (const attachment of stale) {
       const at = node.pool.release(attachment, node.nowMs)!;
       this.#logReleased(node, attachment, at.cidr.base + at.offset, at.cidr.eni.deviceNumber);
-      this.#unsaved.push({ saveId: node.save(), requestId, kind: "release", attachment, at });
-      this.#afterRelease(node, at.cidr);
+      this.#pushUnsaved({ saveId: node.save(), requestId, kind: "release", attachment, at });
+      this.#policy.released(node, at);
     }
     node.log("collected", stale.length);
     const after = this.#waitForUnsaved(node, requestId);
     node.effects.push({ kind: "reply", requestId, after, result: { kind: "collected", releasedCount: stale.length } });
   }
 
+  /** Until it is on disk, what it is about does not go back to EC2: the disk could still give it to the pod. */
+  #pushUnsaved(change: UnsavedChange): void {
+    change.at.cidr.unsavedCount++;
+    this.#unsaved.push(change);
+  }
+
   /** In place: this runs for each save, and mostly none is left. */
   #forgetSaved(saveId: number): void {
     const unsaved = this.#unsaved;
     let keptCount = 0;
-    for (const change of unsaved) if (change.saveId > saveId) unsaved[keptCount++] = change;
+    for (const change of unsaved) {
+      if (change.saveId > saveId) unsaved[keptCount++] = change;
+      else if (change.kind !== "reply") change.at.cidr.unsavedCount--;
+    }
     unsaved.length = keptCount;
   }
 
@@ -322,6 +363,7 @@ class IpamEngine implements Engine {
     node.log("saveFailed", lost.length, message);
     const answered = new Set<number>();
     for (const change of lost.reverse()) {
+      if (change.kind !== "reply") change.at.cidr.unsavedCount--;
       // Released and asked for again since, the attachment holds another address, whose own save has not failed.
       if (change.kind === "allocate" && node.pool.addressOf(change.attachment) === change.at)
         node.pool.undoAllocate(change.attachment);
@@ -387,7 +429,9 @@ class IpamEngine implements Engine {
   }
 
   wakeAt(): Ms | undefined {
-    return this.#wakeAtMs === Number.POSITIVE_INFINITY ? undefined : this.#wakeAtMs;
+    let atMs = this.#wakeAtMs;
+    for (const { deadlineMs } of this.#node?.waiting ?? []) if (deadlineMs < atMs) atMs = deadlineMs;
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
   }
 
   // -------------------------------------------------------------- looking in
@@ -430,25 +474,10 @@ function wakesByChange(node: Node, task: Task): boolean {
   return false;
 }
 
+function comesInTime({ comesAtMs }: Outlook, deadlineMs: Ms): boolean {
+  return comesAtMs !== undefined && comesAtMs <= deadlineMs;
+}
+
 function refusal(requestId: number, reason: Reason, message: string, retryAfterMs?: Ms): Effect {
   return { kind: "reply", requestId, after: 0, result: { kind: "refused", reason, message, retryAfterMs } };
-}
-
-/** A CIDR of an excluded ENI that is still empty 5 s after its last pod left: forgotten here, kept by EC2 (10.1 #20). */
-function* forgetExcludedCidr(node: Node, cidr: PoolCidr): Operation {
-  yield* sleep(node, EXCLUDED_CLEANUP_MS);
-  const { eni } = cidr;
-  if (!eni.isExcluded || cidr.allocatedCount > 0 || eni.cidrs[cidr.index] !== cidr) return;
-  if (node.pool.eni(eni.eniId) !== eni) return;
-  const { runningTotal, runningPrefixCount } = node.pool;
-  node.pool.removeCidr(cidr, { force: false });
-  node.pool.runningTotal = runningTotal;
-  node.pool.runningPrefixCount = runningPrefixCount;
-  node.quirk("10.1#20", "I6");
-}
-
-/** Secondary-IP mode: the last pod of a leftover prefix went, so the ENI's free prefixes go back. */
-function* giveBack(node: Node, prefixes: readonly PoolCidr[]): Operation {
-  const eni = prefixes[0]!.eni;
-  if (node.pool.eni(eni.eniId) === eni) yield* returnCidrs(node, eni, prefixes, { entersReconcileCooldown: true });
 }

@@ -368,6 +368,8 @@ describe("mode switch on a live node", () => {
     expect(held(node, "eni-1").addresses).toContain((reply as { address: number }).address);
     const from = node.calls.length;
     node.del(2);
+    // Once the release is on disk.
+    node.run(20);
     expect(node.calls.slice(from).map((call) => call.intention)).toMatchObject([
       { action: "UnassignPrivateIpAddresses", prefixes: prefixes("10.0.1.0"), addresses: [] },
     ]);

@@ -33,6 +33,7 @@ const RECONCILE = "operations/reconcile.ts";
 const BACKGROUND = "operations/background.ts";
 const ANNOUNCE = "operations/announce.ts";
 const POLICY = "vpc-cni/loop.ts";
+const CONTROLLER = "slash28/controller.ts";
 const SETTINGS = "ipam/settings.ts";
 const CHECKPOINT = "ipam/checkpoint.ts";
 const AGENT = "agent/agent.ts";
@@ -324,6 +325,24 @@ export const MESSAGES = {
   shutdown: info(AGENT, "Received shutdown signal, setting 'terminating' to true"),
 
   // Ours: what the reference does not say
+  addWaits: info(ENGINE, "ADD for sandbox {sandbox} waits for an address until {time}"),
+  demand: debug(
+    CONTROLLER,
+    "Pool: total {n}, assigned {n}, cooling {n}, waiting ADDs {n}, pods expected {n}, warm {n}, wanted {n}, on the way {n}",
+  ),
+  spaceGone: warn(
+    CONTROLLER,
+    "Subnet {s} has no room for another {s}: none is asked for until {time}, or until room is seen",
+  ),
+  spaceSeen: info(CONTROLLER, "Subnet {s} has room for a {s} again"),
+  subnetSeen: info(CONTROLLER, "Subnet {s}: {n} free /28s, {n} free addresses in /28s that are broken already"),
+  subnetUnseen: warn(CONTROLLER, "Subnet {s} could not be looked at: {s}"),
+  backOff: warn(CONTROLLER, "EC2 throttles {s}: the next call follows at {time}"),
+  singlesInstead: info(CONTROLLER, "No /28 to be had in subnet {s}: taking {n} single addresses for pods that wait"),
+  growthBlocked: warn(CONTROLLER, "Growth rests until {time}: {s}"),
+  attachLimitLearned: warn(CONTROLLER, "EC2 attaches no more than {n} ENIs to this instance"),
+  quarantined: warn(CONTROLLER, "{s} is not shown by EC2: its pods keep their addresses, no other pod gets one"),
+  trustedAgain: info(CONTROLLER, "{s} is shown by EC2 again"),
   refused: warn(ENGINE, "Refused ADD for sandbox {sandbox}: {s}"),
   abandoned: info(ENGINE, "The caller of the ADD for sandbox {sandbox} hung up; its address {ip} is released"),
   saveFailed: error(ENGINE, "The checkpoint could not be written, {n} allocations are undone: {s}"),

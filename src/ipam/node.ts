@@ -1,19 +1,29 @@
 // The state of one node that operations, policy and engine share: facts, pool, what was learned from EC2, and the effects of
 // the step in progress. Operations reach the outside only through it.
 
+import type { Cidr } from "../base/ipv4.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import type { MessageArguments, MessageId } from "./messages.ts";
 import { MESSAGES } from "./messages.ts";
+import { type CallRules, SDK_RULES } from "./operations/call-rules.ts";
 import type { Operation } from "./operations/operation.ts";
 import type { Targets } from "./policies/vpc-cni/decide.ts";
 import { Pool } from "./pool/pool.ts";
 import type { Reason } from "./reasons.ts";
 import type { LogLevel, Settings } from "./settings.ts";
-import type { Attachment, Effect, EniId, NodeFacts, NodeState } from "./types.ts";
+import type { Attachment, Ec2Subnet, Effect, EniId, NodeFacts, NodeState, SubnetId } from "./types.ts";
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 const NEVER: Ms = Number.NEGATIVE_INFINITY;
+
+/** An ADD that found no address and may get one by `deadlineMs`. */
+export interface WaitingAdd {
+  readonly requestId: number;
+  readonly attachment: Attachment;
+  readonly deadlineMs: Ms;
+  readonly sinceMs: Ms;
+}
 
 export interface NodeRandom {
   /** Walks over the reference's maps. */
@@ -38,6 +48,10 @@ export class Node {
   state: NodeState;
   /** Pods bound here that need an address of their own; undefined while nobody has told. */
   boundPodCount: number | undefined;
+  /** ADDs that wait for an address, in the order of their coming. */
+  waiting: WaitingAdd[] = [];
+  /** How EC2 is called: attempts, delays, and what is learned from the answers. */
+  callRules: CallRules = SDK_RULES;
   isReady = false;
   isStopping = false;
   /** ENIs that EC2's tags or type say are not ours to manage (ipamd.md 1.7). Their number is U. */
@@ -46,6 +60,11 @@ export class Node {
   securityGroupIds: readonly string[] = [];
   /** Goes up when facts change that a decision could see and the pool's version does not show. */
   factsVersion = 0;
+
+  /** What DescribeSubnets said last, and how old it may be to be believed again; 0: it is asked each time, as the reference does. */
+  subnetsSeen: { readonly atMs: Ms; readonly subnets: readonly Ec2Subnet[] } | undefined;
+  subnetsMaxAgeMs: Ms = 0;
+  readonly subnetCidrs = new Map<SubnetId, Cidr>();
 
   /** When a full subnet last paused growth. */
   exhaustedAtMs: Ms = NEVER;

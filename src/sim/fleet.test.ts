@@ -181,7 +181,7 @@ test("an ADD without an answer ends at the runtime's deadline, and its sandbox i
 test("what the simulator cannot do, it says", () => {
   const podEni = '{ policy: vpc-cni, env: { ENABLE_POD_ENI: "true" } }';
   expect(() => runFleet(churnText({ cni: podEni }))).toThrow(SimRefused);
-  expect(() => runFleet(churnText({ cni: "{ policy: slash28 }" }))).toThrow('there is no policy "slash28"');
+  expect(() => runFleet(churnText({ cni: "{ policy: slash29 }" }))).toThrow("the policy is vpc-cni or slash28");
 });
 
 // ---------------------------------------------------------------- planted bugs

@@ -4,7 +4,7 @@ import type { Ms } from "../base/units.ts";
 import { type Cluster, isTrue, type ManifestWorkload, type TracePod } from "../cluster/index.ts";
 import type { ControlOperation, WorldDescription } from "../emulator/model/index.ts";
 import { CHART_DEFAULTS, parseSettings, type Settings } from "../ipam/settings.ts";
-import type { Engine, EngineOptions, PolicyId } from "../ipam/types.ts";
+import { type Engine, type EngineOptions, POLICY_IDS, type PolicyId } from "../ipam/types.ts";
 
 /** 2026-01-01T00:00:00Z: cron schedules and tags are in wall time, and a run must not hang on the day it is made. */
 export const START_WALL_MS = 1_767_225_600_000;
@@ -43,16 +43,13 @@ export class SimRefused extends Error {
   }
 }
 
-/** Those that can be simulated. */
-export const POLICIES: readonly string[] = ["vpc-cni"];
-
 /** The settings that the agents would run with. Throws `SimRefused` for what they, or this simulator, cannot do. */
 export function settingsOf(cluster: Cluster): { readonly settings: Settings; readonly policy: PolicyId } {
   const { fileName, cni } = cluster;
-  if (!POLICIES.includes(cni.policy)) {
+  if (!(POLICY_IDS as readonly string[]).includes(cni.policy)) {
     throw new SimRefused(
       `${fileName}: cni.policy: there is no policy "${cni.policy}"`,
-      `Use ${POLICIES.join(" or ")}.`,
+      `Use ${POLICY_IDS.join(" or ")}.`,
     );
   }
   const { settings, refusals } = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cni.env) });

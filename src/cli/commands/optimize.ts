@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { isTrue } from "../../cluster/index.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
+import { POLICY_IDS } from "../../ipam/types.ts";
 import { type Candidate, candidateGrid, SEARCHED } from "../../plan/optimize/candidates.ts";
 import {
   meanScore,
@@ -13,7 +14,6 @@ import {
 } from "../../plan/optimize/optimize-document.ts";
 import { optimizeCsv, optimizeText } from "../../plan/optimize/optimize-text.ts";
 import { type RaceOutcome, race, raceRunCount } from "../../plan/optimize/race.ts";
-import { POLICIES } from "../../sim/index.ts";
 import { parseDurationMs } from "../../text/duration.ts";
 import { toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
@@ -132,7 +132,7 @@ function gridOf(base: SimBase, { policy, env }: SimSettings, options: Options): 
   const { nodeGroups } = base.cluster;
   const maxPods = nodeGroups.length === 0 ? DUMP_MAX_PODS : Math.max(...nodeGroups.map((group) => group.maxPods));
   return candidateGrid({
-    policies: options.policy === undefined ? POLICIES : [policy],
+    policies: options.policy === undefined ? POLICY_IDS : [policy],
     policy,
     env: Object.fromEntries(env),
     usesPrefixes: isTrue(env.get("ENABLE_PREFIX_DELEGATION")),

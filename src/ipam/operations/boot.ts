@@ -4,7 +4,7 @@ import { ADDRESSES_PER_PREFIX, type Ipv4 } from "../../base/ipv4.ts";
 import { SECOND_MS } from "../../base/units.ts";
 import { STORE_ERRORS } from "../messages.ts";
 import type { Node } from "../node.ts";
-import type { Policy } from "../policies/policy.ts";
+import type { LoopPolicy, Started } from "../policies/policy.ts";
 import * as decide from "../policies/vpc-cni/decide.ts";
 import { ALLOCATED, type PoolCidr } from "../pool/pool.ts";
 import type { Reason } from "../reasons.ts";
@@ -22,18 +22,15 @@ const SET_UP_TRIES = 6;
 const SET_UP_PAUSE_MS = 10 * SECOND_MS;
 
 /** Runs once. Ends with `ready` and the jobs started, or with `exit` where the reference ends its process. */
-export function* boot(
-  node: Node,
-  policy: Policy,
-  started: { readonly enis: readonly ImdsEni[]; readonly checkpoint: readonly Allocation[] | undefined },
-): Operation {
+export function* boot(node: Node, policy: LoopPolicy, started: Started): Operation {
   const { settings } = node;
   node.inProgress.push("nodeInit");
   node.log("nodeInitStart");
   if (settings.prefixDelegation && !node.usesPrefixes) node.log("prefixDelegationUnsupported", node.facts.instanceType);
   node.log("prefixDelegationEnabled", node.usesPrefixes);
   logSettings(node);
-  if (!settings.leakedEniCleanupDisabled && !settings.provisioningDisabled) node.spawn(cleanLeakedEnis(node));
+  if (!settings.leakedEniCleanupDisabled && !settings.provisioningDisabled)
+    node.spawn(cleanLeakedEnis(node, "reference"));
 
   const inventory = yield* takeInventory(node, started.enis);
   if (!inventory.ok) {
@@ -43,7 +40,7 @@ export function* boot(
   for (const eni of started.enis) if (node.unmanagedEniIds.has(eni.eniId)) node.log("skippingUnmanaged", eni.eniId);
   for (const shown of inventory.value.managed) {
     const eni = believable(shown, inventory.value, started.checkpoint);
-    const problem = yield* setUpAtBoot(node, eni, inventory.value);
+    const problem = yield* setUpAtBoot(node, eni, inventory.value, { tagsPrimary: true });
     if (problem !== undefined) return fatal(node, "ec2-refused", problem);
   }
   const conflict = restore(node, started.checkpoint, inventory.value);
@@ -53,12 +50,12 @@ export function* boot(
   }
   yield* leaveOtherMode(node);
   if (!settings.provisioningDisabled) {
-    const refreshed = yield* refreshSecurityGroups(node);
+    const refreshed = yield* refreshSecurityGroups(node, { writesPrimary: true });
     if (!refreshed.ok) return fatal(node, "metadata-unavailable", refreshed.message);
     yield* announceFeatures(node);
     const problem = yield* preScale(node, policy);
     if (problem !== undefined) return fatal(node, node.lastGrowthProblem ?? "ec2-refused", problem);
-    node.spawn(keepSecurityGroups(node));
+    node.spawn(keepSecurityGroups(node, { writesPrimary: true }));
   }
   node.log("nodeInitDone");
   node.inProgress.splice(node.inProgress.indexOf("nodeInit"), 1);
@@ -67,13 +64,13 @@ export function* boot(
   node.spawn(policy.run(node));
 }
 
-function fatal(node: Node, reason: Reason, message: string): void {
+export function fatal(node: Node, reason: Reason, message: string): void {
   node.count("awscni_pod_eni_error_count", "nodeInit");
   node.log("initializationFailure", message);
   node.emit({ kind: "exit", reason, message });
 }
 
-function logSettings(node: Node): void {
+export function logSettings(node: Node): void {
   const targets = node.targets();
   const { settings } = node;
   node.log("maxAddressesPerEni", decide.addressesPerEni(targets), targets.usesPrefixes ? targets.slotsPerEni : 0);
@@ -90,7 +87,11 @@ function logSettings(node: Node): void {
  * Metadata lags behind a return, too: what it shows and EC2 no longer lists may be another node's by now (I2). A CIDR with a
  * saved pod stays, since EC2's answer can be the outdated one; what is left out wrongly comes back with the next reconcile.
  */
-function believable(shown: ImdsEni, inventory: Inventory, checkpoint: readonly Allocation[] | undefined): ImdsEni {
+export function believable(
+  shown: ImdsEni,
+  inventory: Inventory,
+  checkpoint: readonly Allocation[] | undefined,
+): ImdsEni {
   const described = inventory.described.get(shown.eniId);
   if (described === undefined) return shown;
   const holdsPod = (base: Ipv4, size: number) =>
@@ -105,11 +106,17 @@ function believable(shown: ImdsEni, inventory: Inventory, checkpoint: readonly A
 }
 
 /** One ENI, with up to six tries. Returns what is fatal: only a failed tagging. */
-function* setUpAtBoot(node: Node, eni: ImdsEni, inventory: Inventory): Operation<string | undefined> {
+export function* setUpAtBoot(
+  node: Node,
+  eni: ImdsEni,
+  inventory: Inventory,
+  options: { readonly tagsPrimary: boolean },
+): Operation<string | undefined> {
   const described = inventory.described.get(eni.eniId);
   const isTrunk = described?.interfaceType === "trunk";
+  const isTagged = options.tagsPrimary || eni.eniId !== node.facts.primaryEniId;
   node.log("discoveredEni", eni.eniId);
-  if (described !== undefined && !isTrunk && !node.settings.provisioningDisabled) {
+  if (described !== undefined && !isTrunk && isTagged && !node.settings.provisioningDisabled) {
     const tagged = yield* tagEni(node, described);
     if (!tagged.ok) return tagged.message;
   }
@@ -130,7 +137,11 @@ function* setUpAtBoot(node: Node, eni: ImdsEni, inventory: Inventory): Operation
 }
 
 /** Gives the saved allocations back to their attachments. Returns what makes the checkpoint unusable. */
-function restore(node: Node, checkpoint: readonly Allocation[] | undefined, inventory: Inventory): string | undefined {
+export function restore(
+  node: Node,
+  checkpoint: readonly Allocation[] | undefined,
+  inventory: Inventory,
+): string | undefined {
   node.log("recoveryBegin");
   if (checkpoint === undefined) {
     node.log("backingStoreMissing");
@@ -180,7 +191,7 @@ function* leaveOtherMode(node: Node): Operation {
 }
 
 /** The first growth step. Returns what is fatal: a generic refusal to assign, or custom networking without any address. */
-function* preScale(node: Node, policy: Policy): Operation<string | undefined> {
+function* preScale(node: Node, policy: LoopPolicy): Operation<string | undefined> {
   const stats = node.pool.stats(node.usesPrefixes);
   if (decide.isTooLow(stats, node.targets()) && policy.mayGrow(node)) {
     const result = yield* growOnce(node, policy);

@@ -1,5 +1,4 @@
-// One EC2 call as the reference makes it: through an SDK that tries three times, with counters, and a Kubernetes event when a
-// permission is missing. And the loops with growing delays that sit above it (ipamd.md 5.4, 5.5).
+// One EC2 call: tried again by the node's rules, with counters, and a Kubernetes event when a permission is missing. And the loops with growing delays that sit above it (ipamd.md 5.4, 5.5).
 
 import { type Ms, SECOND_MS } from "../../base/units.ts";
 import { missingPermissionsNote } from "../messages.ts";
@@ -8,9 +7,6 @@ import type { Reason } from "../reasons.ts";
 import { type Ec2Answer, type Ec2ErrorClass, type Ec2Intention, ec2ApiName } from "../types.ts";
 import type { Operation } from "./operation.ts";
 
-/** aws-sdk-go-v2, retry mode standard: three attempts; the delay before attempt n + 1 is random x 2^n seconds, 20 s at most. */
-const SDK_ATTEMPTS = 3;
-const SDK_DELAY_MAX_MS = 20 * SECOND_MS;
 const DELAY_MAX_MS = 60 * SECOND_MS;
 /** Retryable for a caller that waits for a state, but not for the SDK: it knows these codes as ordinary client errors. */
 const NOT_RETRIED_BY_SDK: readonly string[] = [
@@ -36,14 +32,17 @@ export function* sleep(node: Node, durationMs: Ms): Operation {
   yield { kind: "sleep", atMs: node.nowMs + durationMs, wakesOnChange: false };
 }
 
-/** Calls EC2, up to three times while the error is one that an SDK retries. */
+/** Calls EC2, as often as the node's rules have it while the error is one that an SDK retries. */
 export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallResult> {
   const api = ec2ApiName(intention.action);
+  const rules = node.callRules;
   node.count("awscni_ec2api_req_count", api);
   for (let attempt = 1; ; attempt++) {
+    while (rules.readyAtMs(node, api) > node.nowMs) yield* sleep(node, rules.readyAtMs(node, api) - node.nowMs);
     const outcome = yield { kind: "ec2", intention };
     if (outcome?.kind !== "ec2")
       return failed("retryable", "ClientError", `operation error EC2: ${api}, ${describe(outcome)}`);
+    rules.heard(node, api, outcome.result.kind === "done" ? undefined : outcome.result.errorClass);
     if (outcome.result.kind === "done") return { ok: true, answer: outcome.result.answer };
     const { errorClass, awsCode, message } = outcome.result;
     node.count(`slash28_ec2_refusals`, awsCode);
@@ -51,8 +50,8 @@ export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallRes
       errorClass === "throttled" ||
       errorClass === "lost" ||
       (errorClass === "retryable" && !NOT_RETRIED_BY_SDK.includes(awsCode));
-    if (isRetried && attempt < SDK_ATTEMPTS) {
-      yield* sleep(node, node.random.retry.fraction() * Math.min(2 ** attempt * SECOND_MS, SDK_DELAY_MAX_MS));
+    if (isRetried && attempt < rules.triesOf(api)) {
+      yield* sleep(node, rules.delayMs(node, attempt, errorClass));
       continue;
     }
     node.count("awscni_ec2api_error_count", api);

@@ -22,7 +22,9 @@ export function* returnCidrs(
   cidrs: readonly PoolCidr[],
   options: { readonly entersReconcileCooldown: boolean },
 ): Operation<number> {
-  const returned = cidrs.filter((cidr) => cidr.allocatedCount === 0 && eni.cidrs[cidr.index] === cidr);
+  const returned = cidrs.filter(
+    (cidr) => cidr.allocatedCount === 0 && cidr.unsavedCount === 0 && eni.cidrs[cidr.index] === cidr,
+  );
   for (const cidr of returned) {
     if (cidr.coolingCount(node.nowMs, node.settings.cooldownMs) > 0) node.quirk("10.1#10", "I3");
     node.pool.removeCidr(cidr, { force: false });

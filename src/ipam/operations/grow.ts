@@ -2,7 +2,7 @@
 
 import { assert } from "../../base/assert.ts";
 import type { Node } from "../node.ts";
-import type { Policy } from "../policies/policy.ts";
+import type { LoopPolicy } from "../policies/policy.ts";
 import * as decide from "../policies/vpc-cni/decide.ts";
 import type { PoolEni } from "../pool/pool.ts";
 import { type CallFailure, callEc2, reasonOf } from "./call.ts";
@@ -22,7 +22,7 @@ export type GrowthResult =
 
 type AssignResult = GrowthResult | { readonly kind: "next-candidate" };
 
-export function* growOnce(node: Node, policy: Policy): Operation<GrowthResult> {
+export function* growOnce(node: Node, policy: LoopPolicy): Operation<GrowthResult> {
   const targets = node.targets();
   const stats = node.pool.stats(targets.usesPrefixes);
   const wanted = decide.unitsWanted(stats, targets);
@@ -48,7 +48,7 @@ function candidates(node: Node, targets: decide.Targets): PoolEni[] {
   return node.pool.walkEnis(node.random.walk).filter((eni) => growable.includes(eni));
 }
 
-function* growByEni(node: Node, policy: Policy, units: number): Operation<GrowthResult> {
+function* growByEni(node: Node, policy: LoopPolicy, units: number): Operation<GrowthResult> {
   const targets = node.targets();
   const hasTrunk = node.trunkEniId !== undefined;
   const hasRoom = decide.hasRoomForEni(node.pool, targets, hasTrunk);
@@ -90,7 +90,7 @@ function grown(node: Node): GrowthResult {
 }
 
 /** Asks for `units` on this ENI, and for one when that is refused. */
-function* assign(node: Node, policy: Policy, eni: PoolEni, units: number): Operation<AssignResult> {
+function* assign(node: Node, policy: LoopPolicy, eni: PoolEni, units: number): Operation<AssignResult> {
   assert(units > 0 && eni.cidrCount + units <= node.slotsPerEni, "I8: slots of an ENI are never exceeded");
   node.log("foundEniWithRoom", eni.eniId, eni.cidrCount, node.slotsPerEni);
   let refused: CallFailure | undefined;

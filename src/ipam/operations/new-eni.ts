@@ -2,8 +2,8 @@
 
 import { formatRfc3339 } from "../../base/calendar.ts";
 import type { Node } from "../node.ts";
-import type { Policy } from "../policies/policy.ts";
-import type { EniId, ImdsEni, SubnetId, Tag } from "../types.ts";
+import type { LoopPolicy } from "../policies/policy.ts";
+import type { Ec2Subnet, EniId, ImdsEni, SubnetId, Tag } from "../types.ts";
 import { type CallFailure, callEc2, reasonOf, retryDelayMs, sleep } from "./call.ts";
 import { deleteEni, detachAndDeleteEni } from "./free-eni.ts";
 import { failure, OK, type Operation, type Result } from "./operation.ts";
@@ -36,17 +36,17 @@ export function wantedTags(node: Node): Tag[] {
   return sortedTags(tags);
 }
 
-function sortedTags(tags: ReadonlyMap<string, string>): Tag[] {
+export function sortedTags(tags: ReadonlyMap<string, string>): Tag[] {
   return [...tags].map(([key, value]) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-interface Place {
+export interface Place {
   readonly subnetId: SubnetId;
   readonly securityGroupIds: readonly string[];
 }
 
 /** Where a new ENI may go, in the order to try. */
-function* placesForEni(node: Node): Operation<Result<readonly Place[]>> {
+export function* placesForEni(node: Node): Operation<Result<readonly Place[]>> {
   const { settings, facts } = node;
   if (settings.customNetworking) {
     const eniConfig = node.state.eniConfig;
@@ -78,17 +78,24 @@ function* placesForEni(node: Node): Operation<Result<readonly Place[]>> {
     }
     return excluded.value ? noSubnet(node, "primarySubnetExcluded") : { ok: true, value: [primary] };
   }
-  const byFreeAddresses = listed.value.map((subnet, index) => ({ subnet, index }));
+  const valid = subnetsForEnis(node, listed.value);
+  if (valid.length === 0) return noSubnet(node, "noValidSubnets");
+  return { ok: true, value: valid.map(({ subnetId }) => ({ ...primary, subnetId })) };
+}
+
+/** Those that subnet discovery may use, the ones with the most free addresses first (ipamd.md 1.5). */
+export function subnetsForEnis(node: Node, subnets: readonly Ec2Subnet[]): Ec2Subnet[] {
+  const { clusterName } = node.settings;
+  const valid = subnets.filter((subnet) => {
+    const role = tagValue(subnet.tags, ROLE_TAG);
+    if (role === undefined || role === "") return subnet.subnetId === node.facts.primarySubnetId;
+    return !isExcludedByTags(subnet, clusterName) && passesClusterTest(subnet.tags, clusterName);
+  });
+  const byFreeAddresses = valid.map((subnet, index) => ({ subnet, index }));
   byFreeAddresses.sort(
     (a, b) => b.subnet.availableIpAddressCount - a.subnet.availableIpAddressCount || a.index - b.index,
   );
-  const valid = byFreeAddresses.filter(({ subnet }) => {
-    const role = tagValue(subnet.tags, ROLE_TAG);
-    if (role === undefined || role === "") return subnet.subnetId === facts.primarySubnetId;
-    return !isExcludedByTags(subnet, settings.clusterName) && passesClusterTest(subnet.tags, settings.clusterName);
-  });
-  if (valid.length === 0) return noSubnet(node, "noValidSubnets");
-  return { ok: true, value: valid.map(({ subnet }) => ({ ...primary, subnetId: subnet.subnetId })) };
+  return byFreeAddresses.map(({ subnet }) => subnet);
 }
 
 function noSubnet(
@@ -101,7 +108,7 @@ function noSubnet(
 }
 
 /** Tries each place until one takes the ENI. Any error moves on to the next; the last one is judged. */
-function* createEni(node: Node, policy: Policy, units: number): Operation<Result<EniId>> {
+function* createEni(node: Node, policy: LoopPolicy, units: number): Operation<Result<EniId>> {
   const places = yield* placesForEni(node);
   if (!places.ok) return places;
   let last: CallFailure | undefined;
@@ -139,7 +146,7 @@ function* createEni(node: Node, policy: Policy, units: number): Operation<Result
 }
 
 /** Attaches to the lowest free device index. What fails here leaves no ENI behind. */
-function* attachEni(node: Node, eniId: EniId): Operation<Result<string>> {
+export function* attachEni(node: Node, eniId: EniId): Operation<Result<string>> {
   const { instanceId } = node.facts;
   const instances = yield* callEc2(node, { action: "DescribeInstances", instanceId });
   let problem: CallFailure | undefined;
@@ -181,7 +188,7 @@ export function* waitForEni(node: Node, eniId: EniId, units: number): Operation<
 }
 
 /** A new ENI with `units` prefixes (or addresses, in secondary-IP mode), from nothing to the pool. */
-export function* addNewEni(node: Node, policy: Policy, units: number): Operation<Result> {
+export function* addNewEni(node: Node, policy: LoopPolicy, units: number): Operation<Result> {
   node.log("tryingNewEni", units);
   const created = yield* createEni(node, policy, units);
   if (!created.ok) return eniFailed(node, created.message);

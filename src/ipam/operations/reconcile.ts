@@ -2,7 +2,7 @@
 
 import { MINUTE_MS } from "../../base/units.ts";
 import { cidrKey, type Node } from "../node.ts";
-import type { Policy } from "../policies/policy.ts";
+import type { LoopPolicy } from "../policies/policy.ts";
 import type { PoolEni } from "../pool/pool.ts";
 import type { Ec2Eni, ImdsEni } from "../types.ts";
 import { callEc2 } from "./call.ts";
@@ -15,7 +15,7 @@ import { setUpEni } from "./set-up-eni.ts";
 export const RECONCILE_COOLDOWN_MS = MINUTE_MS;
 
 /** One reconcile. False when it was aborted: the timer then stays where it is. */
-export function* reconcile(node: Node, policy: Policy): Operation<boolean> {
+export function* reconcile(node: Node, policy: LoopPolicy): Operation<boolean> {
   const outcome = yield { kind: "observe", what: "enis" };
   const seen = outcome?.kind === "enis" ? outcome.enis : [];
   if (seen.length === 0) {
@@ -71,7 +71,8 @@ function isHeldForLong(node: Node, eni: PoolEni, base: number, isPrefix: boolean
   return eni.find(base, isPrefix) !== undefined && !node.returnedAtMs.has(cidrKey(base, isPrefix));
 }
 
-function* adopt(node: Node, shown: ImdsEni, inventory: Inventory): Operation {
+/** An ENI that metadata and EC2 show enters the pool. */
+export function* adopt(node: Node, shown: ImdsEni, inventory: Inventory): Operation {
   node.log("reconcileAddEni", shown.eniId);
   const described = inventory.described.get(shown.eniId);
   const isTrunk = described?.interfaceType === "trunk";
@@ -103,7 +104,7 @@ function forget(node: Node, eni: PoolEni): void {
   node.orphan(node.pool.removeEni(eni, { force: true }), "10.1#18");
 }
 
-function* reconcileCidrs(node: Node, policy: Policy, eni: PoolEni, shown: ImdsEni, isPrefix: boolean): Operation {
+function* reconcileCidrs(node: Node, policy: LoopPolicy, eni: PoolEni, shown: ImdsEni, isPrefix: boolean): Operation {
   const held = [...eni.present()].filter((cidr) => cidr.isPrefix === isPrefix).map((cidr) => cidr.base);
   // Under custom networking the prefixes of the primary ENI are not read from metadata.
   const isHidden = isPrefix && eni.isPrimary && node.settings.customNetworking;

@@ -32,11 +32,17 @@ export function isExcludedByTags(subnet: Ec2Subnet, clusterName: string): boolea
   return role === "0" || !passesClusterTest(subnet.tags, clusterName);
 }
 
-/** The subnets of the VPC and zone, in EC2's order. */
+/** The subnets of the VPC and zone, in EC2's order; an answer may be as old as the node's policy has it. */
 export function* listSubnets(node: Node): Operation<Result<readonly Ec2Subnet[]>> {
+  const known = node.subnetsSeen;
+  if (known !== undefined && node.nowMs - known.atMs < node.subnetsMaxAgeMs) return { ok: true, value: known.subnets };
   const { vpcId, availabilityZone } = node.facts;
   const result = yield* callEc2(node, { action: "DescribeSubnets", vpcId, availabilityZone });
-  return result.ok ? { ok: true, value: result.answer.subnets ?? [] } : failure(result.message);
+  if (!result.ok) return failure(result.message);
+  const subnets = result.answer.subnets ?? [];
+  node.subnetsSeen = { atMs: node.nowMs, subnets };
+  for (const { subnetId, cidr } of subnets) if (cidr !== undefined) node.subnetCidrs.set(subnetId, cidr);
+  return { ok: true, value: subnets };
 }
 
 export function* isSubnetExcluded(node: Node, subnetId: SubnetId): Operation<Result<boolean>> {
@@ -60,6 +66,7 @@ export function* setUpEni(
   marks: { readonly isTrunk: boolean; readonly isEfa: boolean },
 ): Operation<Result> {
   const isPrimary = seen.eniId === node.facts.primaryEniId;
+  node.subnetCidrs.set(seen.subnetId, seen.subnetCidr);
   const routeTableId = routeTableIdOf(seen.deviceNumber);
   const eni = node.pool.addEni(
     {

@@ -39,6 +39,12 @@ export class PoolEni {
   isEfa: boolean;
   /** Its subnet is excluded: no pod is placed here, no CIDR is added, its addresses do not count. */
   isExcluded = false;
+  /** Whether its subnet may serve pods is being asked: until then it serves none. */
+  isPending = false;
+  /** It is not certain that it is still attached here: its pods keep their addresses, no other pod gets one, nothing is added. */
+  isQuarantined = false;
+  /** Since when EC2 and metadata do not show it here; undefined: they do. */
+  unseenSinceMs: Ms | undefined;
   /** When it entered this pool: a restart resets it. */
   readonly addedMs: Ms;
   /** Indexed by the keys of `order`; holes where a CIDR was removed. */
@@ -95,6 +101,14 @@ export class PoolCidr {
   allocatedCount = 0;
   /** Addresses in state RELEASED. */
   releasedCount = 0;
+  /** It is not certain that EC2 still assigns it here: its pods keep their addresses, no other pod gets one. */
+  isQuarantined = false;
+  /** Since when EC2 and metadata do not show it; undefined: they do, or nobody has looked. */
+  unseenSinceMs: Ms | undefined;
+  /** Allocations and releases in it that are not on disk yet: it is not given back before. */
+  unsavedCount = 0;
+  /** Where a policy that goes round looks next for a free address. */
+  nextOffset = 0;
   readonly states: number[];
   readonly attachments: number[];
   /** Monotonic time of the release; meaningful in state RELEASED. */
@@ -324,6 +338,23 @@ export class Pool {
     at.cidr.releasedMs[at.offset] = nowMs;
     this.version++;
     return at;
+  }
+
+  /** Every address that no pod holds cools from now on: after a restart nobody knows which were released just before. */
+  coolAll(nowMs: Ms, each: (at: PoolAddress) => void): void {
+    for (const eni of this.presentEnis()) {
+      for (const cidr of eni.present()) {
+        for (let offset = 0; offset < cidr.size; offset++) {
+          if (cidr.states[offset] !== UNTOUCHED) continue;
+          cidr.states[offset] = RELEASED;
+          cidr.releasedMs[offset] = nowMs;
+          cidr.releasedCount++;
+          cidr.entries.insert(offset, this.#random);
+          each({ cidr, offset });
+        }
+      }
+    }
+    this.version++;
   }
 
   /** Undoes an allocation whose checkpoint could not be written: the entry goes, it does not cool. */

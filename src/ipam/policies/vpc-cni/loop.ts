@@ -10,7 +10,7 @@ import { growOnce, logPoolStats } from "../../operations/grow.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { reconcile } from "../../operations/reconcile.ts";
 import type { PoolStats } from "../../pool/pool.ts";
-import type { Policy } from "../policy.ts";
+import type { LoopPolicy } from "../policy.ts";
 import * as decide from "./decide.ts";
 
 const HALF_PERIOD_MS = 2.5 * SECOND_MS;
@@ -45,7 +45,7 @@ function mayChangeEnis(node: Node): boolean {
   return false;
 }
 
-export function* poolLoop(node: Node, policy: Policy): Operation {
+export function* poolLoop(node: Node, policy: LoopPolicy): Operation {
   const targets = node.targets();
   node.log(
     "poolManagerStart",
@@ -79,7 +79,7 @@ function needsTrunk(node: Node): boolean {
 }
 
 /** Without provisioning the loop is half as long: 2.5 s, then the reconcile check. */
-function* reconcileLoop(node: Node, policy: Policy): Operation<never> {
+function* reconcileLoop(node: Node, policy: LoopPolicy): Operation<never> {
   for (;;) {
     const nextMs = node.nowMs + HALF_PERIOD_MS;
     const dueMs = needsTrunk(node) ? Number.NEGATIVE_INFINITY : node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
@@ -175,7 +175,7 @@ function nextPoolTriggerMs(node: Node): Ms {
 }
 
 /** 4.2: grow or shrink, then free at most one ENI if the gate, judged by the numbers from before, is open. */
-function* poolUpdate(node: Node, policy: Policy): Operation {
+function* poolUpdate(node: Node, policy: LoopPolicy): Operation {
   yield* announceTrunk(node);
   const targets = node.targets();
   const stats = node.pool.stats(targets.usesPrefixes);
@@ -218,7 +218,7 @@ function logLow(node: Node, stats: PoolStats, targets: decide.Targets): void {
 }
 
 /** 4.6: walks a copy of the ENIs, takes the first freeable CIDRs of each until the surplus is gone. */
-function* shrink(node: Node, policy: Policy): Operation {
+function* shrink(node: Node, policy: LoopPolicy): Operation {
   const targets = node.targets();
   let surplus = decide.surplusCidrCount(node.pool.stats(targets.usesPrefixes), targets);
   node.log("decreaseStart", 0);
@@ -238,7 +238,7 @@ function* shrink(node: Node, policy: Policy): Operation {
 }
 
 /** 7.1: more than 60 s after the last pool action, and on every pass while a trunk is awaited. */
-function* reconcileCheck(node: Node, policy: Policy): Operation {
+function* reconcileCheck(node: Node, policy: LoopPolicy): Operation {
   const sinceMs = node.nowMs - node.lastPoolActionMs;
   if (sinceMs <= RECONCILE_INTERVAL_MS && !needsTrunk(node)) return;
   node.log("reconcileStart", Math.min(sinceMs, GO_DURATION_MAX_MS), RECONCILE_INTERVAL_MS);

@@ -3,9 +3,11 @@
 
 import { isReferenceExhausted } from "../../ec2-errors.ts";
 import type { Node } from "../../node.ts";
+import { boot } from "../../operations/boot.ts";
 import type { Operation } from "../../operations/operation.ts";
 import type { PoolAddress, PoolCidr, PoolEni } from "../../pool/pool.ts";
-import type { NextStep, Policy, Refusal } from "../policy.ts";
+import type { LoopPolicy, NextStep, Outlook, Refusal, Started } from "../policy.ts";
+import { afterRelease } from "./after-release.ts";
 import { type ChoiceTrace, chooseAddress } from "./choose-address.ts";
 import * as decide from "./decide.ts";
 import { explainRefusal } from "./explain-refusal.ts";
@@ -20,7 +22,7 @@ const KEPT_MESSAGES = {
   efa: "eniKeptEfa",
 } as const;
 
-export const vpcCni: Policy = {
+export const vpcCni: LoopPolicy = {
   id: "vpc-cni",
 
   chooseAddress(node: Node): PoolAddress | undefined {
@@ -37,7 +39,21 @@ export const vpcCni: Policy = {
     return at;
   },
 
-  explainRefusal,
+  boot(node: Node, started: Started): Operation {
+    return boot(node, vpcCni, started);
+  },
+
+  /** An ADD never waits. */
+  outlook(node: Node): Outlook {
+    if (!node.isReady) return { reason: "starting", retryAfterMs: undefined, comesAtMs: undefined };
+    return { ...explainRefusal(node), comesAtMs: undefined };
+  },
+
+  arrived(): void {},
+
+  released(node: Node, at: PoolAddress): void {
+    afterRelease(node, at.cidr);
+  },
 
   run(node: Node): Operation {
     return poolLoop(node, vpcCni);

@@ -1,0 +1,195 @@
+// What policy `slash28` starts, and when. It looks after every change and after every moment that could matter; operations run
+// beside it and each other, so that no pod waits for a release, and no release for a new ENI.
+
+import { type Ms, SECOND_MS } from "../../../base/units.ts";
+import type { Node } from "../../node.ts";
+import type { Operation } from "../../operations/operation.ts";
+import type { Urgency } from "./budget.ts";
+import { emptyEniDueMs, giveBack, nextSurplus } from "./give-back.ts";
+import { assign, create } from "./grow.ts";
+import { type GrowthPlan, growthPlan, type Step } from "./growth-plan.ts";
+import type { State } from "./state.ts";
+import { type Supply, supplyOf } from "./supply.ts";
+import { addressesWanted, floorOf, unitOf } from "./target.ts";
+
+/** Pods are bound one by one: growth waits so long for the others, and asks once. */
+const BATCH_MS = 50;
+const STOCK_BATCH_MS = 250;
+/** Seconds of arrivals at the present rate that a call for waiting pods brings beside what they need. */
+const MOMENTUM_S = 3;
+const NEVER: Ms = Number.POSITIVE_INFINITY;
+
+export interface Demand {
+  readonly supply: Supply;
+  /** Addresses to hold. */
+  readonly wanted: number;
+  /** Addresses that neither are here nor on the way. */
+  readonly missing: number;
+  /** Of pods that wait, or are bound and will ask, so many find nothing. */
+  readonly urgent: number;
+}
+
+export function demandOf(node: Node, state: State): Demand {
+  state.cooldowns.sweep(node);
+  const supply = supplyOf(node);
+  const targets = node.targets();
+  const waiting = node.waiting.length;
+  const known = supply.allocated + waiting;
+  const expected = state.has(node, "demand") ? Math.max(0, (node.boundPodCount ?? 0) - known) : 0;
+  const floor = floorOf(targets, node.settings.warmFloor);
+  const learned = state.has(node, "learning") ? state.arrivals.warmTarget(node.nowMs) : 0;
+  const warm = Math.max(floor.warm, learned);
+  const { cooling, total } = supply;
+  const { onTheWay } = state;
+  const pods = Math.min(waiting + expected, targets.maxPods - supply.allocated);
+  const urgent = Math.max(0, pods - supply.available - onTheWay);
+  // While pods keep coming, one call brings what the next seconds will ask for.
+  const coming = urgent > 0 && state.has(node, "demand") ? MOMENTUM_S * state.arrivals.lastSecond(node.nowMs) : 0;
+  const needed = known + expected + coming;
+  const wanted = addressesWanted({ needed, cooling, warm, minimum: floor.minimum }, targets);
+  // No growth once the pool covers max pods: what cools then is waited for.
+  const isCovered = total + onTheWay >= targets.maxPods;
+  node.log("demand", total, supply.allocated, cooling, waiting, expected, warm, wanted, onTheWay);
+  return {
+    supply,
+    wanted,
+    missing: isCovered ? 0 : Math.max(0, wanted - total - onTheWay),
+    urgent: isCovered ? 0 : urgent,
+  };
+}
+
+export function* control(node: Node, state: State): Operation {
+  for (;;) {
+    const atMs = decide(node, state);
+    yield { kind: "sleep", atMs, wakesOnChange: true };
+  }
+}
+
+/** Starts what is due; the next moment at which something could be, if nothing changes before. */
+function decide(node: Node, state: State): Ms {
+  const demand = demandOf(node, state);
+  state.peak.set(node.nowMs, demand.wanted);
+  let nextMs = NEVER;
+  const due = (atMs: Ms | undefined): void => {
+    if (atMs !== undefined && atMs > node.nowMs && atMs < nextMs) nextMs = atMs;
+  };
+  if (node.waiting.length > 0 || demand.supply.cooling > 0) due(state.cooldowns.endsAtMs(node));
+  due(grow(node, state, demand));
+  due(look(node, state, demand));
+  due(shrink(node, state, demand));
+  return nextMs;
+}
+
+// ---------------------------------------------------------------- growth
+
+/** In prefix mode, once single addresses stand in for /28s and a look shows a free one: back to prefixes. */
+function unitsToAsk(node: Node, state: State, demand: Demand): number {
+  const unit = unitOf(node.targets());
+  const units = Math.ceil(demand.missing / unit);
+  if (!state.has(node, "demand")) return state.onTheWay > 0 ? 0 : Math.min(1, units);
+  if (units > 0 || demand.supply.singles === 0 || state.onTheWay > 0) return units;
+  const hasBlock = [...node.pool.presentEnis()].some((eni) => state.views.freePrefixCount(node, eni.subnetId) > 0);
+  return hasBlock ? 1 : 0;
+}
+
+function grow(node: Node, state: State, demand: Demand): Ms | undefined {
+  const units = unitsToAsk(node, state, demand);
+  const isUrgent = demand.urgent > 0;
+  state.urgentSinceMs = isUrgent ? (state.urgentSinceMs ?? node.nowMs) : undefined;
+  state.lowSinceMs = units > 0 ? (state.lowSinceMs ?? node.nowMs) : undefined;
+  if (units === 0 && !isUrgent) return undefined;
+  const startMs =
+    state.urgentSinceMs === undefined
+      ? Math.max(state.lowSinceMs! + STOCK_BATCH_MS, state.settledMs)
+      : state.urgentSinceMs + BATCH_MS;
+  if (startMs > node.nowMs) return startMs;
+  const { steps, obstacle } = growthPlan(node, state, { units, urgent: demand.urgent });
+  if (obstacle?.untilMs !== undefined) return obstacle.untilMs;
+  const urgency: Urgency = isUrgent ? "pods" : "warm";
+  let waitMs: Ms | undefined;
+  for (const step of steps) {
+    const readyAtMs = readyMs(node, state, step, urgency);
+    if (readyAtMs > node.nowMs) waitMs = Math.min(waitMs ?? NEVER, readyAtMs);
+    else {
+      state.asks(node.nowMs);
+      node.spawn(step.kind === "assign" ? assign(node, state, step) : create(node, state, step));
+    }
+  }
+  if (waitMs === undefined) {
+    state.urgentSinceMs = undefined;
+    state.lowSinceMs = undefined;
+  }
+  return waitMs;
+}
+
+/** When the budget lets the step begin. */
+export function readyMs(node: Node, state: State, step: Step, urgency: Urgency): Ms {
+  if (!state.has(node, "budget")) return node.nowMs;
+  const api = step.kind === "assign" ? "AssignPrivateIpAddresses" : "CreateNetworkInterface";
+  return state.budget.readyForMs(api, urgency);
+}
+
+// ---------------------------------------------------------------- looking at full subnets
+
+/** While pods wait for a subnet that is full, or live on single addresses, it is looked at now and then. */
+function look(node: Node, state: State, demand: Demand): Ms | undefined {
+  if (!state.has(node, "fallback")) return undefined;
+  if (demand.urgent === 0 && demand.missing === 0 && demand.supply.singles === 0) return undefined;
+  let nextMs: Ms | undefined;
+  let isClosed = false;
+  for (const subnetId of subnetsOf(node)) {
+    if (!state.breakers.isOpen(subnetId, "prefix") && !state.breakers.isOpen(subnetId, "single")) continue;
+    isClosed = true;
+    const atMs = state.views.nextLookMs(subnetId);
+    if (atMs === undefined) continue;
+    if (atMs <= node.nowMs) node.spawn(lookAt(node, state, subnetId));
+    else nextMs = Math.min(nextMs ?? NEVER, atMs);
+  }
+  if (!isClosed || demand.urgent === 0) return nextMs;
+  if (state.views.nextPeekMs <= node.nowMs) node.spawn(peek(node, state));
+  return Math.min(nextMs ?? NEVER, state.views.nextPeekMs);
+}
+
+/** Somebody gave addresses back: one probe may find them. */
+function* peek(node: Node, state: State): Operation {
+  for (const subnetId of yield* state.views.peek(node)) {
+    state.breakers.hasRoom(node, subnetId, "prefix");
+    state.breakers.hasRoom(node, subnetId, "single");
+  }
+  node.factsVersion++;
+}
+
+function subnetsOf(node: Node): Set<string> {
+  const ids = new Set([...node.pool.presentEnis()].filter((eni) => !eni.isExcluded).map((eni) => eni.subnetId));
+  if (node.settings.customNetworking && node.state.eniConfig !== undefined) ids.add(node.state.eniConfig.subnetId);
+  return ids;
+}
+
+function* lookAt(node: Node, state: State, subnetId: string): Operation {
+  const isSeen = yield* state.views.look(node, subnetId);
+  if (isSeen && state.views.freePrefixCount(node, subnetId) > 0) state.breakers.hasRoom(node, subnetId, "prefix");
+  if (isSeen && state.views.freeSingleCount(node, subnetId) > 0) state.breakers.hasRoom(node, subnetId, "single");
+  node.factsVersion++;
+}
+
+// ---------------------------------------------------------------- giving back
+
+function shrink(node: Node, state: State, demand: Demand): Ms | undefined {
+  if (node.settings.provisioningDisabled || node.isStopping) return undefined;
+  if (state.isReleasing || state.onTheWay > 0 || demand.missing > 0) return undefined;
+  const keep = state.peak.highest(node.nowMs, state.holdMs);
+  const surplus = nextSurplus(node, state, demand.supply.total - keep);
+  if (surplus === undefined) {
+    const fallsMs = demand.supply.total > demand.wanted ? state.peak.fallsAtMs(node.nowMs, state.holdMs) : undefined;
+    return Math.min(fallsMs ?? NEVER, emptyEniDueMs(node) ?? NEVER);
+  }
+  const readyAtMs = state.has(node, "budget") ? state.budget.readyForMs("UnassignPrivateIpAddresses", "release") : 0;
+  if (readyAtMs > node.nowMs) return readyAtMs;
+  node.spawn(giveBack(node, state, surplus));
+  return node.nowMs + SECOND_MS;
+}
+
+/** What an ADD that found nothing can expect from growth. */
+export function growthFor(node: Node, state: State): GrowthPlan {
+  return growthPlan(node, state, { units: 1, urgent: 1 });
+}
