@@ -159,6 +159,28 @@ workloads: [{ name: web, pods: ${part.pods ?? 20} }]
     });
   });
 
+  test("a number that is not EKS's own is kept: by an AMI id in Terraform, by groups of eksctl's own", () => {
+    const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }, { id: a-2, az: us-west-2b, cidr: 10.0.16.0/24 }";
+    const groups =
+      "{ name: as-eks, instanceType: m5.large, count: 1, subnets: [a] }, " +
+      "{ name: own, instanceType: c6g.large, count: 1, subnets: [a], maxPods: 40 }";
+    const { files } = made(cluster({ subnets, groups })).emission;
+    const of = (format: string) => files.find((one) => one.format === format)?.text ?? "";
+    const document = parseAllDocuments(of("eksctl"))[0]?.toJS() as {
+      managedNodeGroups: { name: string; maxPodsPerNode: number }[];
+      nodeGroups: { name: string; maxPodsPerNode: number }[];
+    };
+    expect(document.managedNodeGroups.map((one) => [one.name, one.maxPodsPerNode])).toEqual([["as-eks", 110]]);
+    expect(document.nodeGroups.map((one) => [one.name, one.maxPodsPerNode])).toEqual([["own", 40]]);
+    const terraform = of("terraform");
+    expect(terraform).toContain("image_id               = data.aws_ssm_parameter.al2023_arm64_standard.value");
+    const heads = [...terraform.matchAll(/^(?:resource|data) .*\{$/gm)].map((match) => match[0]);
+    expect(heads.length).toBeGreaterThan(7);
+    expect(new Set(heads).size).toBe(heads.length);
+    expect(files.find((one) => one.path === "nodeadm/own.yaml")?.text).toContain("EKS's own number, 110");
+    expect(files.find((one) => one.path === "nodeadm/as-eks.yaml")?.text).not.toContain("EKS's own number");
+  });
+
   test("policy slash28 may ask for reservations, vpc-cni need not", () => {
     const policy = (text: string) => made(text).emission.files.find((one) => one.format === "iam")?.text ?? "";
     const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }";

@@ -16,13 +16,17 @@ export function eksctlFiles(figures: Figures): EmittedFile[] {
   const values = chartValues(figures, { env: figures.addonEnv, idOf: idText(figures) });
   const isNew = figures.subnets.some((one) => !one.isExisting);
   const addons = [{ name: "vpc-cni", configurationValues: JSON.stringify(values, null, 2) }];
+  // EKS puts its own number into managed node groups without an AMI id: another one needs groups that eksctl boots by itself.
+  const managed = figures.groups.filter((one) => one.maxPods === one.managedMaxPods);
+  const own = figures.groups.filter((one) => one.maxPods !== one.managedMaxPods);
   const document = {
     apiVersion: "eksctl.io/v1alpha5",
     kind: "ClusterConfig",
     metadata: { name: figures.clusterName, region: figures.region },
     vpc: { ...(isNew ? { id: `\${VPC_ID}` } : {}), subnets: { private: subnetsOf(figures) } },
     ...(figures.hasAddon ? { addons } : {}),
-    managedNodeGroups: figures.groups.map((one) => nodeGroup(figures, one)),
+    ...(managed.length > 0 ? { managedNodeGroups: managed.map((one) => nodeGroup(figures, one)) } : {}),
+    ...(own.length > 0 ? { nodeGroups: own.map((one) => nodeGroup(figures, one)) } : {}),
   };
   const body = yamlText(document);
   const notes = figures.groups.map((one) => `${one.group.name}: max-pods ${one.maxPods}, ${one.why}.`);
@@ -34,6 +38,11 @@ export function eksctlFiles(figures: Figures): EmittedFile[] {
       about: "ClusterConfig of eksctl: node groups with max-pods, and the add-on vpc-cni.",
       notes: [
         ...notes,
+        ...(own.length > 0
+          ? [
+              "Managed node groups without an AMI id take EKS's own max-pods: groups with another number are self-managed.",
+            ]
+          : []),
         ...(isNew
           ? ["The subnets must be there: terraform/main.tf makes them. envsubst fills in ids that they get then."]
           : []),

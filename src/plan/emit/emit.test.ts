@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { instanceTypeLimits } from "../../catalog/instance-types.ts";
+import type { NodeGroup } from "../../cluster/index.ts";
 import { CHART_DEFAULTS, parseSettings } from "../../ipam/settings.ts";
 import { mostOnNode, quotaOf } from "./controls.ts";
 import { addonEnv, emittedEnv } from "./env.ts";
 import { encodedText, formatBlock, jsonencode, quoted } from "./hcl.ts";
+import { architectureOf, imageOf } from "./images.ts";
 import { uniqueNames } from "./names.ts";
 import { kubeReserved } from "./node-boot.ts";
 
@@ -94,6 +96,24 @@ test("names are made plain and stay different", () => {
     "x-2",
     "a".repeat(50),
   ]);
+});
+
+test("images by architecture and accelerator", () => {
+  expect(["m5.large", "g4dn.xlarge", "u7i-12tb.224xlarge", "inf2.xlarge"].map(architectureOf)).toEqual(
+    Array.from({ length: 4 }, () => "x86_64"),
+  );
+  expect(
+    ["c6g.medium", "a1.large", "m7gd.large", "im4gn.large", "is4gen.large", "g5g.xlarge"].map(architectureOf),
+  ).toEqual(Array.from({ length: 6 }, () => "arm64"));
+  const group = (instanceType: string) => ({ group: { instanceType } as NodeGroup });
+  expect(imageOf("al2023", group("m5.large")).path).toContain(
+    "/amazon-linux-2023/x86_64/standard/recommended/image_id",
+  );
+  expect(imageOf("al2023", group("g5g.xlarge")).path).toContain("/arm64/nvidia/");
+  expect(imageOf("al2023", group("g4ad.xlarge")).path).toContain("/standard/");
+  expect(imageOf("al2023", group("trn1.2xlarge")).path).toContain("/neuron/");
+  expect(imageOf("bottlerocket", group("p5.48xlarge"))).toMatchObject({ name: "bottlerocket_x86_64_nvidia" });
+  expect(imageOf("al2", group("m5.large")).path).toBeUndefined();
 });
 
 test("the kubelet's share by the rule of the images", () => {

@@ -2,8 +2,9 @@
 // affair.
 
 import { Prng } from "../../base/prng.ts";
-import { type Cluster, planPods } from "../../cluster/index.ts";
-import { CHART_DEFAULTS, parseSettings } from "../../ipam/settings.ts";
+import { maxPodsCap, uncappedMaxPods } from "../../catalog/pod-capacity.ts";
+import { type Cluster, type NodeGroup, planPods } from "../../cluster/index.ts";
+import { CHART_DEFAULTS, parseSettings, type Settings } from "../../ipam/settings.ts";
 import { buildFleet, type PodSources, START_WALL_MS } from "../fleet.ts";
 import { type PlanOptions, planCluster } from "../plan.ts";
 import type { Plan, Verdict } from "../types.ts";
@@ -130,17 +131,26 @@ function figuresOf(density: Density, options: EmitOptions): Figures {
       address: addressOf(groupNames[index] ?? ""),
       maxPods: group.maxPods,
       why: density.why.get(group.name) ?? "",
+      managedMaxPods: managedMaxPods(group, settings),
     })),
     subnets: cluster.subnets.map((subnet, index) => {
       const isExisting = /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(subnet.id);
       const address = addressOf(subnetNames[index] ?? "");
-      return { subnet, isExisting, address, idText: isExisting ? subnet.id : `\${${address.toUpperCase()}}` };
+      return { subnet, isExisting, address, idText: isExisting ? subnet.id : `\${ID_OF_${address.toUpperCase()}}` };
     }),
     env,
     addonEnv: addonEnv(env).env,
     eniConfigs: settings.customNetworking ? cluster.cni.eniConfigs : [],
     namespaces: namespacePeaks(cluster, options),
   };
+}
+
+/** The recommended number of type and mode; EKS knows of custom networking, and of nothing else that takes ENIs. */
+function managedMaxPods({ limits }: NodeGroup, { prefixDelegation, customNetworking }: Settings): number {
+  return Math.min(
+    maxPodsCap(limits),
+    uncappedMaxPods(limits, { prefixDelegation, customNetworking, maxEni: undefined }),
+  );
 }
 
 /** A name in Terraform and in a shell: no hyphens, no digit first. */

@@ -32,6 +32,11 @@ export function encodedText(text: string): HclExpression {
   return { expression: `base64encode(<<-EOT\n${indented.join("\n")}\n  EOT\n  )` };
 }
 
+/** A quoted text in which `${...}` stays a reference. */
+export function reference(text: string): HclExpression {
+  return { expression: `"${text}"` };
+}
+
 export function quoted(text: string): string {
   const escaped = text
     .replace(/\\/g, "\\\\")

@@ -10,12 +10,34 @@ const BOUNDARY = "SLASH28";
  * An expression, not kubelet.config.maxPods: nodeadm reserves the kubelet's memory by it, and by the type's own table otherwise
  * (amazon-eks-ami, nodeadm, kubelet defaults; read 2026-08).
  */
-function nodeConfig({ maxPods }: GroupFigures): unknown {
+function nodeConfig({ maxPods }: GroupFigures, cluster?: ClusterReferences): unknown {
+  const { name = "", endpoint, certificate, serviceCidr } = cluster ?? {};
+  const details = { name, apiServerEndpoint: endpoint, certificateAuthority: certificate, cidr: serviceCidr };
   return {
     apiVersion: "node.eks.aws/v1alpha1",
     kind: "NodeConfig",
-    spec: { kubelet: { maxPodsExpression: String(maxPods) } },
+    spec: {
+      ...(cluster === undefined ? {} : { cluster: details }),
+      kubelet: { maxPodsExpression: String(maxPods) },
+    },
   };
+}
+
+/** What a node with an AMI id of its own must be told of its cluster; for Terraform references. */
+export interface ClusterReferences {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly certificate: string;
+  readonly serviceCidr: string;
+}
+
+/** Said where EKS would take another number than the plan's. */
+function managedNote({ maxPods, managedMaxPods }: GroupFigures): string[] {
+  return maxPods === managedMaxPods
+    ? []
+    : [
+        `A managed node group without an AMI id in its launch template gets EKS's own number, ${managedMaxPods}, whatever its user data says.`,
+      ];
 }
 
 export function nodeadmFiles(figures: Figures): EmittedFile[] {
@@ -25,8 +47,8 @@ export function nodeadmFiles(figures: Figures): EmittedFile[] {
       format: "nodeadm",
       about: `Max-pods of node group ${one.group.name} on AL2023, for nodeadm: ${one.why}.`,
       notes: [
-        "A managed node group without an AMI of its own gets this as a MIME part of type application/node.eks.aws and the cluster's " +
-          "address from EKS. With your own AMI, add spec.cluster.",
+        "It adds to the NodeConfig that names the cluster, and needs an image of November 2025 or later.",
+        ...managedNote(one),
       ],
       apply: `install -D -m 644 nodeadm/${one.name}.yaml /etc/eks/nodeadm.d/50-max-pods.yaml  # on the node, before nodeadm runs`,
       body: yamlText(nodeConfig(one)),
@@ -65,8 +87,12 @@ export function bootstrapFiles(figures: Figures): EmittedFile[] {
   );
 }
 
-export function bottlerocketText({ maxPods }: GroupFigures): string {
-  return `[settings.kubernetes]\nmax-pods = ${maxPods}\n`;
+function bottlerocketText({ maxPods }: GroupFigures, cluster?: ClusterReferences): string {
+  const details =
+    cluster === undefined
+      ? ""
+      : `cluster-name = "${cluster.name}"\napi-server = "${cluster.endpoint}"\ncluster-certificate = "${cluster.certificate}"\n`;
+  return `[settings.kubernetes]\n${details}max-pods = ${maxPods}\n`;
 }
 
 export function bottlerocketFiles(figures: Figures): EmittedFile[] {
@@ -84,18 +110,18 @@ export function bottlerocketFiles(figures: Figures): EmittedFile[] {
   );
 }
 
-/** User data of a launch template: MIME for Amazon Linux, TOML for Bottlerocket. `clusterName` may be a reference. */
-export function userData(figures: Figures, one: GroupFigures, clusterName: string): string {
+/** User data of a launch template with an AMI id: MIME for Amazon Linux, TOML for Bottlerocket. */
+export function userData(figures: Figures, one: GroupFigures, cluster: ClusterReferences): string {
   switch (figures.os) {
     case "al2023":
-      return mimePart("application/node.eks.aws", `---\n${yamlText(nodeConfig(one))}`);
+      return mimePart("application/node.eks.aws", `---\n${yamlText(nodeConfig(one, cluster))}`);
     case "al2":
       return mimePart(
         'text/x-shellscript; charset="us-ascii"',
-        `#!/bin/bash\nset -euo pipefail\n/etc/eks/bootstrap.sh ${clusterName} ${bootstrapArguments(one)}\n`,
+        `#!/bin/bash\nset -euo pipefail\n/etc/eks/bootstrap.sh ${cluster.name} ${bootstrapArguments(one)}\n`,
       );
     case "bottlerocket":
-      return bottlerocketText(one);
+      return bottlerocketText(one, cluster);
   }
 }
 

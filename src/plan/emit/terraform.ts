@@ -4,12 +4,20 @@
 import { formatCidr } from "../../base/ipv4.ts";
 import { chartValues } from "./chart.ts";
 import { commented } from "./emitted-file.ts";
-import { encodedText, expression, formatBlock, type HclBlock, type HclTerm, jsonencode } from "./hcl.ts";
-import { userData } from "./node-boot.ts";
+import { encodedText, expression, formatBlock, type HclBlock, type HclTerm, jsonencode, reference } from "./hcl.ts";
+import { imageOf } from "./images.ts";
+import { type ClusterReferences, userData } from "./node-boot.ts";
 import type { EmittedFile, Figures, GroupFigures, SubnetFigures } from "./types.ts";
 
-/** A reference inside a heredoc. */
-const CLUSTER_NAME = `\${var.cluster_name}`;
+const CLUSTER = "data.aws_eks_cluster.this";
+
+/** References inside a heredoc. */
+const REFERENCES: ClusterReferences = {
+  name: `\${${CLUSTER}.name}`,
+  endpoint: `\${${CLUSTER}.endpoint}`,
+  certificate: `\${${CLUSTER}.certificate_authority[0].data}`,
+  serviceCidr: `\${${CLUSTER}.kubernetes_network_config[0].service_ipv4_cidr}`,
+};
 
 export function terraformFiles(figures: Figures): EmittedFile[] {
   const path = "terraform/main.tf";
@@ -17,6 +25,7 @@ export function terraformFiles(figures: Figures): EmittedFile[] {
     ...settingsBlocks(figures),
     ...figures.subnets.flatMap((one) => subnetBlocks(one)),
     ...(figures.hasAddon ? [addonBlock(figures)] : []),
+    ...imageBlocks(figures),
     ...figures.groups.map((one) => launchTemplate(figures, one)),
     ...outputs(figures),
   ];
@@ -24,6 +33,9 @@ export function terraformFiles(figures: Figures): EmittedFile[] {
     ...reservationNotes(figures),
     ...figures.groups.map((one) => `${one.group.name}: max-pods ${one.maxPods}, ${one.why}.`),
   ];
+  notes.push(
+    "The launch templates name an AMI: without one EKS puts its own max-pods into managed node groups. New images come with the next apply.",
+  );
   const isNew = figures.subnets.some((one) => !one.isExisting);
   const variables = [...(isNew ? ["vpc_id=vpc-..."] : []), ...(figures.os === "al2" ? ["ami_id=ami-..."] : [])];
   return [
@@ -75,9 +87,9 @@ function subnetBlocks({ subnet, isExisting, address }: SubnetFigures): HclBlock[
   const tags: Record<string, string> = { Name: subnet.id, ...Object.fromEntries(subnet.tags) };
   const id: HclTerm = isExisting ? subnet.id : expression(`aws_subnet.${address}.id`);
   const reservations = subnet.reservations.map(({ cidr, type }, index): HclBlock => {
-    const name = index === 0 ? address : `${address}_${index + 1}`;
     return {
-      head: `resource "aws_ec2_subnet_cidr_reservation" "${name}"`,
+      // Always with a number: `a`'s second one must not be called as a subnet `a-2`.
+      head: `resource "aws_ec2_subnet_cidr_reservation" "${address}_${index + 1}"`,
       attributes: {
         subnet_id: id,
         cidr_block: formatCidr(cidr),
@@ -125,16 +137,27 @@ function addonBlock(figures: Figures): HclBlock {
   };
 }
 
+/** The cluster that nodes join, and the newest image of each kind that they need. */
+function imageBlocks(figures: Figures): HclBlock[] {
+  const cluster = { head: 'data "aws_eks_cluster" "this"', attributes: { name: expression("var.cluster_name") } };
+  const names = new Map(figures.groups.flatMap((one) => [imageOf(figures.os, one)]).map((one) => [one.name, one.path]));
+  const images = [...names].flatMap(([name, path]) =>
+    path === undefined ? [] : [{ head: `data "aws_ssm_parameter" "${name}"`, attributes: { name: reference(path) } }],
+  );
+  return [cluster, ...images];
+}
+
 function launchTemplate(figures: Figures, one: GroupFigures): HclBlock {
-  const image: Record<string, HclTerm> = figures.os === "al2" ? { image_id: expression("var.ami_id") } : {};
+  const { name, path } = imageOf(figures.os, one);
+  const image = path === undefined ? "var.ami_id" : `data.aws_ssm_parameter.${name}.value`;
   return {
     head: `resource "aws_launch_template" "${one.address}"`,
     attributes: {
       name: one.name,
       instance_type: one.group.instanceType,
       update_default_version: true,
-      ...image,
-      user_data: encodedText(userData(figures, one, CLUSTER_NAME)),
+      image_id: expression(image),
+      user_data: encodedText(userData(figures, one, REFERENCES)),
     },
     blocks: [
       {

@@ -47,6 +47,8 @@ export interface GroupFigures {
   readonly maxPods: number;
   /** Why this number, one sentence. */
   readonly why: string;
+  /** What EKS works out for a managed node group without an AMI id, over whatever user data says. */
+  readonly managedMaxPods: number;
 }
 
 export interface SubnetFigures {
@@ -54,7 +56,7 @@ export interface SubnetFigures {
   /** The id is one of EC2's: the subnet is there already. */
   readonly isExisting: boolean;
   readonly address: string;
-  /** What stands for the id where it is not known before the subnet is there: `${SUBNET_A}`; else the id. */
+  /** What stands for the id where it is not known before the subnet is there: `${ID_OF_SUBNET_A}`; else the id. */
   readonly idText: string;
 }
 
