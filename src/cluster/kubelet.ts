@@ -32,6 +32,14 @@ export class PodSandbox<Id extends string | number> {
     this.#nextMs = boundMs + kubelet.settings.runtimeMs;
   }
 
+  /** Serves another pod, bound to its node at `boundMs`. */
+  bind(boundMs: Ms): void {
+    this.#phase = "waiting";
+    this.#sandbox = undefined;
+    this.#nextMs = boundMs;
+    this.#refusedCount = 0;
+  }
+
   get phase(): PodPhase {
     return this.#phase;
   }

@@ -380,7 +380,7 @@ class IpamEngine implements Engine {
     // Without a cooldown somebody else may have it by now, and a reconcile may have dropped its CIDR: then it stays released.
     if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] === ALLOCATED) return;
     if (node.pool.addressOf(attachment) !== undefined) return;
-    node.pool.allocate(at, attachment, cidr.allocatedWallMs[offset]!, cidr.allocatedNsRest[offset]!);
+    node.pool.allocate(at, attachment, cidr.allocatedWallMsAt(offset), cidr.allocatedNsRestAt(offset));
   }
 
   // -------------------------------------------------------------- operations
@@ -446,7 +446,7 @@ class IpamEngine implements Engine {
 
   eachAllocation(visit: (attachment: Attachment, address: number, wallMs: number, nsRest: number) => void): void {
     this.#node?.pool.eachAllocation((attachment, { cidr, offset }) => {
-      visit(attachment, cidr.base + offset, cidr.allocatedWallMs[offset]!, cidr.allocatedNsRest[offset]!);
+      visit(attachment, cidr.base + offset, cidr.allocatedWallMsAt(offset), cidr.allocatedNsRestAt(offset));
     });
   }
 

@@ -71,10 +71,10 @@ function addressesOf(node: Node, cidr: PoolCidr, nowMs: Ms): AddressView[] {
     views.push({
       address: cidr.base + offset,
       state: isAllocated ? "allocated" : isCooling ? "cooling" : "free",
-      attachment: cidr.attachments[offset]!,
-      allocatedWallMs: cidr.allocatedWallMs[offset]!,
-      allocatedNsRest: cidr.allocatedNsRest[offset]!,
-      releasedWallMs: isAllocated ? undefined : cidr.releasedMs[offset]! + node.wallOffsetMs,
+      attachment: cidr.attachmentAt(offset),
+      allocatedWallMs: cidr.allocatedWallMsAt(offset),
+      allocatedNsRest: cidr.allocatedNsRestAt(offset),
+      releasedWallMs: isAllocated ? undefined : cidr.releasedMsAt(offset) + node.wallOffsetMs,
     });
   }
   return views;

@@ -54,9 +54,13 @@ export class FleetPods {
   #arrivalMs: Ms = Number.POSITIVE_INFINITY;
   #arrivalTicket = -1;
   #unschedulable: SimPod[] = [];
-  /** ADDs under way, by request. */
+  /** ADDs under way that were not answered at once, by request. */
   readonly #asked = new Map<number, SimPod>();
-  #justAsked: SimPod[] = [];
+  /** In the event in hand. */
+  readonly #justAsked: SimPod[] = [];
+  /** Used again and again: an engine keeps no input of these kinds. */
+  readonly #allocate = { kind: "allocate" as const, nowMs: 0, requestId: 0, attachment: 0, deadlineMs: 0 };
+  readonly #release = { kind: "release" as const, nowMs: 0, requestId: 0, attachment: 0 };
   #nextRequestId = 1;
   #nextAttachment = 1;
 
@@ -121,7 +125,8 @@ export class FleetPods {
         lifetimeMs,
         nodeName,
         cameMs: heap.atMs,
-        sandbox: undefined,
+        sandbox: new PodSandbox(this.#kubelet, heap.atMs),
+        requestId: 0,
         node: undefined,
         address: undefined,
         outcome: "unschedulable",
@@ -143,7 +148,7 @@ export class FleetPods {
 
   #forget(pod: SimPod): void {
     this.#pods[pod.slot] = undefined;
-    pod.sandbox = undefined;
+    pod.requestId = 0;
     pod.node = undefined;
     pod.address = undefined;
     pod.reason = undefined;
@@ -169,7 +174,7 @@ export class FleetPods {
     this.#options.bodies.bind(node, 1);
     this.counts.waiting++;
     this.waiting.add(1, nowMs);
-    pod.sandbox = new PodSandbox(this.#kubelet, nowMs);
+    pod.sandbox.bind(nowMs);
     this.#step(pod);
   }
 
@@ -191,12 +196,12 @@ export class FleetPods {
   step(slot: number): void {
     const pod = this.#pods[slot];
     if (pod?.ticket !== this.#options.heap.ticket) return;
-    if (pod.sandbox?.phase === "adding") this.#giveUp(pod);
+    if (pod.sandbox.phase === "adding") this.#giveUp(pod);
     this.#step(pod);
   }
 
   #step(pod: SimPod): void {
-    const sandbox = pod.sandbox!;
+    const sandbox = pod.sandbox;
     const { heap } = this.#options;
     for (let step = sandbox.step(heap.atMs); step !== undefined; step = sandbox.step(heap.atMs)) {
       if (step.kind === "del") this.#del(pod);
@@ -211,12 +216,14 @@ export class FleetPods {
     const node = pod.node!;
     this.counts.adds++;
     if (node.isDown) return false;
-    const requestId = this.#nextRequestId++;
-    this.#asked.set(requestId, pod);
+    pod.requestId = this.#nextRequestId++;
     this.#justAsked.push(pod);
-    const attachment = pod.sandbox!.sandboxId!;
-    const nowMs = this.#options.heap.atMs;
-    this.#options.bodies.feed(node, { kind: "allocate", nowMs, requestId, attachment, deadlineMs });
+    const input = this.#allocate;
+    input.nowMs = this.#options.heap.atMs;
+    input.requestId = pod.requestId;
+    input.attachment = pod.sandbox.sandboxId!;
+    input.deadlineMs = deadlineMs;
+    this.#options.bodies.feed(node, input);
     return true;
   }
 
@@ -224,16 +231,20 @@ export class FleetPods {
     const node = pod.node!;
     this.counts.dels++;
     if (node.isDown) return;
-    const attachment = pod.sandbox!.sandboxId!;
-    const nowMs = this.#options.heap.atMs;
-    this.#options.bodies.feed(node, { kind: "release", nowMs, requestId: this.#nextRequestId++, attachment });
+    const input = this.#release;
+    input.nowMs = this.#options.heap.atMs;
+    input.requestId = this.#nextRequestId++;
+    input.attachment = pod.sandbox.sandboxId!;
+    this.#options.bodies.feed(node, input);
   }
 
   /** An agent's answer, to an ADD or a DEL. */
   replied(requestId: number, result: ReplyResult): void {
-    const pod = this.#asked.get(requestId);
+    if (result.kind === "released" || result.kind === "unknownAttachment") return;
+    const pod = this.#askedBy(requestId);
     if (pod === undefined) return;
     this.#asked.delete(requestId);
+    pod.requestId = 0;
     if (result.kind === "allocated") this.#runs(pod, result.address);
     else if (result.kind === "refused") {
       this.#refused(pod, result.reason);
@@ -241,14 +252,22 @@ export class FleetPods {
     } else throw new Error(`I7: an ADD was answered ${result.kind}`);
   }
 
+  /** Most are answered at once. */
+  #askedBy(requestId: number): SimPod | undefined {
+    for (let index = this.#justAsked.length - 1; index >= 0; index--) {
+      if (this.#justAsked[index]!.requestId === requestId) return this.#justAsked[index];
+    }
+    return this.#asked.get(requestId);
+  }
+
   /** After all that is due now: an ADD without an answer yet ends at its deadline. */
   settled(): void {
     if (this.#justAsked.length === 0) return;
-    if (this.#asked.size > 0) {
-      const deadlineMs = this.#options.heap.atMs + this.#kubelet.settings.sandboxTimeoutMs;
-      for (const pod of this.#justAsked) {
-        if (pod.sandbox?.phase === "adding") pod.ticket = this.#options.heap.add(deadlineMs, POD_STEPS, pod.slot);
-      }
+    const deadlineMs = this.#options.heap.atMs + this.#kubelet.settings.sandboxTimeoutMs;
+    for (const pod of this.#justAsked) {
+      if (pod.requestId === 0) continue;
+      this.#asked.set(pod.requestId, pod);
+      pod.ticket = this.#options.heap.add(deadlineMs, POD_STEPS, pod.slot);
     }
     this.#justAsked.length = 0;
   }
@@ -260,16 +279,16 @@ export class FleetPods {
 
   /** Nobody waits for the answer to its ADD any more. */
   #abandon(pod: SimPod): void {
-    for (const [requestId, asked] of this.#asked) {
-      if (asked !== pod) continue;
-      this.#asked.delete(requestId);
-      this.#options.bodies.feed(pod.node!, { kind: "abandoned", nowMs: this.#options.heap.atMs, requestId });
-    }
+    const { requestId } = pod;
+    if (requestId === 0) return;
+    pod.requestId = 0;
+    this.#asked.delete(requestId);
+    this.#options.bodies.feed(pod.node!, { kind: "abandoned", nowMs: this.#options.heap.atMs, requestId });
   }
 
   #runs(pod: SimPod, address: Ipv4): void {
     const nowMs = this.#options.heap.atMs;
-    const sandbox = pod.sandbox!;
+    const sandbox = pod.sandbox;
     sandbox.answered({ sandboxId: sandbox.sandboxId!, isAllocated: true, nowMs });
     pod.outcome = "running";
     pod.address = address;
@@ -285,7 +304,7 @@ export class FleetPods {
   }
 
   #refused(pod: SimPod, reason: FailedAddReason): void {
-    const sandbox = pod.sandbox!;
+    const sandbox = pod.sandbox;
     sandbox.answered({ sandboxId: sandbox.sandboxId!, isAllocated: false, nowMs: this.#options.heap.atMs });
     if (!pod.wasRefused) this.counts.refusedAtLeastOnce++;
     pod.wasRefused = true;
@@ -327,7 +346,7 @@ export class FleetPods {
     const { heap, scheduler } = this.#options;
     const { spec, node, outcome } = pod;
     if (outcome === "waiting") this.#abandon(pod);
-    if (pod.sandbox?.end() !== undefined) this.#del(pod);
+    if (pod.sandbox.end() !== undefined) this.#del(pod);
     if (!spec.isHostNetwork) {
       if (outcome === "running") {
         this.counts.running--;

@@ -37,7 +37,9 @@ export interface SimPod {
   nodeName: string | undefined;
   /** Since the agents' start. */
   cameMs: Ms;
-  sandbox: PodSandbox<Attachment> | undefined;
+  readonly sandbox: PodSandbox<Attachment>;
+  /** Of its ADD under way; 0: none. */
+  requestId: number;
   node: SimNode | undefined;
   address: Ipv4 | undefined;
   outcome: SimPodOutcome;

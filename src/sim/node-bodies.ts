@@ -39,11 +39,14 @@ export class NodeBodies {
   readonly spaceRefusals = new SpaceRefusals();
   readonly #options: NodeBodiesOptions;
   readonly #metadata: MetadataViews;
+  /** Used again and again: an engine keeps no input of these kinds. */
+  readonly #saved = { kind: "saved" as const, nowMs: 0, saveId: 0 };
+  readonly #wake = { kind: "wake" as const, nowMs: 0 };
   readonly #pending: (Pending | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   /** Answers and replies that are due now: given out by `settle`, not in the middle of a step. */
-  #answers: Answer[] = [];
-  #replies: { readonly requestId: number; readonly result: ReplyResult }[] = [];
+  readonly #answers: Answer[] = [];
+  readonly #replies: { readonly requestId: number; readonly result: ReplyResult }[] = [];
 
   readonly #replyMs: Ms;
 
@@ -130,7 +133,9 @@ export class NodeBodies {
   #writeAtOnce(node: SimNode): void {
     while (node.savesAsked > node.savesSettled) {
       node.savesSettled = node.savesAsked;
-      const saved: Input = { kind: "saved", nowMs: this.#options.heap.atMs, saveId: node.savesSettled };
+      const saved = this.#saved;
+      saved.nowMs = this.#options.heap.atMs;
+      saved.saveId = node.savesSettled;
       for (const effect of node.engine.step(saved)) this.#begin(node, effect);
     }
   }
@@ -170,23 +175,29 @@ export class NodeBodies {
     if (node.wakeTicket !== heap.ticket) return;
     node.wakePlannedMs = Number.POSITIVE_INFINITY;
     if (node.isDown) return;
-    if (node.wakeAtMs <= heap.atMs) this.feed(node, { kind: "wake", nowMs: heap.atMs });
-    else this.#planWake(node);
+    if (node.wakeAtMs > heap.atMs) {
+      this.#planWake(node);
+      return;
+    }
+    this.#wake.nowMs = heap.atMs;
+    this.feed(node, this.#wake);
   }
 
-  /** Gives out what is due now, and what comes of it, until nothing is. */
+  /** Gives out what is due now, and what comes of it, until nothing is: replies first. */
   settle(): void {
-    while (this.#answers.length > 0 || this.#replies.length > 0) {
-      if (this.#replies.length > 0) {
-        const replies = this.#replies;
-        this.#replies = [];
-        for (const { requestId, result } of replies) this.#options.onReply(requestId, result);
+    const answers = this.#answers;
+    const replies = this.#replies;
+    let answerCount = 0;
+    for (;;) {
+      for (let index = 0; index < replies.length; index++) {
+        this.#options.onReply(replies[index]!.requestId, replies[index]!.result);
       }
-      if (this.#answers.length === 0) continue;
-      const answers = this.#answers;
-      this.#answers = [];
-      for (const { node, life, id, outcome } of answers) this.#answer(node, life, id, outcome);
+      replies.length = 0;
+      const answer = answers[answerCount++];
+      if (answer === undefined) break;
+      this.#answer(answer.node, answer.life, answer.id, answer.outcome);
     }
+    answers.length = 0;
   }
 
   #begin(node: SimNode, effect: Effect): void {

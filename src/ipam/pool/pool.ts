@@ -16,6 +16,8 @@ export const UNTOUCHED = 0;
 export const ALLOCATED = 1;
 /** Allocated before, not now. Cooling until its cooldown ends, then free. */
 export const RELEASED = 2;
+/** Numbers kept of each address of a CIDR. */
+const SLOT_SIZE = 4;
 
 export interface EniDescription {
   readonly eniId: EniId;
@@ -109,12 +111,10 @@ export class PoolCidr {
   unsavedCount = 0;
   /** Where a policy that goes round looks next for a free address. */
   nextOffset = 0;
-  readonly states: number[];
-  readonly attachments: number[];
-  /** Monotonic time of the release; meaningful in state RELEASED. */
-  readonly releasedMs: number[];
-  readonly allocatedWallMs: number[];
-  readonly allocatedNsRest: number[];
+  /** UNTOUCHED, ALLOCATED or RELEASED. */
+  readonly states: Uint8Array;
+  /** What else is known of each address, side by side: a simulated fleet has more of them than a processor's cache holds. */
+  readonly #slots: Float64Array;
   /** Offsets that have an entry in the reference's map, in its walk order. */
   readonly entries: WalkOrder;
 
@@ -124,11 +124,8 @@ export class PoolCidr {
     this.isPrefix = isPrefix;
     this.size = isPrefix ? ADDRESSES_PER_PREFIX : 1;
     this.index = index;
-    this.states = new Array<number>(this.size).fill(UNTOUCHED);
-    this.attachments = new Array<number>(this.size).fill(0);
-    this.releasedMs = new Array<number>(this.size).fill(0);
-    this.allocatedWallMs = new Array<number>(this.size).fill(0);
-    this.allocatedNsRest = new Array<number>(this.size).fill(0);
+    this.states = new Uint8Array(this.size);
+    this.#slots = new Float64Array(this.size * SLOT_SIZE);
     this.entries = new WalkOrder();
   }
 
@@ -136,8 +133,46 @@ export class PoolCidr {
     return address >= this.base && address < this.base + this.size;
   }
 
+  /** 0 unless allocated. */
+  attachmentAt(offset: number): Attachment {
+    return this.#slots[offset * SLOT_SIZE]!;
+  }
+
+  /** Monotonic time of the release; meaningful in state RELEASED. */
+  releasedMsAt(offset: number): Ms {
+    return this.#slots[offset * SLOT_SIZE + 1]!;
+  }
+
+  allocatedWallMsAt(offset: number): number {
+    return this.#slots[offset * SLOT_SIZE + 2]!;
+  }
+
+  allocatedNsRestAt(offset: number): number {
+    return this.#slots[offset * SLOT_SIZE + 3]!;
+  }
+
+  /** For the pool, which keeps the books beside. */
+  setAllocated(offset: number, attachment: Attachment, wallMs: number, nsRest: number): void {
+    const at = offset * SLOT_SIZE;
+    this.states[offset] = ALLOCATED;
+    this.#slots[at] = attachment;
+    this.#slots[at + 2] = wallMs;
+    this.#slots[at + 3] = nsRest;
+  }
+
+  /** For the pool, which keeps the books beside. */
+  setFree(offset: number, state: typeof UNTOUCHED | typeof RELEASED): void {
+    this.states[offset] = state;
+    this.#slots[offset * SLOT_SIZE] = 0;
+  }
+
+  /** For the pool, which keeps the books beside. */
+  setReleasedMs(offset: number, nowMs: Ms): void {
+    this.#slots[offset * SLOT_SIZE + 1] = nowMs;
+  }
+
   isCooling(offset: number, nowMs: Ms, cooldownMs: Ms): boolean {
-    return this.states[offset] === RELEASED && nowMs - this.releasedMs[offset]! <= cooldownMs;
+    return this.states[offset] === RELEASED && nowMs - this.releasedMsAt(offset) <= cooldownMs;
   }
 
   coolingCount(nowMs: Ms, cooldownMs: Ms): number {
@@ -288,7 +323,7 @@ export class Pool {
     const orphaned: Attachment[] = [];
     for (let offset = 0; offset < cidr.size; offset++) {
       if (cidr.states[offset] !== ALLOCATED) continue;
-      orphaned.push(cidr.attachments[offset]!);
+      orphaned.push(cidr.attachmentAt(offset));
       this.#clear(cidr, offset, UNTOUCHED);
     }
     const eni = cidr.eni;
@@ -314,10 +349,7 @@ export class Pool {
     assert(!this.#byAttachment.has(attachment), "an attachment holds one address");
     if (cidr.states[offset] === RELEASED) cidr.releasedCount--;
     else cidr.entries.insert(offset, this.#random);
-    cidr.states[offset] = ALLOCATED;
-    cidr.attachments[offset] = attachment;
-    cidr.allocatedWallMs[offset] = wallMs;
-    cidr.allocatedNsRest[offset] = nsRest;
+    cidr.setAllocated(offset, attachment, wallMs, nsRest);
     const eni = cidr.eni;
     if (cidr.allocatedCount++ === 0) {
       if (cidr.isPrefix) eni.freePrefixCount--;
@@ -335,7 +367,7 @@ export class Pool {
     const at = this.#byAttachment.get(attachment);
     if (at === undefined) return undefined;
     this.#clear(at.cidr, at.offset, RELEASED);
-    at.cidr.releasedMs[at.offset] = nowMs;
+    at.cidr.setReleasedMs(at.offset, nowMs);
     this.version++;
     return at;
   }
@@ -346,8 +378,8 @@ export class Pool {
       for (const cidr of eni.present()) {
         for (let offset = 0; offset < cidr.size; offset++) {
           if (cidr.states[offset] !== UNTOUCHED) continue;
-          cidr.states[offset] = RELEASED;
-          cidr.releasedMs[offset] = nowMs;
+          cidr.setFree(offset, RELEASED);
+          cidr.setReleasedMs(offset, nowMs);
           cidr.releasedCount++;
           cidr.entries.insert(offset, this.#random);
           each({ cidr, offset });
@@ -374,9 +406,8 @@ export class Pool {
   }
 
   #clear(cidr: PoolCidr, offset: number, next: typeof UNTOUCHED | typeof RELEASED): void {
-    this.#byAttachment.delete(cidr.attachments[offset]!);
-    cidr.attachments[offset] = 0;
-    cidr.states[offset] = next;
+    this.#byAttachment.delete(cidr.attachmentAt(offset));
+    cidr.setFree(offset, next);
     if (next === RELEASED) cidr.releasedCount++;
     else cidr.entries.remove(offset);
     const eni = cidr.eni;

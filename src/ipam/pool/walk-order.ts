@@ -3,19 +3,22 @@
 // uniformly random place and goes round. The bias decides how pods cluster on prefixes, so it is modelled, not approximated
 // (ipamd.md 3.1, "What random means"; the layout above 8 entries is that of Go 1.19, as the shares there were measured).
 
+import { assert } from "../../base/assert.ts";
 import type { Prng } from "../../base/prng.ts";
 
 const PLACES_PER_BUCKET = 8;
-const EMPTY = -1;
+/** No key: keys are smaller. */
+const EMPTY = 255;
 
-/** An ordered set of small non-negative integers whose walks have the bias of a Go map. Not for negative keys. */
+/** An ordered set of integers from 0 to 254 whose walks have the bias of a Go map. */
 export class WalkOrder {
-  /** One array a bucket; its length is a multiple of 8, above 8 where the bucket overflowed. */
-  #buckets: number[][] = [newBucket()];
+  /** The buckets one after the other. Each has `#stride` places, more than 8 once one of them overflowed. */
+  #places = newPlaces(PLACES_PER_BUCKET);
+  #stride = PLACES_PER_BUCKET;
   #bucketBits = 0;
   #count = 0;
   /** The walk under way. */
-  #bucketIndex = 0;
+  #bucket = 0;
   #leftBuckets = 0;
   #nextPlace = 0;
   #offset = 0;
@@ -26,6 +29,7 @@ export class WalkOrder {
 
   /** Adds a key that is not in the set. Draws only when there is more than one bucket. */
   insert(key: number, random: Prng): void {
+    assert(key >= 0 && key < EMPTY, "a key has its place in a byte");
     const limit = this.#bucketBits === 0 ? PLACES_PER_BUCKET : 6.5 * 2 ** this.#bucketBits;
     if (this.#count + 1 > limit) this.#grow(random);
     this.#place(this.#bucketBits === 0 ? 0 : random.below(2 ** this.#bucketBits), key);
@@ -34,10 +38,10 @@ export class WalkOrder {
 
   /** Removes a key; its place stays empty until the next insertion into its bucket. Unknown keys are ignored. */
   remove(key: number): void {
-    for (const bucket of this.#buckets) {
-      const place = bucket.indexOf(key);
-      if (place < 0) continue;
-      bucket[place] = EMPTY;
+    const places = this.#places;
+    for (let at = 0; at < places.length; at++) {
+      if (places[at] !== key) continue;
+      places[at] = EMPTY;
       this.#count--;
       return;
     }
@@ -49,24 +53,27 @@ export class WalkOrder {
    */
   begin(random: Prng): void {
     const draw = this.#count > 1 ? random.uint32() : 0;
-    this.#bucketIndex = draw & (this.#buckets.length - 1);
+    const bucketCount = 2 ** this.#bucketBits;
+    this.#bucket = draw & (bucketCount - 1);
     this.#offset = (draw >>> this.#bucketBits) & (PLACES_PER_BUCKET - 1);
-    this.#leftBuckets = this.#count === 0 ? 0 : this.#buckets.length;
+    this.#leftBuckets = this.#count === 0 ? 0 : bucketCount;
     this.#nextPlace = 0;
   }
 
   next(): number {
+    const places = this.#places;
+    const stride = this.#stride;
     while (this.#leftBuckets > 0) {
-      const bucket = this.#buckets[this.#bucketIndex]!;
-      while (this.#nextPlace < bucket.length) {
-        const inChain = (this.#nextPlace + this.#offset) & (PLACES_PER_BUCKET - 1);
-        const key = bucket[(this.#nextPlace & -PLACES_PER_BUCKET) + inChain]!;
-        this.#nextPlace++;
+      const start = this.#bucket * stride;
+      while (this.#nextPlace < stride) {
+        const place = this.#nextPlace++;
+        const inEight = (place + this.#offset) & (PLACES_PER_BUCKET - 1);
+        const key = places[start + (place & -PLACES_PER_BUCKET) + inEight]!;
         if (key !== EMPTY) return key;
       }
       this.#nextPlace = 0;
       this.#leftBuckets--;
-      this.#bucketIndex = (this.#bucketIndex + 1) & (this.#buckets.length - 1);
+      this.#bucket = (this.#bucket + 1) & (2 ** this.#bucketBits - 1);
     }
     return -1;
   }
@@ -92,27 +99,40 @@ export class WalkOrder {
   }
 
   #grow(random: Prng): void {
-    const before = this.#buckets;
+    const before = this.#places;
+    const beforeStride = this.#stride;
+    const beforeCount = 2 ** this.#bucketBits;
     this.#bucketBits++;
-    this.#buckets = Array.from({ length: before.length * 2 }, newBucket);
-    before.forEach((bucket, index) => {
-      for (const key of bucket) if (key !== EMPTY) this.#place(index + random.below(2) * before.length, key);
-    });
+    this.#stride = PLACES_PER_BUCKET;
+    this.#places = newPlaces(2 * beforeCount * PLACES_PER_BUCKET);
+    for (const [at, key] of before.entries()) {
+      if (key !== EMPTY) this.#place(Math.floor(at / beforeStride) + random.below(2) * beforeCount, key);
+    }
   }
 
-  #place(bucketIndex: number, key: number): void {
-    const bucket = this.#buckets[bucketIndex]!;
-    const place = bucket.indexOf(EMPTY);
-    if (place >= 0) {
-      bucket[place] = key;
+  #place(bucket: number, key: number): void {
+    const start = bucket * this.#stride;
+    for (let at = start; at < start + this.#stride; at++) {
+      if (this.#places[at] !== EMPTY) continue;
+      this.#places[at] = key;
       return;
     }
-    const overflow = newBucket();
-    overflow[0] = key;
-    bucket.push(...overflow);
+    this.#widen();
+    this.#place(bucket, key);
+  }
+
+  /** Eight more places for each bucket, at its end; those that are not used change no walk. */
+  #widen(): void {
+    const before = this.#places;
+    const beforeStride = this.#stride;
+    this.#stride += PLACES_PER_BUCKET;
+    this.#places = newPlaces(2 ** this.#bucketBits * this.#stride);
+    for (let at = 0; at < before.length; at++) {
+      this.#places[Math.floor(at / beforeStride) * this.#stride + (at % beforeStride)] = before[at]!;
+    }
   }
 }
 
-function newBucket(): number[] {
-  return [EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY];
+function newPlaces(count: number): Uint8Array {
+  return new Uint8Array(count).fill(EMPTY);
 }

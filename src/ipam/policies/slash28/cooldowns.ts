@@ -46,6 +46,6 @@ export class Cooldowns {
 /** The address is still in the pool, and in the cooldown that was noted. */
 function isCurrent({ at: { cidr, offset }, releasedMs }: Cooling): boolean {
   return (
-    cidr.eni.cidrs[cidr.index] === cidr && cidr.states[offset] === RELEASED && cidr.releasedMs[offset] === releasedMs
+    cidr.eni.cidrs[cidr.index] === cidr && cidr.states[offset] === RELEASED && cidr.releasedMsAt(offset) === releasedMs
   );
 }

@@ -54,7 +54,7 @@ function firstCooledInMs(node: Node): Ms | undefined {
       if (cidr.isPrefix !== node.usesPrefixes || cidr.releasedCount === 0) continue;
       for (let offset = 0; offset < cidr.size; offset++) {
         if (cidr.states[offset] !== RELEASED) continue;
-        const freeAtMs = cidr.releasedMs[offset]! + cooldownMs;
+        const freeAtMs = cidr.releasedMsAt(offset) + cooldownMs;
         if (freeAtMs >= node.nowMs && (atMs === undefined || freeAtMs < atMs)) atMs = freeAtMs;
       }
     }

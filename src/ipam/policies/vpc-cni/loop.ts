@@ -166,7 +166,7 @@ function nextPoolTriggerMs(node: Node): Ms {
       if (cidr.releasedCount === 0) continue;
       for (let offset = 0; offset < cidr.size; offset++) {
         if (cidr.isCooling(offset, node.nowMs, targets.cooldownMs)) {
-          atMs = Math.min(atMs, cidr.releasedMs[offset]! + targets.cooldownMs);
+          atMs = Math.min(atMs, cidr.releasedMsAt(offset) + targets.cooldownMs);
         }
       }
     }

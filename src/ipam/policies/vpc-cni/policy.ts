@@ -118,7 +118,7 @@ function traceOf(node: Node): ChoiceTrace {
   return {
     cooled(cidr, offset) {
       const id = cidr.isPrefix ? "coolingEndedPrefix" : "coolingEndedAddress";
-      node.log(id, cidr.base + offset, node.nowMs - cidr.releasedMs[offset]!, cidr.base);
+      node.log(id, cidr.base + offset, node.nowMs - cidr.releasedMsAt(offset), cidr.base);
     },
     nothingIn: (cidr) => node.log(cidr.isPrefix ? "noAddressInPrefix" : "noAddressInCidr", cidr.base),
     nothingOn: (eni) => node.log("eniWithoutFreeAddress", eni.eniId),
