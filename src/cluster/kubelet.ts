@@ -36,7 +36,7 @@ export class PodSandbox<Id extends string | number> {
   bind(boundMs: Ms): void {
     this.#phase = "waiting";
     this.#sandbox = undefined;
-    this.#nextMs = boundMs;
+    this.#nextMs = boundMs + this.#kubelet.settings.runtimeMs;
     this.#refusedCount = 0;
   }
 
