@@ -153,6 +153,9 @@ workloads: [{ name: web, pods: ${part.pods ?? 20} }]
     const child = Bun.spawnSync([process.execPath, join(ROOT, "src/cli/main.ts"), "plan", path, "--emit", "addon"]);
     expect(child.exitCode).toBe(0);
     expect(child.stderr.toString()).toContain("WARM_IP_TARGET is not set instead of 20");
+    const thin = join(ROOT, "examples/failures/warm-ip-target-too-thin.yaml");
+    const thicker = Bun.spawnSync([process.execPath, join(ROOT, "src/cli/main.ts"), "plan", thin, "--emit", "addon"]);
+    expect(JSON.parse(thicker.stdout.toString()).env).toMatchObject({ MINIMUM_IP_TARGET: "12", WARM_IP_TARGET: "5" });
     expect(JSON.parse(child.stdout.toString()).env).toEqual({
       ENABLE_PREFIX_DELEGATION: "true",
       WARM_PREFIX_TARGET: "1",
@@ -297,7 +300,7 @@ describe("slash28 plan --emit", () => {
     expect(run(healthy, "--emit", "all")).toMatchObject({ status: 2, out: "" });
     expect(run(healthy, "--emit", "addon,helm")).toMatchObject({ status: 2, out: "" });
     expect(run(healthy, "--emit", "cloudformation")).toMatchObject({ status: 2, out: "" });
-  });
+  }, 60_000);
 
   test("a folder is written whole, written again, and never over what somebody changed", () => {
     const out = join(WORK, "cli");
@@ -319,17 +322,24 @@ describe("slash28 plan --emit", () => {
     expect(run(healthy, "--emit", "all", "--out", out, "--force").status).toBe(0);
     expect(readFileSync(changed, "utf8")).toContain("aws_launch_template");
     expect(readdirSync(join(out, "terraform"))).toEqual(["main.tf"]);
-  });
+  }, 60_000);
 
   test("nothing is written of what lint finds fault with, or does not fit", () => {
     const out = join(WORK, "refused");
     const article = run(join(ROOT, "examples/article.yaml"), "--emit", "all", "--out", out);
     expect(article).toMatchObject({ status: 1, out: "" });
     expect(article.err).toContain("PD1111");
-    const broken = run(join(ROOT, "examples/failures/prefix-mode-no-warm-target.yaml"), "--emit", "all", "--out", out);
-    expect(broken).toMatchObject({ status: 1, out: "" });
+    const small = run(
+      join(ROOT, "examples/failures/subnet-too-small-for-prefix-mode.yaml"),
+      "--emit",
+      "all",
+      "--out",
+      out,
+    );
+    expect(small).toMatchObject({ status: 1, out: "" });
+    expect(small.err).toContain("it does not fit");
     expect(existsSync(out)).toBe(false);
-  });
+  }, 60_000);
 
   test("a folder that cannot be one is told, and leaves nothing behind", () => {
     const file = join(WORK, "a-file");
@@ -338,5 +348,5 @@ describe("slash28 plan --emit", () => {
     expect(result).toMatchObject({ status: 2, out: "" });
     expect(result.err).toContain("folder");
     expect(readFileSync(file, "utf8")).toBe("x");
-  });
+  }, 60_000);
 });

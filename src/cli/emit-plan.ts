@@ -65,7 +65,7 @@ export async function emit(
   };
   let { made, faults } = await candidate(false);
   // The file's settings stay as long as they do.
-  if ((made.verdict !== "fits" || faults.length > 0) && plan.advice.changes.length > 0) {
+  if (made.verdict !== "fits" || faults.length > 0) {
     const advised = await candidate(true);
     if (rank(advised) < rank({ made, faults })) ({ made, faults } = advised);
   }

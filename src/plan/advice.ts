@@ -28,9 +28,13 @@ export function otherSettings(cluster: Cluster, pods: { readonly fullest: number
     ];
   }
   const why = "WARM_ENI_TARGET keeps a whole spare ENI of addresses on every node; these targets keep a few addresses";
+  // Beyond one ENI a node attaches several, one after the other, before its pool is full.
+  const mostOfOneEni = Math.min(...cluster.nodeGroups.map((group) => group.limits.ipv4PerEni - 1));
+  const minimum = Math.min(mostOfOneEni, Math.max(WARM_FEW + 1, pods.fullest));
+  if (minimum <= WARM_FEW) return [];
   return [
     [
-      ...change("MINIMUM_IP_TARGET", String(Math.max(WARM_FEW + 1, pods.fullest)), why),
+      ...change("MINIMUM_IP_TARGET", String(minimum), why),
       ...change("WARM_IP_TARGET", String(WARM_FEW), why),
       ...(env.has("WARM_ENI_TARGET") ? change("WARM_ENI_TARGET", null, "address targets take its place") : []),
     ],

@@ -186,6 +186,24 @@ describe("advice", () => {
     expect(advice.reservations.map((one) => one.cidr)).toEqual(["10.0.0.128/25", "10.0.1.128/25", "10.0.2.128/25"]);
   });
 
+  test("settings that starve pods take few addresses, and are mended all the same", () => {
+    const starving = '{ ENABLE_PREFIX_DELEGATION: "true", MINIMUM_IP_TARGET: "16" }';
+    const plan = planText(
+      cluster({ env: starving, subnets: "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }", pods: 80 }),
+    );
+    expect(plan.verdict).toBe("does-not-fit");
+    expect(plan.advice.verdict).toBe("fits");
+    expect(plan.advice.changes.map((one) => [one.name, one.to])).toContainEqual(["MINIMUM_IP_TARGET", null]);
+  });
+
+  test("targets for single addresses stay within one ENI", () => {
+    const plan = planText(cluster({ env: "{}", pods: 40, subnets: "{ id: a, az: us-west-2a, cidr: 10.0.0.0/22 }" }));
+    expect(plan.advice.changes.map((one) => [one.name, one.to])).toEqual([
+      ["MINIMUM_IP_TARGET", "9"],
+      ["WARM_IP_TARGET", "5"],
+    ]);
+  });
+
   test("reservations hold the peak of all scenarios, and leave room for single addresses", () => {
     const wide = cluster({ subnets: "{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: 100 }", pods: 20 });
     expect(planText(wide).advice.reservations.map((one) => [one.cidr, one.prefixCount])).toEqual([

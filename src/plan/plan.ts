@@ -142,7 +142,7 @@ function adviceFor(
     const env = withChanges(cluster.cni.env, changes);
     const changed = { ...cluster, cni: { ...cluster.cni, env } };
     const scenarios = planAll(groundOf(changed, options), { fleets, options });
-    if (takenBy(scenarios) < takenBy(best.scenarios)) best = { cluster: changed, changes, scenarios };
+    if (isBetter(scenarios, best.scenarios)) best = { cluster: changed, changes, scenarios };
   }
   const peaks = peaksOf(best.scenarios);
   const { blocks } = groundOf(best.cluster, options);
@@ -155,6 +155,13 @@ function adviceFor(
     changes: best.changes,
     reservations,
   };
+}
+
+/** A better answer first: settings that starve pods take few addresses. */
+function isBetter(scenarios: readonly ScenarioPlan[], than: readonly ScenarioPlan[]): boolean {
+  const verdict = worstOf(scenarios.map((one) => one.verdict));
+  const other = worstOf(than.map((one) => one.verdict));
+  return verdict === other ? takenBy(scenarios) < takenBy(than) : worstOf([verdict, other]) === other;
 }
 
 /** Addresses of all scenarios, /28s as 16. */

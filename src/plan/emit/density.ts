@@ -54,7 +54,8 @@ export function boundDensity(cluster: Cluster, plan: Plan, options: PlanOptions)
   return { cluster: loose, why: reasons(loose, wanted, plan.groups), isBounded: false };
 }
 
-function fullestNode(cluster: Cluster, options: PlanOptions): number {
+/** Pods with an address of the node that has most of them. */
+export function fullestNode(cluster: Cluster, options: PlanOptions): number {
   const { nodes } = buildFleet(cluster, { sources: options, standing: options.known?.standing ?? [] });
   return Math.max(0, ...nodes.map((node) => node.podCount));
 }
@@ -100,10 +101,12 @@ function reservedFor(cluster: Cluster, scenarios: readonly ScenarioPlan[], optio
 
 function canAllBeFull(cluster: Cluster, options: PlanOptions, fullNodesMin: number): boolean {
   const held = Math.max(0, ...cluster.nodeGroups.map((group) => divCeil(group.maxPods, ADDRESSES_PER_PREFIX)));
-  return whenFull(cluster, options).subnets.every((plan, index) => {
+  return whenFull(cluster, options).subnets.every(({ prefixes, addresses }, index) => {
     const prefixLength = cluster.subnets[index]?.cidr.prefixLength ?? 0;
     const isCrowded = held * fullNodesMin > eligiblePrefixCount(prefixLength);
-    return plan.verdict === "fits" && !(plan.prefixes.needed > 0 && isCrowded);
+    // Not the verdict: subnet discovery makes it unsure whatever the numbers are.
+    const isEnough = prefixes.needed <= prefixes.fewest && addresses.needed <= addresses.available;
+    return isEnough && !(prefixes.needed > 0 && isCrowded);
   });
 }
 

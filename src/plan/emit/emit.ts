@@ -5,12 +5,13 @@ import { Prng } from "../../base/prng.ts";
 import { maxPodsCap, uncappedMaxPods } from "../../catalog/pod-capacity.ts";
 import { type Cluster, type NodeGroup, planPods } from "../../cluster/index.ts";
 import { CHART_DEFAULTS, parseSettings, type Settings } from "../../ipam/settings.ts";
+import { otherSettings, withChanges } from "../advice.ts";
 import { buildFleet, type PodSources, START_WALL_MS } from "../fleet.ts";
 import { type PlanOptions, planCluster } from "../plan.ts";
-import type { Plan, Verdict } from "../types.ts";
+import type { Plan, SettingChange, Verdict } from "../types.ts";
 import { addonFiles, helmFiles } from "./chart.ts";
 import { densityFiles } from "./controls.ts";
-import { boundDensity, type Density } from "./density.ts";
+import { boundDensity, type Density, fullestNode } from "./density.ts";
 import { eksctlFiles } from "./eksctl.ts";
 import { addonEnv, emittedEnv } from "./env.ts";
 import { iamFiles } from "./iam.ts";
@@ -33,7 +34,7 @@ export interface EmitOptions extends PlanOptions {
   readonly hasAddon: boolean;
   readonly clusterName: string;
   readonly os: OsFamily;
-  /** The plan's advice in place of the file's settings. */
+  /** Advised settings in place of the file's. */
   readonly isAdvised: boolean;
 }
 
@@ -63,8 +64,8 @@ const FILES: Readonly<Record<EmitFormat, (figures: Figures) => EmittedFile[]>> =
 
 /** `asked`: of the cluster as it is written. */
 export function emitPlan(given: Cluster, asked: Plan, options: EmitOptions): Emission {
-  const changes = options.isAdvised ? asked.advice.changes : [];
-  const cluster = changes.length === 0 ? given : advised(given, asked);
+  const changes = options.isAdvised ? advisedChanges(given, asked, options) : [];
+  const cluster = { ...given, cni: { ...given.cni, env: withChanges(given.cni.env, changes) } };
   const plan = changes.length === 0 ? asked : planCluster(cluster, options);
   const density = boundDensity(cluster, plan, options);
   const figures = figuresOf(density, options);
@@ -91,9 +92,10 @@ export function emitPlan(given: Cluster, asked: Plan, options: EmitOptions): Emi
   return { files: formats.flatMap((format) => FILES[format](figures)), plan: emitted, verdict, notes };
 }
 
-function advised(cluster: Cluster, plan: Plan): Cluster {
-  const env = new Map(plan.advice.env.map(({ name, value }) => [name, value]));
-  return { ...cluster, cni: { ...cluster.cni, env } };
+/** The plan's; where it has none, since others take more addresses, the first of those that it weighed. */
+function advisedChanges(cluster: Cluster, { advice }: Plan, options: PlanOptions): readonly SettingChange[] {
+  if (advice.changes.length > 0) return advice.changes;
+  return otherSettings(cluster, { fullest: fullestNode(cluster, options) })[0] ?? [];
 }
 
 /** Subnets that are there, with tenants, and get their first reservation. */
