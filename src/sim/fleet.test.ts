@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
+import { parseManifests } from "../cluster/index.ts";
 import { createEngine } from "../ipam/engine.ts";
 import type { Effect, Engine } from "../ipam/types.ts";
 import { Fleet } from "./fleet.ts";
-import { type SimInput, SimRefused } from "./input.ts";
+import type { SimInput } from "./input.ts";
 import { simDocument } from "./result.ts";
 import { checkFleet } from "./testing/checkers.ts";
 import { churnText, clusterOf, inputOf, runFleet } from "./testing/clusters.ts";
@@ -178,9 +179,44 @@ test("an ADD without an answer ends at the runtime's deadline, and its sandbox i
   expect(fleet.counts).toMatchObject({ served: 0, waiting: 3, adds: 9, dels: 6 });
 });
 
+const POD_ENI = '{ policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", ENABLE_POD_ENI: "true" } }';
+
+test("nodes that ask for a trunk ENI get one from the resource controller, and keep a place where none comes", () => {
+  const trunks = (fleet: Fleet) =>
+    [...fleet.vpc.world.enis.values()].filter(
+      (eni) => eni.interfaceType === "trunk" && eni.now.attachment !== undefined,
+    );
+  const fleet = runFleet(churnText({ cni: POD_ENI }));
+  expect(trunks(fleet)).toHaveLength(2);
+  expect(fleet.nodes.map((node) => node.engine.view(fleet.nowMs).enis.filter((eni) => eni.isTrunk).length)).toEqual([
+    1, 1,
+  ]);
+  expect(checkFleet(fleet)).toEqual([]);
+  expect(trunks(runFleet(churnText({ cni: POD_ENI.replace(" }", " }, resourceController: false") })))).toEqual([]);
+  // Throttled at first, it tries again.
+  const later = runFleet(churnText({ cni: POD_ENI }), {
+    faultsFor: () => [
+      {
+        atMs: 0,
+        operation: { op: "fail", action: "CreateNetworkInterface", code: "InternalError", times: 3 },
+        place: "x",
+      },
+    ],
+  });
+  expect(trunks(later)).toHaveLength(2);
+});
+
 test("what the simulator cannot do, it says", () => {
-  const podEni = '{ policy: vpc-cni, env: { ENABLE_POD_ENI: "true" } }';
-  expect(() => runFleet(churnText({ cni: podEni }))).toThrow(SimRefused);
+  const template = `{ spec: { containers: [{ name: a, resources: { limits: { vpc.amazonaws.com/pod-eni: "1" } } }] } }`;
+  const { workloads } = parseManifests(
+    `{ apiVersion: v1, kind: Pod, metadata: { name: sg }, ${template.slice(2)}`,
+    "pod.yaml",
+  );
+  expect(workloads).toHaveLength(1);
+  expect(() => runFleet(churnText({ cni: POD_ENI }), { manifests: workloads })).toThrow(
+    "default/sg ask for vpc.amazonaws.com",
+  );
+  expect(() => runFleet(churnText(), { manifests: workloads })).not.toThrow();
   expect(() => runFleet(churnText({ cni: "{ policy: slash29 }" }))).toThrow("the policy is vpc-cni or slash28");
 });
 

@@ -17,6 +17,7 @@ import { EventHeap } from "./event-heap.ts";
 import { FleetPods } from "./fleet-pods.ts";
 import {
   COMPLETED,
+  CONTROLLER,
   FAULT,
   MARK,
   type Means,
@@ -34,8 +35,9 @@ import {
   type Totals,
   WAKE,
 } from "./fleet-state.ts";
-import { type SimFault, type SimInput, SimRefused, START_WALL_MS, settingsOf } from "./input.ts";
+import { refuseBranchPods, type SimFault, type SimInput, SimRefused, START_WALL_MS, settingsOf } from "./input.ts";
 import { NodeBodies } from "./node-bodies.ts";
+import { ResourceController } from "./resource-controller.ts";
 import type { SpaceRefusals } from "./space-refusals.ts";
 import { TimedCount } from "./timed-count.ts";
 import type { WaitLog } from "./wait-log.ts";
@@ -60,6 +62,7 @@ export class Fleet {
   readonly #policy: PolicyId;
   readonly #heap = new EventHeap();
   readonly #bodies: NodeBodies;
+  readonly #controller: ResourceController;
   readonly #pods: FleetPods;
   readonly #faults: readonly SimFault[];
   readonly #heldPrefixes = new TimedCount();
@@ -74,6 +77,7 @@ export class Fleet {
     this.#input = input;
     const { cluster } = input;
     ({ settings: this.settings, policy: this.#policy } = settingsOf(cluster));
+    refuseBranchPods(input);
     // The names of the streams are those of `up`: one seed gives both the same pods, placements and VPC.
     const prng = new Prng(input.seed);
     const built = buildUpWorld({
@@ -90,6 +94,7 @@ export class Fleet {
     const subnetIds = new Map([...built.subnetNames].map(([id, name]) => [name, id]));
     this.#faults = input.faultsFor(subnetIds);
     this.vpc = new Vpc({ world: built.world, knobs: cluster.knobs, prng: prng.split("emulator"), actions: ACTIONS });
+    this.#controller = new ResourceController(this.vpc, this.#heap);
     const create = input.createEngine ?? createEngine;
     this.#bodies = new NodeBodies({
       vpc: this.vpc,
@@ -98,6 +103,9 @@ export class Fleet {
       subnetIds,
       createEngine: (seed) => create({ settings: this.settings, policy: this.#policy, seed, logLevel: undefined }),
       wantsPodsBound: this.#policy !== "vpc-cni",
+      onWantsTrunk: (node) => {
+        if (cluster.cni.resourceController) this.#controller.announced(node.index, node.node);
+      },
       onReply: (requestId, result) => this.#pods.replied(requestId, result),
       onTried: () => this.#nodeTried(),
     });
@@ -258,6 +266,9 @@ export class Fleet {
         return;
       case SAVED:
         this.#bodies.saved(this.nodes[index]!);
+        return;
+      case CONTROLLER:
+        this.#controller.resume(index);
         return;
       case SAMPLE:
         this.samples.push(this.#sample());

@@ -6,6 +6,8 @@ import type { ControlOperation, WorldDescription } from "../emulator/model/index
 import { CHART_DEFAULTS, parseSettings, type Settings } from "../ipam/settings.ts";
 import { type Engine, type EngineOptions, POLICY_IDS, type PolicyId } from "../ipam/types.ts";
 
+const POD_ENI = "vpc.amazonaws.com/pod-eni";
+
 /** 2026-01-01T00:00:00Z: cron schedules and tags are in wall time, and a run must not hang on the day it is made. */
 export const START_WALL_MS = 1_767_225_600_000;
 
@@ -57,12 +59,6 @@ export function settingsOf(cluster: Cluster): { readonly settings: Settings; rea
   if (refusal !== undefined) {
     throw new SimRefused(`${fileName}: cni.env: ${refusal.variable}: ${refusal.message}`, refusal.next);
   }
-  if (isTrue(cni.env.get("ENABLE_POD_ENI"))) {
-    throw new SimRefused(
-      `${fileName}: cni.env: ENABLE_POD_ENI: the simulator has no VPC resource controller, so its answer would be wrong`,
-      "Use slash28 up for pods with their own ENI.",
-    );
-  }
   if (cluster.nodeGroups.some((group) => group.checkpoint !== undefined)) {
     throw new SimRefused(
       `${fileName}: nodeGroups: the simulator starts every agent without a checkpoint`,
@@ -70,4 +66,15 @@ export function settingsOf(cluster: Cluster): { readonly settings: Settings; rea
     );
   }
   return { settings, policy: cni.policy as PolicyId };
+}
+
+/** The controller's part for nodes is played (resource-controller.ts), its part for pods is not. */
+export function refuseBranchPods({ cluster, manifests }: Pick<SimInput, "cluster" | "manifests">): void {
+  if (!isTrue(cluster.cni.env.get("ENABLE_POD_ENI"))) return;
+  const asking = manifests.find(({ pod }) => pod.firstContainerLimits.some((limit) => limit.startsWith(POD_ENI)));
+  if (asking === undefined) return;
+  throw new SimRefused(
+    `${cluster.fileName}: the pods of ${asking.namespace}/${asking.name} ask for ${POD_ENI}, and the simulator gives none`,
+    "Use slash28 up for pods with their own ENI.",
+  );
 }

@@ -29,6 +29,8 @@ export interface NodeBodiesOptions {
   readonly createEngine: (seed: number) => Engine;
   /** The policy decides by the pods bound to a node. */
   readonly wantsPodsBound: boolean;
+  /** The node's agent has asked the VPC resource controller for a trunk ENI. */
+  readonly onWantsTrunk: (node: SimNode) => void;
   readonly onReply: (requestId: number, result: ReplyResult) => void;
   /** A node has served, or its start has failed, for the first time. */
   readonly onTried: () => void;
@@ -220,6 +222,7 @@ export class NodeBodies {
       case "setUpEni":
       case "tearDownEni":
       case "announce":
+        if (effect.kind === "announce" && effect.feature === "SecurityGroupsForPods") this.#options.onWantsTrunk(node);
         this.#answers.push({ node, life: node.life, id: effect.id, outcome: { kind: "ok" } });
         return;
       case "ready":

@@ -75,15 +75,12 @@ test(
 );
 
 test(
-  "what the simulator does not run is left out of all candidates, and told",
+  "the article's own settings are told as such, and the knee leaves no pod behind that they leave",
   () => {
-    writeFileSync(
-      join(folder, "pod-eni.yaml"),
-      churnText({ cni: '{ policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", ENABLE_POD_ENI: "true" } }' }),
-    );
-    const ran = optimize("pod-eni.yaml", "--candidates", "2", "--seeds", "1");
+    const ran = optimize(join(ROOT, "examples/article.yaml"), "--candidates", "12", "--seeds", "1");
     expect(ran.status).toBe(0);
-    expect(ran.out).toContain("Note: ENABLE_POD_ENI is left out");
+    expect(ran.out).toContain("The article's recipe is what is set now.");
+    expect(ran.out).toMatch(/fewer pods are left without an address/);
   },
   TIMEOUT_MS,
 );

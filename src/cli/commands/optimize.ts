@@ -76,9 +76,10 @@ async function optimize(input: string, options: Options): Promise<OptimizeDocume
   const clock = systemClock();
   const beganMs = clock.nowMs();
   const base = loadInput(input, options);
-  const { settings, notes } = searchSettings(base, options);
+  const settings = settingsFor(base, options);
   const grid = gridOf(base, settings, options);
-  const candidates = grid.slice(0, options.candidates ?? grid.length);
+  const pinnedCount = grid.filter((one) => one.role !== undefined).length;
+  const candidates = grid.slice(0, Math.max(pinnedCount, options.candidates ?? grid.length));
   const seeds = seedsOf(options.seed ?? base.cluster.run.seed, options.seeds);
   const budgetMs = options.budget ?? (options.candidates === undefined ? DEFAULT_BUDGET_MS : undefined);
   const outcome = await search({
@@ -98,7 +99,9 @@ async function optimize(input: string, options: Options): Promise<OptimizeDocume
     candidates,
     gridCount: grid.length,
     outcome,
-    notes,
+    notes: [
+      "max-pods stays as the nodes have it, also with the article's recipe, which asks for 70 on every type of instance.",
+    ],
   });
 }
 
@@ -109,23 +112,6 @@ function loadInput(input: string, options: Options): SimBase {
     exitStatus: 2,
     next: "Give a trace (CSV, or JSON of kubectl) as the first word, or leave --cluster out.",
   });
-}
-
-/** What stays the same for all candidates; what had to be left out is told. */
-function searchSettings(base: SimBase, options: Options): { settings: SimSettings; notes: string[] } {
-  const asked = settingsFor(base, options);
-  const env = new Map(asked.env);
-  const notes = [
-    "max-pods stays as in the file for all, also for the article's recipe, whose 70 is a number for its own nodes.",
-  ];
-  if (isTrue(env.get("ENABLE_POD_ENI"))) {
-    env.delete("ENABLE_POD_ENI");
-    notes.push(
-      "ENABLE_POD_ENI is left out for all candidates, since the simulator has no VPC resource controller: on types that " +
-        "can carry a trunk ENI it takes one ENI of each node away.",
-    );
-  }
-  return { settings: { policy: asked.policy, env }, notes };
 }
 
 function gridOf(base: SimBase, { policy, env }: SimSettings, options: Options): Candidate[] {

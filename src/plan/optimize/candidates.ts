@@ -1,6 +1,7 @@
 // Which settings the search tries: a grid over the warm targets that the mode reads, for each policy. The coarse values of each
 // axis come first, so that a search that is cut short has still looked everywhere.
 
+import { isTrue } from "../../cluster/index.ts";
 import type { Environment } from "../../ipam/settings.ts";
 
 /** The variables that the search sets; everything else of the environment stays. */
@@ -16,7 +17,7 @@ export interface Candidate {
   /** For people: `WARM_IP_TARGET=5 MINIMUM_IP_TARGET=32`, with the policy where it is not the current one. */
   readonly name: string;
   readonly policy: string;
-  /** The searched variables that are set, in the order of `SEARCHED`. */
+  /** What it sets: searched variables, and for the recipe what differs from the current environment. */
   readonly env: ReadonlyMap<string, string>;
   /** What the file says, or what the article recommends: compared with the others to the end. */
   readonly role: "current" | "recipe" | undefined;
@@ -32,12 +33,17 @@ export interface GridInput {
   readonly maxPods: number;
 }
 
-/** The article's recipe (docs/simulate.md): its warm targets, since max-pods and trunk ENIs are no part of the search. */
+/** The article's recipe (docs/optimize.md), but for its max-pods: that is the nodes', not the CNI's. */
 const RECIPE: ReadonlyMap<string, string> = new Map([
   ["WARM_ENI_TARGET", "2"],
   ["WARM_IP_TARGET", "20"],
   ["MINIMUM_IP_TARGET", "20"],
+  ["ENABLE_PREFIX_DELEGATION", "true"],
+  ["ENABLE_POD_ENI", "true"],
 ]);
+
+/** What the recipe sets beside the searched variables. For all others it stays as it is. */
+const RECIPE_ONLY = ["ENABLE_PREFIX_DELEGATION", "ENABLE_POD_ENI"] as const;
 
 /** The coarse values first, each with the level at which it comes. */
 const WARM_PREFIXES = axis([1, 3], [2], [4, 6]);
@@ -59,8 +65,14 @@ export function candidateGrid(input: GridInput): Candidate[] {
   const found = new Map<string, Candidate>();
   const add = (policy: string, pairs: Iterable<readonly [string, string]>, role: Candidate["role"]): void => {
     const given = new Map(pairs);
-    const env = new Map(SEARCHED.flatMap((name) => (given.has(name) ? [[name, given.get(name)!] as const] : [])));
-    const key = `${policy} ${effective(env, input.usesPrefixes)}`;
+    const env = new Map<string, string>();
+    for (const name of [...SEARCHED, ...RECIPE_ONLY]) {
+      const value = given.get(name);
+      const isAsBefore = (RECIPE_ONLY as readonly string[]).includes(name) && isTrue(input.env[name]);
+      if (value !== undefined && !isAsBefore) env.set(name, value);
+    }
+    const beside = RECIPE_ONLY.filter((name) => env.has(name)).join(" ");
+    const key = `${policy} ${effective(env, input.usesPrefixes)} ${beside}`;
     const known = found.get(key);
     if (known === undefined) found.set(key, { name: nameOf(policy, env, input.policy), policy, env, role });
   };

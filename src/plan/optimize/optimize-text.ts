@@ -78,7 +78,7 @@ export function explanation(document: OptimizeDocument): string[] {
     `The knee is ${knee.name}: it ${whatItKeeps(knee)}.`,
     ...againstCurrent(knee, current),
     ...neighbours(front, at),
-    ...(recipe === undefined || recipe === current ? [] : [aboutRecipe(recipe, front, knee)]),
+    recipe === undefined ? "The article's recipe is what is set now." : aboutRecipe(recipe, front, knee),
   ];
 }
 
