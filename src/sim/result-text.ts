@@ -2,7 +2,8 @@
 
 import { formatDurationMs } from "../cluster/index.ts";
 import { table } from "../text/layout.ts";
-import type { SimDocument } from "./result.ts";
+import type { CallCounts, SimDocument } from "./result.ts";
+import { metricText } from "./result-metrics.ts";
 
 const ROWS_OVER_TIME = 12;
 const NODE_ROWS_MAX = 12;
@@ -13,11 +14,13 @@ export function simText(document: SimDocument): string {
     `In the simulator, policy ${document.policy}, seed ${document.seed}, ${formatDurationMs(document.durationMs)}: ` +
       `${pods.served} of ${pods.total} pods got an address, ${pods.waiting} wait, ${pods.unschedulable} fit on no node.`,
   ];
-  if (waitMs.max !== null) {
-    lines.push(`Wait for the address: p50 ${waitMs.p50} ms, p99 ${waitMs.p99} ms, at most ${waitMs.max} ms.`);
+  if (waitMs.p50 !== null && waitMs.p99 !== null && waitMs.max !== null) {
+    const [p50, p99, most] = [waitMs.p50, waitMs.p99, waitMs.max].map((one) => metricText(one, "ms"));
+    lines.push(`Wait for the address: p50 ${p50}, p99 ${p99}, at most ${most}.`);
   }
   const failed = adds.failed.reduce((sum, one) => sum + one.count, 0);
-  lines.push(`ADDs: ${adds.total}, failed: ${failed}, of ${pods.refusedAtLeastOnce} pods.`, "");
+  lines.push(`ADDs: ${adds.total}, failed: ${failed}, of ${pods.refusedAtLeastOnce} pods.`);
+  lines.push(...spaceAndCalls(document), "");
   if (failed > 0) {
     const rows = adds.failed.map((one) => [one.reason, String(one.count)]);
     lines.push(...table(["failed ADDs by reason", "count"], rows, [false, true]), "");
@@ -29,6 +32,21 @@ export function simText(document: SimDocument): string {
   lines.push(...nodes(document), "");
   lines.push("Assumptions:", ...document.assumptions.map((one) => `  - ${one}`));
   return `${lines.join("\n")}\n`;
+}
+
+function spaceAndCalls({ ec2Calls, addressHours, prefixesHeldMax, exhaustion }: SimDocument): string[] {
+  const all = ({ accepted, refused, throttled }: CallCounts): string =>
+    `${accepted + refused + throttled} (${refused} refused, ${throttled} throttled)`;
+  const firsts = [exhaustion.prefixAtMs, exhaustion.addressAtMs].filter((one) => one !== null);
+  const refused =
+    firsts.length === 0
+      ? "EC2 never refused for want of space."
+      : `EC2 first refused for want of space after ${formatDurationMs(Math.min(...firsts))}, ${exhaustion.refusedCount} times in all.`;
+  return [
+    `EC2 calls: ${all(ec2Calls.mutating)} that change something, ${all(ec2Calls.reading)} that read.`,
+    `Held: ${metricText(addressHours.held, "hours")} of addresses, of which ${metricText(addressHours.idle, "hours")} idle; ${prefixesHeldMax} /28s at most.`,
+    refused,
+  ];
 }
 
 function overTime({ samples }: SimDocument): string[] {

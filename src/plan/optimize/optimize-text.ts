@@ -43,7 +43,7 @@ export function optimizeText(document: OptimizeDocument): string {
     ...explanation(document).flatMap((one) => wrap(one, WIDTH)),
     "",
     ...wrap(
-      `A row of the front is worse than none of the others in all three figures. Waits closer than ${steps.waitMs} ms and ` +
+      `No other candidate is at least as good as a row of the front in all three figures. Waits closer than ${steps.waitMs} ms and ` +
         `addresses or calls closer than ${steps.share * 100} % count as equal; of equal rows the first one stands.`,
       WIDTH,
     ),
@@ -126,6 +126,9 @@ function neighbours(front: readonly OptimizeEntry[], at: number): string[] {
   const trade = (one: OptimizeEntry): string =>
     `wait ${metricText(one.waitP99Ms, "ms")}, ${metricText(one.addressesHeld, "count")} addresses, ` +
     `${metricText(one.ec2Calls, "count")} calls`;
+  if (faster !== undefined && faster === leaner) {
+    return [`The next one that waits less also holds less: ${faster.name}: ${trade(faster)}.`];
+  }
   return [
     ...(faster === undefined ? [] : [`The next one that waits less is ${faster.name}: ${trade(faster)}.`]),
     ...(leaner === undefined ? [] : [`The next one that holds less is ${leaner.name}: ${trade(leaner)}.`]),
