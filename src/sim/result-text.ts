@@ -38,10 +38,12 @@ function spaceAndCalls({ ec2Calls, addressHours, prefixesHeldMax, exhaustion }: 
   const all = ({ accepted, refused, throttled }: CallCounts): string =>
     `${accepted + refused + throttled} (${refused} refused, ${throttled} throttled)`;
   const firsts = [exhaustion.prefixAtMs, exhaustion.addressAtMs].filter((one) => one !== null);
+  const firstMs = Math.min(...firsts);
+  const first = firstMs === 0 ? "before the first pod came" : `after ${formatDurationMs(firstMs)}`;
   const refused =
     firsts.length === 0
       ? "EC2 never refused for want of space."
-      : `EC2 first refused for want of space after ${formatDurationMs(Math.min(...firsts))}, ${exhaustion.refusedCount} times in all.`;
+      : `EC2 first refused for want of space ${first}, ${exhaustion.refusedCount} times in all.`;
   return [
     `EC2 calls: ${all(ec2Calls.mutating)} that change something, ${all(ec2Calls.reading)} that read.`,
     `Held: ${metricText(addressHours.held, "hours")} of addresses, of which ${metricText(addressHours.idle, "hours")} idle; ${prefixesHeldMax} /28s at most.`,

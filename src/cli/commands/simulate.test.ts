@@ -58,9 +58,9 @@ test("bad input is status 2 with file, line and column; a file that is not there
   const typo = simulate(churnText().replace("m5.large", "m5.lrage"));
   expect(typo.status).toBe(2);
   expect(typo.err).toMatch(/c\.yaml:6:\d+/);
-  const policy = simulate(churnText(), "--policy", "slash28");
+  const policy = simulate(churnText(), "--policy", "slash29");
   expect(policy.status).toBe(2);
-  expect(policy.err).toContain('there is no policy "slash28"');
+  expect(policy.err).toContain('there is no policy "slash29"');
   const fault = simulate(churnText({ faults: "[{ at: 1s, op: exhuast, subnetId: subnet-a }]" }));
   expect(fault.status).toBe(2);
   expect(fault.err).toMatch(/c\.yaml:10:\d+: there is no operation "exhuast"; did you mean exhaust/);
