@@ -69,13 +69,18 @@ export function peaksOf(scenarios: readonly ScenarioPlan[]): ReadonlyMap<string,
 }
 
 /** Ranges to reserve so that the peak's /28s lie in reservations; empty when they do already, or when no range helps. */
-export function reservationsFor(blocks: SubnetBlocks, peak: SubnetPeak): ReservationAdvice[] {
+/** Of ranges that are equal, `now` prefers the one with more whole /28s before anything else leaves. */
+export function reservationsFor(
+  blocks: SubnetBlocks,
+  peak: SubnetPeak,
+  now: SubnetBlocks = blocks,
+): ReservationAdvice[] {
   const chosen: { readonly first: number; readonly size: number; readonly good: number }[] = [];
   const isTaken = takenBlocks(blocks);
   let missing = peak.prefixCount - reservedPrefixCount(blocks, isTaken);
   let room = openAddressCount(blocks) - peak.singleCount;
   while (missing > 0) {
-    const best = bestRange(blocks, { isTaken, missing, room });
+    const best = bestRange(blocks, { isTaken, missing, room, now });
     if (best === undefined) break;
     chosen.push(best);
     isTaken.fill(1, best.first, best.first + best.size);
@@ -110,31 +115,49 @@ function reservedPrefixCount(blocks: SubnetBlocks, isTaken: Uint8Array): number 
   );
 }
 
+interface BlockRange {
+  readonly first: number;
+  readonly size: number;
+  /** Blocks in it that can be prefixes, and those of them that can be right now. */
+  readonly good: number;
+  readonly goodNow: number;
+  /** Open addresses that single ones can no longer have. */
+  readonly lost: number;
+}
+
 /**
  * The aligned range with the most blocks that can be prefixes, of equal ones the last: first one range that holds all that is
  * missing, then smaller ones. Half of a range at least must be of use, and single addresses must keep their room outside.
  */
 function bestRange(
   blocks: SubnetBlocks,
-  given: { readonly isTaken: Uint8Array; readonly missing: number; readonly room: number },
-): { first: number; size: number; good: number; lost: number } | undefined {
+  given: {
+    readonly isTaken: Uint8Array;
+    readonly missing: number;
+    readonly room: number;
+    readonly now: SubnetBlocks;
+  },
+): BlockRange | undefined {
   const { kinds } = blocks;
   for (let size = 2 ** Math.ceil(Math.log2(given.missing)); size >= 1; size /= 2) {
-    let best: { first: number; size: number; good: number; lost: number } | undefined;
+    let best: BlockRange | undefined;
     for (let first = 0; first + size <= kinds.length; first += size) {
       let good = 0;
       let open = 0;
+      let goodNow = 0;
       let isFree = true;
       for (let block = first; block < first + size; block++) {
         const kind = kinds[block];
         if (given.isTaken[block] === 1) isFree = false;
         if (kind === "open" || kind === "own") good += 1;
         if (kind === "open") open += 1;
+        if (given.now.kinds[block] === "open" || given.now.kinds[block] === "own") goodNow += 1;
       }
       // Free addresses of blocks that are no prefix anyway are lost to single addresses, too: at most 15 of each.
       const lost = open * ADDRESSES_PER_PREFIX + (size - good) * (ADDRESSES_PER_PREFIX - 1);
       const isOfUse = isFree && good * 2 >= size && lost <= given.room;
-      if (isOfUse && good >= (best?.good ?? 1)) best = { first, size, good, lost };
+      const isBetter = good > (best?.good ?? 0) || (good === best?.good && goodNow >= best.goodNow);
+      if (isOfUse && isBetter) best = { first, size, good, goodNow, lost };
     }
     if (best !== undefined) return best;
   }

@@ -33,6 +33,8 @@ export interface Fleet {
   readonly podCount: number;
   /** Why pods found no node, with their number. */
   readonly unplaced: ReadonlyMap<string, number>;
+  /** Groups whose single addresses may lie in reservations: they are older than these. */
+  readonly olderGroups?: ReadonlySet<NodeGroup> | undefined;
 }
 
 export interface PodSources {

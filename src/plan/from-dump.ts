@@ -127,10 +127,10 @@ function standingNodes(
 function heldBy(enis: readonly ReadEni[]): ReadonlyMap<string, Held> {
   const held = new Map<string, Held>();
   for (const eni of enis) {
-    const before = held.get(eni.subnetId) ?? { prefixes: 0, addresses: 0 };
+    const before = held.get(eni.subnetId) ?? { prefixes: [], addresses: [] };
     held.set(eni.subnetId, {
-      prefixes: before.prefixes + eni.prefixes.length,
-      addresses: before.addresses + addressesOf(eni).length,
+      prefixes: [...before.prefixes, ...eni.prefixes],
+      addresses: [...before.addresses, ...addressesOf(eni)],
     });
   }
   return held;

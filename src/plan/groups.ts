@@ -34,29 +34,28 @@ export function holdings(podCounts: readonly number[], demandOf: (podCount: numb
   return [...new Set(podCounts)]
     .sort((a, b) => a - b)
     .map((pods) => {
-      const { eniCount, unitCount, usesPrefixes, servedCount } = demandOf(pods);
-      const addresses = unitCount * (usesPrefixes ? ADDRESSES_PER_PREFIX : 1);
-      const what = usesPrefixes ? `${unitCount} /28s x 16 = ${addresses} addresses` : `${addresses} addresses`;
+      const { eniCount, prefixCount, singleCount, servedCount } = demandOf(pods);
+      const addresses = prefixCount * ADDRESSES_PER_PREFIX + singleCount;
+      const what = prefixCount > 0 ? `${prefixCount} /28s x 16 = ${addresses} addresses` : `${addresses} addresses`;
       return {
         pods,
         nodeCount: podCounts.filter((one) => one === pods).length,
         enis: eniCount,
-        prefixes: usesPrefixes ? unitCount : 0,
+        prefixes: prefixCount,
         addresses,
         formula: `${pods} pods: ${what} on ${eniCount} ENIs, ${addresses - servedCount} of them warm`,
       };
     });
 }
 
+export function podMode(group: NodeGroup, settings: Settings, prefixDelegation: boolean): PodMode {
+  const { customNetworking, maxEni, podEni: trunk } = settings;
+  return { prefixDelegation, customNetworking, maxEni, trunk, reservedEniCount: group.otherEnis.length };
+}
+
 function maxPods(group: NodeGroup, settings: Settings, prefixDelegation: boolean): MaxPods {
   const { limits, otherEnis } = group;
-  const mode: PodMode = {
-    prefixDelegation,
-    customNetworking: settings.customNetworking,
-    maxEni: settings.maxEni,
-    trunk: settings.podEni,
-    reservedEniCount: otherEnis.length,
-  };
+  const mode = podMode(group, settings, prefixDelegation);
   const { eniCount, addressesPerSlot } = podAddressCapacity(limits, mode);
   const possible = uncappedMaxPods(limits, mode);
   const cap = maxPodsCap(limits);

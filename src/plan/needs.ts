@@ -1,7 +1,5 @@
 // What nodes take from each subnet, by their ENIs' places: added up for the nodes of a scenario, or for one more of them.
 
-import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
-import { divCeil } from "../base/units.ts";
 import type { Cluster, NodeGroup } from "../cluster/index.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -14,7 +12,7 @@ export interface Needs {
   podPrefixCount: number;
   /** Primary addresses and single ones of pods: EC2 places them. */
   singleCount: number;
-  /** Addresses of ENIs that something else attaches. */
+  /** Addresses that may lie in reservations, too: of ENIs that something else attaches, of nodes older than the reservations. */
   otherCount: number;
   heldPrefixCount: number;
   heldAddressCount: number;
@@ -59,14 +57,10 @@ export interface NodeNeeds {
 }
 
 export function nodeNeeds(group: NodeGroup, demand: NodeDemand): NodeNeeds {
-  const { eniCount, unitCount, servedCount, usesPrefixes } = demand;
+  const { eniCount, prefixCount, podPrefixCount, singleCount } = demand;
   return {
     own: { singleCount: 1, otherCount: group.otherEnis.length },
-    pods: {
-      singleCount: eniCount - 1 + (usesPrefixes ? 0 : unitCount),
-      prefixCount: usesPrefixes ? unitCount : 0,
-      podPrefixCount: usesPrefixes ? divCeil(servedCount, ADDRESSES_PER_PREFIX) : 0,
-    },
+    pods: { singleCount: eniCount - 1 + singleCount, prefixCount, podPrefixCount },
   };
 }
 
@@ -94,6 +88,7 @@ export function sumNeeds(
   cluster: Cluster,
   settings: Settings,
   planned: readonly PlannedNode[],
+  olderGroups: ReadonlySet<NodeGroup> = new Set(),
 ): { readonly needs: ReadonlyMap<string, Needs>; readonly homeless: readonly string[] } {
   const needs = new Map(cluster.subnets.map((one) => [one.id, noNeeds()]));
   const homeless: string[] = [];
@@ -107,6 +102,14 @@ export function sumNeeds(
       continue;
     }
     const own = needs.get(place.own);
+    if (olderGroups.has(node.group)) {
+      if (own !== undefined) own.otherCount += one.own.singleCount + one.own.otherCount;
+      if (pods !== undefined) {
+        pods.otherCount += one.pods.singleCount;
+        pods.prefixCount += one.pods.prefixCount;
+      }
+      continue;
+    }
     if (own !== undefined) addToOwn(own, one);
     if (pods !== undefined) addToPods(pods, one);
   }
@@ -130,7 +133,7 @@ function addStanding(
     // ENIs of others are in the VPC that was read, with their addresses.
     if (id === place.own) addToOwn(want, { ...one, own: { ...one.own, otherCount: 0 } });
     if (id === place.pods) addToPods(want, one);
-    const has = held.get(id) ?? { prefixes: 0, addresses: 0 };
+    const has = { prefixes: held.get(id)?.prefixes.length ?? 0, addresses: held.get(id)?.addresses.length ?? 0 };
     const more = Math.max(0, want.prefixCount - has.prefixes);
     sum.prefixCount += more;
     sum.podPrefixCount += Math.min(more, want.podPrefixCount);

@@ -7,14 +7,16 @@ import { isTooLow, type Targets, unitsForNewEni, unitsWanted } from "../ipam/pol
 import type { PoolStats } from "../ipam/pool/pool.ts";
 
 export interface NodeDemand {
-  readonly usesPrefixes: boolean;
   /** Pods that get an address, and those for which no slot is left. */
   readonly servedCount: number;
   readonly shortCount: number;
   /** ENIs of the agent and the trunk; the primary one is the first. ENIs of others are not counted. */
   readonly eniCount: number;
-  /** /28s in prefix mode, single addresses otherwise. */
-  readonly unitCount: number;
+  readonly prefixCount: number;
+  /** Of these, those that pods lie in. */
+  readonly podPrefixCount: number;
+  /** Secondary addresses of pods and warm ones, each by itself. */
+  readonly singleCount: number;
   /** Accepted calls from an empty node to this state. A new ENI is born with its units. */
   readonly assignCallCount: number;
   readonly createCallCount: number;
@@ -49,9 +51,11 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
       servedCount = Math.min(podCount, stats.total);
     } else {
       const eniCount = enis.length + trunkCount;
-      const { usesPrefixes } = targets;
       const shortCount = podCount - servedCount;
-      return { usesPrefixes, servedCount, shortCount, eniCount, unitCount, assignCallCount, createCallCount };
+      const held = targets.usesPrefixes
+        ? { prefixCount: unitCount, podPrefixCount: divCeil(servedCount, ADDRESSES_PER_PREFIX), singleCount: 0 }
+        : { prefixCount: 0, podPrefixCount: 0, singleCount: unitCount };
+      return { servedCount, shortCount, eniCount, ...held, assignCallCount, createCallCount };
     }
   }
 }

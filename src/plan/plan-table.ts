@@ -1,7 +1,7 @@
 // The plan for a terminal of 80 columns: the answer first, then what keeps it from yes, then the figures.
 
 import { table, wrap } from "../text/layout.ts";
-import type { Advice, GroupPlan, GrowthPlan, Plan, ScenarioPlan, SubnetPlan, Verdict } from "./types.ts";
+import type { Advice, GroupPlan, GrowthPlan, MigrationPlan, Plan, ScenarioPlan, SubnetPlan, Verdict } from "./types.ts";
 
 const WIDTH = 80;
 /** More subnets than this are not listed one by one where they fit. */
@@ -17,7 +17,8 @@ export function planTable(plan: Plan, options: { readonly hasFormulas: boolean }
   const lines = [ANSWERS[plan.verdict], "", ...groupLines(plan.groups, hasFormulas)];
   for (const scenario of plan.scenarios) lines.push("", ...scenarioLines(scenario, hasFormulas));
   if (plan.growth !== null) lines.push("", ...growthLines(plan.growth, hasFormulas));
-  lines.push("", ...adviceLines(plan, hasFormulas));
+  if (plan.migration === null) lines.push("", ...adviceLines(plan, hasFormulas));
+  else lines.push("", ...migrationLines(plan.migration, hasFormulas));
   lines.push("", "This holds when:");
   for (const one of plan.assumptions) lines.push(...indented(`- ${one}`));
   if (!hasFormulas) lines.push("", "Every figure's sum: --explain");
@@ -141,6 +142,32 @@ function adviceTexts(advice: Advice, hasFormulas: boolean): string[] {
   );
   const hidden = advice.reservations.length - shown.length;
   return [...settings, ...reservations, ...(hidden > 0 ? [`and ${hidden} more reservations`] : [])];
+}
+
+function migrationLines(migration: MigrationPlan, hasFormulas: boolean): string[] {
+  const { verdict, percent, batchCount, steps } = migration;
+  const batches = batchCount === 1 ? "in one batch" : `in ${batchCount} batches`;
+  const lines = [
+    `From secondary addresses to prefixes: ${verdict}`,
+    `  ${percent} % of each group at a time, ${batches}`,
+  ];
+  if (verdict === "does-not-fit") lines.push("  Do not start before what stands in its way is gone.");
+  for (const scenario of migration.scenarios) lines.push("", ...scenarioLines(scenario, hasFormulas));
+  steps.forEach((step, index) => {
+    lines.push("", `Step ${index + 1}. ${step.title}`, ...indented(step.why));
+    for (const command of step.commands) lines.push(...shell(command));
+    for (const { command, expect } of step.checks) {
+      lines.push(...indented(`then look for: ${expect}`), ...shell(command));
+    }
+    lines.push("  to take it back:");
+    for (const command of step.rollback) lines.push(...shell(command));
+  });
+  return lines;
+}
+
+/** As it is typed: not wrapped, for that would break it. */
+function shell(command: string): string[] {
+  return command.split("\n").map((line) => `    ${line}`);
 }
 
 function range(from: number, to: number): string {

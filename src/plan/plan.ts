@@ -1,18 +1,17 @@
 // What a cluster file needs from its subnets, and whether they have it. Three answers: `fits` holds wherever EC2 puts single
 // addresses; `does-not-fit` holds wherever it puts them, too; between these lies `unsure`. Never a likelihood dressed as a yes.
 
-import { type Cidr, parseCidr } from "../base/ipv4.ts";
 import type { Cluster } from "../cluster/index.ts";
-import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
 import { otherSettings, peaksOf, reservationsFor, withChanges } from "./advice.ts";
 import { buildFleet, type Fleet, type PodSources } from "./fleet.ts";
+import { groundOf, withReservations, withReservedEnis } from "./ground.ts";
 import { groupPlan, holdings } from "./groups.ts";
 import { type Growth, grownFleet, grownScenario, planGrowth } from "./growth.ts";
+import { planMigration } from "./migration.ts";
 import { moreNodes } from "./more-nodes.ts";
 import { sumNeeds } from "./needs.ts";
-import { demandsOf, type Ground, planScenario } from "./scenario.ts";
-import { blocksOf } from "./subnet-supply.ts";
-import type { Advice, KnownVpc, Plan, ReservationAdvice, ScenarioPlan, SettingChange } from "./types.ts";
+import { type Ground, planScenario } from "./scenario.ts";
+import type { Advice, KnownVpc, Plan, ScenarioPlan, SettingChange } from "./types.ts";
 import { worstOf } from "./types.ts";
 
 export interface PlanOptions extends PodSources {
@@ -24,15 +23,17 @@ export interface PlanOptions extends PodSources {
   readonly known?: KnownVpc | undefined;
   /** ENIs of each node that something else takes, beside those that the file names. */
   readonly reservedEniCount?: number | undefined;
+  /** Plan the way from secondary addresses to prefixes. */
+  readonly hasMigration?: boolean | undefined;
 }
 
+/** What holds whatever is planned; the rest hangs on what was known. */
 const ASSUMPTIONS: readonly string[] = [
   "Pods are those of the moment with the most of them, placed by requests, max-pods and nodeSelector; no affinity, no taints.",
   "Pods of a node fill one /28 before the next. Churn scatters them, and then nodes hold more.",
   "A pod with a security group of its own is counted as one with an address of its node's.",
   "Where EC2 puts single addresses outside reservations is not documented: fewest and most cover every place.",
   "Nodes of a group take its subnets in turn. Prefixes fall back to the rest of a subnet when its reservations are full (ec2.reservationFallback).",
-  "Reservations are made before others' addresses come: what is spoilt already, a plan from a dump shows (--ec2).",
   "NAU counts no load balancers, endpoints or peers. Quotas and request rates are AWS's defaults, or those of the file's ec2; reads are not counted.",
 ];
 
@@ -48,9 +49,10 @@ export function planCluster(asked: Cluster, options: PlanOptions): Plan {
     ground.settings,
     steady.nodes.map((node) => ({ node, demand: ground.demandOf(node.group, node.podCount) })),
   );
+  const migration = options.hasMigration === true ? planMigration(cluster, { steady, options }) : null;
   return {
     schema: "slash28/plan/v1",
-    verdict: worstOf(scenarios.map((one) => one.verdict)),
+    verdict: worstOf([...scenarios, ...(migration === null ? [] : [migration])].map((one) => one.verdict)),
     policy: cluster.cni.policy,
     groups: cluster.nodeGroups.map((group) => {
       const podCounts = steady.nodes.filter((one) => one.group === group).map((one) => one.podCount);
@@ -62,8 +64,24 @@ export function planCluster(asked: Cluster, options: PlanOptions): Plan {
     scenarios,
     growth: growth === undefined ? null : planGrowth(ground, { growth, steady, surgePercent }),
     advice: adviceFor(cluster, { fleets, options, scenarios }),
-    assumptions: ASSUMPTIONS,
+    migration,
+    assumptions: [...ASSUMPTIONS, ...furtherAssumptions(options)],
   };
+}
+
+function furtherAssumptions(options: PlanOptions): string[] {
+  const isRead = options.known !== undefined;
+  const older = isRead
+    ? "What lies in the VPC that was read stays where it is; nodes keep what they hold, and what they lack comes on top."
+    : "Reservations are made before others' addresses come: what is spoilt already, a plan from a dump shows (--ec2).";
+  if (options.hasMigration !== true) return [older];
+  return [
+    ...(isRead
+      ? [older]
+      : ["While moving, what the file counts may lie in the new reservations; --ec2 shows what does."]),
+    "An old node's agent gives back its free addresses when it starts with the new settings, and takes its warm /28.",
+    "New nodes are as many as old ones, with as many pods; the old ones of a batch leave when its new ones serve.",
+  ];
 }
 
 interface Scenario {
@@ -98,31 +116,6 @@ function planAll(
   const { growth, surgePercent } = options;
   if (growth === undefined) return scenarios;
   return [...scenarios, grownScenario(ground, { growth, steady: fleets[0]!.fleet, surgePercent }, growth.untilDay)];
-}
-
-export function groundOf(cluster: Cluster, options: PlanOptions): Ground {
-  const { settings, refusals } = parseSettings({ ...CHART_DEFAULTS, ...Object.fromEntries(cluster.cni.env) });
-  const hasFallback = cluster.knobs.reservationFallback;
-  return {
-    cluster,
-    settings,
-    refusals: refusals.map((one) => `the agent does not start: ${one.variable}: ${one.message}`),
-    blocks: new Map(
-      cluster.subnets.map((subnet) => {
-        const occupancy = options.known?.occupancy.get(subnet.id);
-        return [subnet.id, blocksOf(subnet, { occupancy, hasFallback })];
-      }),
-    ),
-    others: options.known?.others ?? { unitCount: 0, eniCount: 0 },
-    demandOf: demandsOf(cluster, settings),
-  };
-}
-
-export function withReservedEnis(cluster: Cluster, count: number): Cluster {
-  if (count === 0) return cluster;
-  const reserved = Array.from({ length: count }, () => ({ tags: new Map<string, string>() }));
-  const nodeGroups = cluster.nodeGroups.map((group) => ({ ...group, otherEnis: [...group.otherEnis, ...reserved] }));
-  return { ...cluster, nodeGroups };
 }
 
 /** The settings that need fewest, and reservations for the peak; with the answer that all scenarios then get. */
@@ -169,16 +162,4 @@ function takenBy(scenarios: readonly ScenarioPlan[]): number {
   let sum = 0;
   for (const { subnets } of scenarios) for (const one of subnets) sum += one.singles + 16 * one.prefixes.needed;
   return sum;
-}
-
-export function withReservations(cluster: Cluster, reservations: readonly ReservationAdvice[]): Cluster {
-  const subnets = cluster.subnets.map((subnet) => {
-    const own = reservations.filter((one) => one.subnet === subnet.id);
-    const added = own.flatMap((one): { cidr: Cidr; type: "prefix" }[] => {
-      const cidr = parseCidr(one.cidr);
-      return cidr === undefined ? [] : [{ cidr, type: "prefix" }];
-    });
-    return added.length === 0 ? subnet : { ...subnet, reservations: [...subnet.reservations, ...added] };
-  });
-  return { ...cluster, subnets };
 }

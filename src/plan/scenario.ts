@@ -50,7 +50,7 @@ export function planScenario(ground: Ground, name: string, fleet: Fleet): Scenar
     const text = `${pods} pods on ${short.length} nodes (${short[0]?.node.name} first) find every slot of their node taken`;
     problems.push({ verdict: "does-not-fit", text });
   }
-  const { needs, homeless } = sumNeeds(cluster, settings, planned);
+  const { needs, homeless } = sumNeeds(cluster, settings, planned, fleet.olderGroups);
   if (homeless.length > 0) {
     const text = `custom networking: no ENIConfig is known for ${homeless.length} nodes (${homeless[0]} first)`;
     problems.push({ verdict: "unsure", text });
@@ -93,7 +93,7 @@ function vpcTotals(ground: Ground, planned: readonly PlannedNode[]): Pick<Scenar
   let unitCount = 0;
   for (const { node, demand } of planned) {
     eniCount += demand.eniCount + node.group.otherEnis.length;
-    unitCount += demand.unitCount;
+    unitCount += demand.prefixCount + demand.singleCount;
   }
   let others = ground.others.unitCount;
   let leaked = 0;

@@ -24,8 +24,9 @@ export interface Judgement {
 /** The arithmetic alone, without texts: searches ask it many times. */
 export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
   const { subnet } = blocks;
-  const singleCount = needs.singleCount + otherAddressCount(subnet);
-  const anywhereCount = needs.otherCount + leakedCount(subnet);
+  const others = otherAddressCount(subnet);
+  const singleCount = needs.singleCount + (blocks.areOthersOlder ? 0 : others);
+  const anywhereCount = needs.otherCount + leakedCount(subnet) + (blocks.areOthersOlder ? others : 0);
   const supply = prefixSupply(blocks, {
     singleCount,
     anywhereCount,

@@ -24,6 +24,8 @@ export interface SubnetBlocks {
   readonly closedHarmlessCount: number;
   /** Blocks with single addresses in use. */
   readonly brokenCount: number;
+  /** What the file counts of others was there before the reservations, and may lie in them. */
+  readonly areOthersOlder: boolean;
 }
 
 const ALL = 0xffff;
@@ -31,7 +33,11 @@ const ALL = 0xffff;
 /** `hasFallback`: prefixes may lie outside of reservations that hold no more (the knob reservationFallback). */
 export function blocksOf(
   subnet: ClusterSubnet,
-  known: { readonly occupancy: Occupancy | undefined; readonly hasFallback: boolean },
+  known: {
+    readonly occupancy: Occupancy | undefined;
+    readonly hasFallback: boolean;
+    readonly areOthersOlder?: boolean | undefined;
+  },
 ): SubnetBlocks {
   const { occupancy } = known;
   const blockCount = Math.floor(cidrSize(subnet.cidr.prefixLength) / ADDRESSES_PER_PREFIX);
@@ -91,6 +97,7 @@ export function blocksOf(
     harmlessCount,
     closedHarmlessCount,
     brokenCount,
+    areOthersOlder: known.areOthersOlder ?? false,
   };
 }
 

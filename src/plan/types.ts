@@ -156,6 +156,30 @@ export interface ReservationAdvice {
   readonly formula: string;
 }
 
+/** From secondary addresses to prefixes: a new group beside each old one, whose nodes are drained a share at a time. */
+export interface MigrationPlan {
+  readonly verdict: Verdict;
+  /** Of each group's nodes that are replaced at a time. */
+  readonly percent: number;
+  readonly batchCount: number;
+  readonly changes: readonly SettingChange[];
+  readonly reservations: readonly ReservationAdvice[];
+  readonly groups: readonly { readonly name: string; readonly maxPods: number; readonly newMaxPods: number }[];
+  /** After the switch of settings, the batch that asks most, and the end. */
+  readonly scenarios: readonly ScenarioPlan[];
+  readonly steps: readonly MigrationStep[];
+}
+
+export interface MigrationStep {
+  readonly title: string;
+  readonly why: string;
+  /** For a POSIX shell. */
+  readonly commands: readonly string[];
+  readonly checks: readonly { readonly command: string; readonly expect: string }[];
+  /** How to take the step back. */
+  readonly rollback: readonly string[];
+}
+
 export interface Plan {
   readonly schema: "slash28/plan/v1";
   readonly verdict: Verdict;
@@ -165,6 +189,8 @@ export interface Plan {
   /** null: not asked for. */
   readonly growth: GrowthPlan | null;
   readonly advice: Advice;
+  /** null: not asked for. */
+  readonly migration: MigrationPlan | null;
   readonly assumptions: readonly string[];
 }
 
@@ -218,9 +244,10 @@ export interface Occupancy {
   readonly ownPrefixes: readonly Ipv4[];
 }
 
+/** What a node's ENIs hold in one subnet: first addresses of /28s, and single addresses with the primary ones. */
 export interface Held {
-  readonly prefixes: number;
-  readonly addresses: number;
+  readonly prefixes: readonly Ipv4[];
+  readonly addresses: readonly Ipv4[];
 }
 
 /** A node that is there, of the group of this name, with what its ENIs hold by subnet. */

@@ -3,10 +3,13 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { parseCidr } from "../../src/base/ipv4.ts";
 import { worldFromDump } from "../../src/emulator/model/from-dump.ts";
+import type { WorldDescription } from "../../src/emulator/model/types.ts";
 import { clusterFromDump } from "../../src/plan/from-dump.ts";
+import { migratedCluster } from "../../src/plan/migration.ts";
 import type { SubnetPlan } from "../../src/plan/types.ts";
-import { simDocument } from "../../src/sim/index.ts";
+import { Fleet, simDocument } from "../../src/sim/index.ts";
 import { runFleet } from "../../src/sim/testing/clusters.ts";
 import { clusterOf, example, planOf, planText } from "./plan-text.ts";
 
@@ -131,13 +134,8 @@ test("nodes of a dump that hold what they want need nothing more; with twice the
     if (text.includes("CUSTOM_NETWORK")) continue;
     const before = planText(text);
     const fleet = runFleet(text);
-    const dump = fleet.vpc.dump(fleet.nowMs);
-    const read = worldFromDump(
-      Object.entries(dump).flatMap(([name, value]) => [value].flat().map((one) => ({ name, value: one }))),
-    );
-    if (read.kind !== "world") throw new Error(JSON.stringify(read.problems));
     const file = clusterOf(text);
-    const ofDump = clusterFromDump({ ...file, nodeGroups: [], subnets: [] }, read.world);
+    const ofDump = clusterFromDump({ ...file, nodeGroups: [], subnets: [] }, worldOf(fleet));
     if (ofDump.kind !== "ok") throw new Error(ofDump.message);
     // The tool that made the nodes knows their max-pods; a dump does not.
     const nodeGroups = ofDump.cluster.nodeGroups.map((group) => ({
@@ -156,6 +154,56 @@ test("nodes of a dump that hold what they want need nothing more; with twice the
     const [fresh, grown] = [{}, { known: ofDump.known }].map((over) => planOf(twice, over));
     const all = (one: SubnetPlan) => one.prefixes.needed + one.held.prefixes;
     expect(sum(all, grown)).toBe(sum(all, fresh));
+  }
+});
+
+test("a migration from a dump: after its reservations the new nodes come up beside the old ones and hold what is planned", () => {
+  const before = `${HEAD}${TWO_ZONES}
+nodeGroups: [{ name: g, instanceType: m5.large, count: 4 }]
+cni: { env: { WARM_IP_TARGET: "2", MINIMUM_IP_TARGET: "8" } }
+workloads: [{ name: web, pods: 36 }]`;
+  const world = worldOf(runFleet(before));
+  const file = clusterOf(before);
+  const ofDump = clusterFromDump({ ...file, nodeGroups: [], subnets: [] }, world);
+  if (ofDump.kind !== "ok") throw new Error(ofDump.message);
+  const { migration } = planOf(ofDump.cluster, { known: ofDump.known, hasMigration: true });
+  expect(migration).toMatchObject({ verdict: "fits", percent: 100 });
+  expect(migration!.steps.some((step) => step.commands.join().includes(ofDump.known.standing[0]!.instanceId))).toBe(
+    true,
+  );
+
+  // As the steps say: the ranges are reserved, then the new nodes come with the new settings, all at once.
+  const subnets = world.subnets.map((subnet) => ({
+    ...subnet,
+    reservations: [
+      ...(subnet.reservations ?? []),
+      ...migration!.reservations
+        .filter((one) => one.subnet === subnet.id)
+        .map((one) => ({ cidr: parseCidr(one.cidr)!, type: "prefix" as const })),
+    ],
+  }));
+  const moved = migratedCluster(file).cluster;
+  const nodeGroups = moved.nodeGroups.map((group) => ({ ...group, subnets: world.subnets.map((one) => one.id) }));
+  const fleet = new Fleet({
+    cluster: { ...moved, nodeGroups },
+    manifests: [],
+    traces: [],
+    dump: { ...world, subnets },
+    seed: 5,
+    faultsFor: () => [],
+  });
+  fleet.run();
+  const run = simDocument(fleet, { policy: "vpc-cni", seed: 5 });
+  expect(run.pods.waiting).toBe(0);
+  expect(run.nodes.map((one) => [one.enis, one.prefixes])).toEqual(run.nodes.map(() => [1, 2]));
+  const batch = migration!.scenarios[1]!;
+  expect(batch.nodeCount).toBe(8);
+  for (const subnet of batch.subnets) {
+    // The old agents do not run here: their warm /28s are not taken, and their free addresses not given back.
+    const left = run.subnets.find((one) => one.name === subnet.id)!;
+    const { needed, fewest, most } = subnet.prefixes;
+    expect(left.freePrefixCount).toBeGreaterThanOrEqual(fewest - needed);
+    expect(left.freePrefixCount).toBeLessThanOrEqual(most - needed + 2);
   }
 });
 
@@ -211,6 +259,16 @@ workloads: [{ name: web, pods: ${one.nodes * one.podsPerNode} }]`;
     for (const verdict of ["fits", "unsure", "does-not-fit"]) expect(seen.get(verdict) ?? 0).toBeGreaterThan(2);
   }, 30_000);
 });
+
+/** What a run ends with, as the AWS CLI would show it and the planner reads it. */
+function worldOf(fleet: Fleet): WorldDescription {
+  const documents = Object.entries(fleet.vpc.dump(fleet.nowMs)).flatMap(([name, value]) =>
+    [value].flat().map((one) => ({ name, value: one })),
+  );
+  const read = worldFromDump(documents);
+  if (read.kind !== "world") throw new Error(JSON.stringify(read.problems));
+  return read.world;
+}
 
 function sorted<T>(items: readonly T[]): string[] {
   return items.map((one) => JSON.stringify(one)).sort((a, b) => (a < b ? -1 : 1));

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Plan } from "../../plan/types.ts";
@@ -98,6 +98,20 @@ nodeGroups: [{ name: g, instanceType: m5.large, count: 2 }]\n`;
     expect([status, out]).toEqual([2, ""]);
     expect(err).toContain('the node group "g" wants the subnet "x"');
     expect(err).toContain("subnet-0a11ce0000000000b");
+  });
+
+  test("--migrate names the instances and the ranges of the dump; from prefixes there is nothing to move", () => {
+    const path = file(`vpc: { ec2Dump: ${DUMP} }\nworkloads: [{ name: web, pods: 40 }]\n`);
+    const { out, status } = slash28(path, "--migrate");
+    // Its first subnet has no whole /28, and its old nodes are not what spoils them.
+    expect(status).toBe(1);
+    expect(out).toContain("--cidr 10.20.8.128/25");
+    const ids = /for id in (i-[0-9a-f]{17}(?:[ \\\n]+i-[0-9a-f]{17})*); do/.exec(out)?.[1];
+    const known = readFileSync(join(DUMP, "instances.json"), "utf8");
+    for (const id of ids?.match(/i-\w+/g) ?? ["none"]) expect(known).toContain(id);
+    const moved = slash28(file(`vpc: { ec2Dump: ${DUMP} }\n${CNI}`), "--migrate");
+    expect(moved).toMatchObject({ status: 2, out: "" });
+    expect(moved.err).toContain("there is nothing to move");
   });
 
   test("a folder that is none, and one whose documents are cut, are told with their place", () => {

@@ -3,10 +3,11 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { daysOf } from "../../base/calendar.ts";
-import { type Cluster, formatCheckError } from "../../cluster/index.ts";
+import { type Cluster, formatCheckError, isTrue } from "../../cluster/index.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
 import { clusterFromDump } from "../../plan/from-dump.ts";
 import { formatDay, type Growth, PERIODS } from "../../plan/growth.ts";
+import { migratedCluster } from "../../plan/migration.ts";
 import { type PlanOptions, planCluster } from "../../plan/plan.ts";
 import { planTable } from "../../plan/plan-table.ts";
 import type { KnownVpc, Plan } from "../../plan/types.ts";
@@ -26,6 +27,7 @@ interface Options extends EmitFlags {
   readonly until?: number;
   readonly from?: number;
   readonly ec2?: string;
+  readonly migrate?: true;
   readonly reservedEnis: number;
 }
 
@@ -41,6 +43,7 @@ export function planCommand(): Command {
     .option("--until <date>", "the day to grow to, as 2027-06-01", toDay)
     .option("--from <date>", "the day that the file describes; default: today, UTC", toDay)
     .option("--ec2 <folder>", "instead of the file's subnets: those of a VPC, from describe answers of the AWS CLI")
+    .option("--migrate", "plan the way from secondary addresses to prefixes; --surge: the share of nodes at a time")
     .option("--reserved-enis <count>", "ENIs of each node that something else takes", toEniCount, 0);
   return emitOptions(command)
     .addHelpText("after", "\nExits with 0 when it fits for certain, with 1 when it does not or that is unsure.")
@@ -52,6 +55,11 @@ export function planCommand(): Command {
 async function plan(path: string, options: Options): Promise<number> {
   const { loaded, pods } = load(path);
   const { cluster, known } = groundOf(loaded, options);
+  if (options.migrate === true && isTrue(cluster.cni.env.get("ENABLE_PREFIX_DELEGATION")))
+    throw new CommandError(`${path}: cni.env: ENABLE_PREFIX_DELEGATION is true already: there is nothing to move`, {
+      exitStatus: 2,
+      next: "Describe the cluster as it is, with secondary addresses, or leave --migrate out.",
+    });
   const planOptions: PlanOptions = {
     manifests: pods.manifests,
     traces: pods.traces,
@@ -60,11 +68,16 @@ async function plan(path: string, options: Options): Promise<number> {
     growth: growthOf(options),
     known,
     reservedEniCount: options.reservedEnis,
+    hasMigration: options.migrate === true,
   };
   for (const warning of pods.warnings) process.stderr.write(`${formatCheckError(warning)}\n`);
   const result = planCluster(cluster, planOptions);
-  if (options.emit !== undefined)
-    return emit({ cluster, plan: result, planOptions }, { ...options, emit: options.emit });
+  if (options.emit !== undefined) {
+    const target = options.migrate === true ? migratedCluster(cluster).cluster : cluster;
+    const asked = { ...planOptions, hasMigration: false };
+    const plan = options.migrate === true ? planCluster(target, asked) : result;
+    return emit({ cluster: target, plan, planOptions: asked }, { ...options, emit: options.emit });
+  }
   process.stdout.write(render(result, options));
   return result.verdict === "fits" ? 0 : 1;
 }

@@ -8,8 +8,9 @@ import type { Cluster, NodeGroup } from "../../cluster/index.ts";
 import { eligiblePrefixCount } from "../../subnet/index.ts";
 import { peaksOf, reservationsFor } from "../advice.ts";
 import { buildFleet, type Fleet } from "../fleet.ts";
+import { groundOf, withReservations, withReservedEnis } from "../ground.ts";
 import { grownFleet } from "../growth.ts";
-import { groundOf, type PlanOptions, withReservations, withReservedEnis } from "../plan.ts";
+import type { PlanOptions } from "../plan.ts";
 import { planScenario } from "../scenario.ts";
 import type { GroupPlan, Plan, ScenarioPlan } from "../types.ts";
 
