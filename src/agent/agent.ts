@@ -129,7 +129,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       externalSnat: config.externalSnat,
       excludedSnatCidrs: config.excludedSnatCidrs,
       networkPolicyMode: config.networkPolicyMode,
-      addDeadlineMs: config.addDeadlineMs,
+      addDeadlineMs: config.settings.addDeadlineMs,
     });
     // From here on an ADD through our own socket hears `starting` instead of a closed door.
     const json = await serveJson({

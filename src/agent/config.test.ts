@@ -33,7 +33,6 @@ test("without any variable the surfaces lie where the reference has them [design
     introspectionAddress: { kind: "tcp", host: "127.0.0.1", port: 61_679 },
     imdsEndpoint: "http://169.254.169.254",
     httpTimeoutMs: 10_000,
-    addDeadlineMs: 30_000,
   });
 });
 
@@ -64,7 +63,7 @@ test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKIN
     seed: 28,
     httpTimeoutMs: 12_000,
     policy: "slash28",
-    addDeadlineMs: 2_500,
+    settings: { addDeadlineMs: 2_500 },
   });
   expect(accepted({ HTTP_TIMEOUT: "3" }).httpTimeoutMs).toBe(10_000);
   expect(accepted({ AWS_VPC_K8S_CNI_LOGLEVEL: "chatty" }).logLevel).toBe("debug");

@@ -44,7 +44,6 @@ export interface AgentConfig {
   readonly ec2Endpoint: string | undefined;
   readonly httpTimeoutMs: number;
   /** How long an ADD may wait for an address. */
-  readonly addDeadlineMs: number;
   readonly nodeName: string;
   readonly eniConfigAnnotationKey: string | undefined;
   readonly eniConfigLabelKey: string | undefined;
@@ -58,11 +57,6 @@ export interface AgentConfig {
 
 /** Linux's sockaddr_un holds 108 bytes with the final NUL; macOS 104. */
 const UNIX_PATH_BYTES_MAX = 103;
-/** I7. The reference's plugin waits as long as the runtime lets it. */
-const ADD_DEADLINE_SECONDS = "30";
-/** kubelet gives a sandbox 4 minutes; what came later would be thrown away. */
-const ADD_DEADLINE_SECONDS_MAX = 230;
-
 /** The configuration, or every reason why there is none. */
 export function parseAgentConfig(env: Environment): { config: AgentConfig } | { refusals: readonly SettingRefusal[] } {
   const parsed = parseSettings(env);
@@ -123,15 +117,6 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       );
     }
   }
-  const deadlineText = envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS);
-  const deadlineSeconds = /^\d+(\.\d+)?$/.test(deadlineText) ? Number(deadlineText) : 0;
-  if (deadlineSeconds < 1 || deadlineSeconds > ADD_DEADLINE_SECONDS_MAX) {
-    refuse(
-      "SLASH28_ADD_DEADLINE",
-      `SLASH28_ADD_DEADLINE is "${deadlineText}", not a number of seconds from 1 to ${ADD_DEADLINE_SECONDS_MAX}.`,
-      `Leave it unset for ${ADD_DEADLINE_SECONDS} seconds.`,
-    );
-  }
   const socketPath = envText(env, "SLASH28_SOCKET", "/var/run/aws-node/slash28.sock");
   const grpcSocketPath = envText(env, "SLASH28_GRPC_SOCKET", "/var/run/aws-node/ipamd.sock");
   for (const [variable, path] of [
@@ -176,7 +161,6 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       imdsEndpoint,
       ec2Endpoint,
       httpTimeoutMs: envInt(env, { name: "HTTP_TIMEOUT", minimum: 10, otherwise: 10 }) * 1_000,
-      addDeadlineMs: deadlineSeconds * 1_000,
       nodeName: envText(env, "MY_NODE_NAME", ""),
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,

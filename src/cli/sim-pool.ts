@@ -23,6 +23,8 @@ export const WORKER_COMMAND = "sim-worker";
 
 export interface PoolOptions {
   readonly bases: readonly SimBase[];
+  /** How the program is started; default: as this process was. */
+  readonly program?: readonly string[];
   /** undefined: one a core. */
   readonly workerCount?: number | undefined;
   /** Hears how many runs are done, with parts of those under way. */
@@ -96,7 +98,7 @@ export class SimPool {
   };
 
   #startWorker(): void {
-    const child = Bun.spawn([...selfCommand(), WORKER_COMMAND], {
+    const child = Bun.spawn([...(this.#options.program ?? selfCommand()), WORKER_COMMAND], {
       // It reads nothing but what it is sent.
       env: { PATH: process.env["PATH"] ?? "" },
       stdin: "ignore",

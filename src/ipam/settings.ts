@@ -36,7 +36,13 @@ export interface Settings {
    * what the node's own arrivals ask for is kept warm. Policy `slash28` only.
    */
   readonly warmFloor: "configured" | "learned";
+  /** SLASH28_ADD_DEADLINE: how long an ADD waits at most, whatever the runtime would allow (I7). */
+  readonly addDeadlineMs: number;
 }
+
+const ADD_DEADLINE_SECONDS = "30";
+/** kubelet gives a sandbox 4 minutes; what came later would be thrown away. */
+const ADD_DEADLINE_SECONDS_MAX = 230;
 
 /** What policy `slash28` does otherwise than the reference; each can be switched off (docs/policy.md). */
 export const POLICY_POINTS = [
@@ -206,6 +212,7 @@ export function parseSettings(env: Environment): ParsedSettings {
     leakedEniCleanupDisabled: strict("DISABLE_LEAKED_ENI_CLEANUP", false) || imdsOnly,
     policyOff: POLICY_POINTS.filter((point) => pointsOff(env).includes(point)),
     warmFloor: env["SLASH28_WARM_FLOOR"] === "learned" ? "learned" : "configured",
+    addDeadlineMs: secondsOf(envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS)) * 1_000,
   };
   const refusals = [
     ...ownRefusals(env),
@@ -279,6 +286,11 @@ function pointsOff(env: Environment): string[] {
     .filter((point) => point !== "");
 }
 
+/** 0 for what is no number of seconds. */
+function secondsOf(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+}
+
 /** Our own variables have no habits to keep: what is not understood is refused. */
 function ownRefusals(env: Environment): SettingRefusal[] {
   const refusals: SettingRefusal[] = [];
@@ -288,6 +300,14 @@ function ownRefusals(env: Environment): SettingRefusal[] {
       variable: "SLASH28_POLICY_OFF",
       message: `SLASH28_POLICY_OFF names "${point}", which is no point of the policy slash28.`,
       next: `Points: ${POLICY_POINTS.join(", ")}.`,
+    });
+  }
+  const deadline = envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS);
+  if (secondsOf(deadline) < 1 || secondsOf(deadline) > ADD_DEADLINE_SECONDS_MAX) {
+    refusals.push({
+      variable: "SLASH28_ADD_DEADLINE",
+      message: `SLASH28_ADD_DEADLINE is "${deadline}", not a number of seconds from 1 to ${ADD_DEADLINE_SECONDS_MAX}.`,
+      next: `Leave it unset for ${ADD_DEADLINE_SECONDS} seconds.`,
     });
   }
   const floor = envText(env, "SLASH28_WARM_FLOOR", "configured");

@@ -25,6 +25,8 @@ export interface FleetPodsOptions {
   readonly bodies: NodeBodies;
   readonly scheduler: Scheduler;
   readonly kubelet: KubeletSettings;
+  /** The agent's own, as in the agent: SLASH28_ADD_DEADLINE. */
+  readonly addDeadlineMs: Ms;
   /** For the jitter of all kubelets. */
   readonly prng: Prng;
 }
@@ -222,7 +224,7 @@ export class FleetPods {
     input.nowMs = this.#options.heap.atMs;
     input.requestId = pod.requestId;
     input.attachment = pod.sandbox.sandboxId!;
-    input.deadlineMs = deadlineMs;
+    input.deadlineMs = Math.min(deadlineMs, this.#options.heap.atMs + this.#options.addDeadlineMs);
     this.#options.bodies.feed(node, input);
     return true;
   }

@@ -121,6 +121,8 @@ export interface Sample {
   /** On average since the sample before: a short burst that is over again shows, too. */
   readonly podsWaitingMean: number;
   readonly prefixesHeld: number;
+  /** On average since the sample before. */
+  readonly prefixesHeldMean: number;
   readonly addressesHeld: number;
   readonly addressesWasted: number;
   readonly freePrefixCount: number;

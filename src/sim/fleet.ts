@@ -131,6 +131,7 @@ export class Fleet {
         cluster.schedulingStrategy,
       ),
       kubelet: cluster.kubelet,
+      addDeadlineMs: this.settings.addDeadlineMs,
       prng: prng.split("kubelet"),
     });
     this.#followHeld();
@@ -320,12 +321,14 @@ export class Fleet {
     this.#sampledTotals = totals;
     const spanMs = totals.atMs - before.atMs;
     const waitedMs = totals.waitingPodMs - before.waitingPodMs;
+    const heldMs = totals.heldPrefixMs - before.heldPrefixMs;
     return {
       atMs: Math.round(totals.atMs),
       podsRunning: running,
       podsWaiting: waiting,
       podsWaitingMean: spanMs === 0 ? waiting : Math.round((waitedMs / spanMs) * 1000) / 1000,
       prefixesHeld,
+      prefixesHeldMean: spanMs === 0 ? prefixesHeld : Math.round((heldMs / spanMs) * 1000) / 1000,
       addressesHeld,
       addressesWasted: addressesHeld - running,
       freePrefixCount: subnets.reduce((sum, subnet) => sum + subnet.freePrefixCount, 0),

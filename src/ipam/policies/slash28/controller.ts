@@ -15,6 +15,8 @@ import { addressesWanted, floorOf, unitOf } from "./target.ts";
 /** Pods are bound one by one: growth waits so long for the others, and asks once. */
 const BATCH_MS = 50;
 const STOCK_BATCH_MS = 250;
+/** Addresses kept available on a node whose subnet is full. */
+const SCARCE_STOCK = 2;
 /** Seconds of arrivals at the present rate that a call for waiting pods brings beside what they need. */
 const MOMENTUM_S = 3;
 const NEVER: Ms = Number.POSITIVE_INFINITY;
@@ -38,7 +40,8 @@ export function demandOf(node: Node, state: State): Demand {
   const expected = state.has(node, "demand") ? Math.max(0, (node.boundPodCount ?? 0) - known) : 0;
   const floor = floorOf(targets, node.settings.warmFloor);
   const learned = state.has(node, "learning") ? state.arrivals.warmTarget(node.nowMs) : 0;
-  const warm = Math.max(floor.warm, learned);
+  // Where the subnet has nothing left, a stock would be taken from pods that wait elsewhere.
+  const warm = Math.min(Math.max(floor.warm, learned), isScarce(node, state) ? SCARCE_STOCK : targets.maxPods);
   const { cooling, total } = supply;
   const { onTheWay } = state;
   const pods = Math.min(waiting + expected, targets.maxPods - supply.allocated);
@@ -56,6 +59,11 @@ export function demandOf(node: Node, state: State): Demand {
     missing: isCovered ? 0 : Math.max(0, wanted - total - onTheWay),
     urgent: isCovered ? 0 : urgent,
   };
+}
+
+function isScarce(node: Node, state: State): boolean {
+  if (!state.has(node, "fallback")) return false;
+  return [...subnetsOf(node)].some((id) => state.breakers.isOpen(id, "prefix") || state.breakers.isOpen(id, "single"));
 }
 
 export function* control(node: Node, state: State): Operation {

@@ -38,7 +38,9 @@ export function addressesWanted(
   targets: Targets,
 ): number {
   const unit = unitOf(targets);
-  const wanted = Math.max(demand.needed + demand.cooling + demand.warm, demand.minimum);
+  // What cools is no stock, yet it is back within the cooldown: half of the stock must be there now, the other half may cool.
+  const stock = Math.max(demand.warm, demand.cooling + divCeil(demand.warm, 2));
+  const wanted = Math.max(demand.needed + stock, demand.minimum);
   return Math.min(divCeil(wanted, unit), divCeil(targets.maxPods, unit)) * unit;
 }
 

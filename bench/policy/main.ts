@@ -1,0 +1,153 @@
+// npm run bench:policy [-- --seeds N] [--write]: policy slash28 against vpc-cni in the same simulator, with the same seeds, from the
+// files in scenarios/. Prints what was promised and the suite; `--write` puts both into docs/policy-benchmarks.md. Exits with 1 when a
+// promise is missed.
+
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { openProgress } from "../../src/cli/progress.ts";
+import { loadBase } from "../../src/cli/sim-input.ts";
+import type { SimBase, SimJob } from "../../src/cli/sim-job.ts";
+import { SimPool } from "../../src/cli/sim-pool.ts";
+import { estimate } from "../../src/sim/compare-statistics.ts";
+import { ASSUMPTIONS, type SimDocument } from "../../src/sim/result.ts";
+import { METRICS, metricText } from "../../src/sim/result-metrics.ts";
+import { formatNumber } from "../table.ts";
+import { AXES, SUITE, TARGETS, type Target, type TargetRun } from "./targets.ts";
+
+const ROOT = join(import.meta.dir, "../..");
+/** Worse by more than so much, or by more than the interval, is lost. */
+const LOST_SHARE = 0.02;
+
+const { values: flags } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "30" },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
+});
+const seedCount = Number(flags.seeds);
+const isWanted = (scenario: string): boolean => flags.only === undefined || flags.only.split(",").includes(scenario);
+
+// ---------------------------------------------------------------- the runs, each made once
+
+interface Planned {
+  readonly base: SimBase;
+  readonly run: TargetRun;
+}
+
+const keyOf = (run: TargetRun): string =>
+  [run.scenario, run.policy, JSON.stringify(run.env ?? {}), run.durationMs ?? ""].join(" ");
+
+const fileOf = (scenario: string): string => join(ROOT, "scenarios", `${scenario}.yaml`);
+const isThere = (run: TargetRun): boolean => isWanted(run.scenario) && existsSync(fileOf(run.scenario));
+
+const targets = TARGETS.filter((target) => target.runs.every(isThere));
+const suite = SUITE.filter((scenario) => isThere({ scenario, policy: "slash28" }));
+const missing = [...new Set([...SUITE, ...TARGETS.flatMap((target) => target.runs.map((run) => run.scenario))])].filter(
+  (scenario) => isWanted(scenario) && !existsSync(fileOf(scenario)),
+);
+for (const scenario of missing) process.stderr.write(`bench:policy: there is no scenarios/${scenario}.yaml\n`);
+
+const planned = new Map<string, Planned>();
+function plan(run: TargetRun): void {
+  if (planned.has(keyOf(run))) return;
+  const base = loadBase(fileOf(run.scenario), { set: new Map() });
+  const { run: settings } = base.cluster;
+  const cluster = { ...base.cluster, run: { ...settings, durationMs: run.durationMs ?? settings.durationMs } };
+  planned.set(keyOf(run), { base: { ...base, cluster }, run });
+}
+for (const target of targets) for (const run of target.runs) plan(run);
+for (const scenario of suite) for (const policy of ["vpc-cni", "slash28"] as const) plan({ scenario, policy });
+
+const order = [...planned.values()];
+const progress = openProgress(process.stderr, () => performance.now());
+const total = order.length * seedCount;
+const pool = new SimPool({
+  program: [process.execPath, join(ROOT, "src/cli/main.ts")],
+  bases: order.map((one) => one.base),
+  onProgress: (done) => progress.update({ done, total, label: `${total} runs`, unit: 1 }),
+});
+const jobs: SimJob[] = order.flatMap(({ base, run }, index) =>
+  Array.from({ length: seedCount }, (_, seed) => ({
+    base: index,
+    seed: seed + 1,
+    policy: run.policy,
+    env: new Map([...base.cluster.cni.env, ...Object.entries(run.env ?? {})]),
+  })),
+);
+const documents = await pool.run(jobs);
+pool.close();
+progress.end();
+
+/** In the order of the seeds. */
+function runsOf(run: TargetRun): readonly SimDocument[] {
+  const index = order.findIndex((one) => keyOf(one.run) === keyOf(run));
+  return documents.slice(index * seedCount, (index + 1) * seedCount);
+}
+
+// ---------------------------------------------------------------- what was promised
+
+function targetRow(target: Target): { readonly line: string; readonly isMet: boolean } {
+  const perRun = target.runs.map(runsOf);
+  const values = perRun[0]!.map((_, seed) => target.of(perRun.map((runs) => runs[seed]!)));
+  const { mean, low, high } = estimate(values);
+  const figure = target.over === "max" ? Math.max(...values) : mean;
+  const { asked } = target;
+  const isMet = asked === undefined || ("atMost" in asked ? figure <= asked.atMost : figure >= asked.atLeast);
+  const askedText = asked === undefined ? "–" : "atMost" in asked ? `≤ ${asked.atMost}` : `≥ ${asked.atLeast}`;
+  const interval = low === null || high === null ? "" : `${formatNumber(low)} .. ${formatNumber(high)}`;
+  const measured = target.over === "max" ? `${formatNumber(figure)} (most)` : formatNumber(figure);
+  const mark = asked === undefined ? "" : isMet ? "met" : "**missed**";
+  const line = `| ${target.name} | ${askedText} | ${measured} | ${target.unit} | ${interval} | ${mark} | ${target.note ?? ""} |`;
+  return { line, isMet };
+}
+
+// ---------------------------------------------------------------- the suite
+
+function suiteRow(scenario: string, axis: string): string {
+  const metric = METRICS.find((one) => one.id === axis)!;
+  const [theirs, ours] = (["vpc-cni", "slash28"] as const).map((policy) => runsOf({ scenario, policy }).map(metric.of));
+  const reference = estimate(theirs!);
+  const own = estimate(ours!);
+  const difference = estimate(ours!.map((value, seed) => value - theirs![seed]!));
+  const half = difference.high === null ? 0 : difference.high - difference.mean;
+  const allowed = Math.max(Math.abs(reference.mean) * LOST_SHARE, half);
+  const verdict = difference.mean > allowed ? "**lost**" : -difference.mean > allowed ? "won" : "even";
+  const text = (value: number): string => metricText(value, metric.unit);
+  const interval =
+    difference.low === null || difference.high === null ? "" : `${text(difference.low)} .. ${text(difference.high)}`;
+  return `| ${scenario} | ${metric.title} | ${text(reference.mean)} | ${text(own.mean)} | ${interval} | ${verdict} |`;
+}
+
+const rows = targets.map(targetRow);
+const lines = [
+  "# Policy slash28 against vpc-cni",
+  "",
+  `In the simulator, seeds 1 to ${seedCount}, the Helm chart's defaults with ENABLE_PREFIX_DELEGATION=true; the files are in scenarios/. ` +
+    `Made by \`npm run bench:policy -- --seeds ${seedCount}${flags.write ? " --write" : ""}\`, which repeats every figure.`,
+  "",
+  "## What was promised",
+  "",
+  "Means with their 95 % interval, where the promise is one for every run the worst seed.",
+  "",
+  "| What | Asked | Measured | Unit | 95 % of the mean | | Note |",
+  "|---|---|---|---|---|---|---|",
+  ...rows.map((row) => row.line),
+  "",
+  "## The suite",
+  "",
+  "Means; the interval is that of slash28 less vpc-cni, pair by pair. Lost: worse by more than 2 % and by more than the interval's half.",
+  "",
+  "| Scenario | Axis | vpc-cni | slash28 | 95 % of the difference | |",
+  "|---|---|---|---|---|---|",
+  ...suite.flatMap((scenario) => AXES.map((axis) => suiteRow(scenario, axis))),
+  "",
+  "## Assumptions",
+  "",
+  ...ASSUMPTIONS.map((one) => `- ${one}`),
+  "",
+];
+process.stdout.write(lines.join("\n"));
+if (flags.write) writeFileSync(join(ROOT, "docs/policy-benchmarks.md"), lines.join("\n"));
+process.exitCode = rows.every((row) => row.isMet) && missing.length === 0 ? 0 : 1;
