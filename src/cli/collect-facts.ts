@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
 import { collect } from "../diagnose/collect/index.ts";
+import type { LogReaderFor } from "../diagnose/collect/log-sets.ts";
 import type { Facts, FactsPart } from "../diagnose/facts/model.ts";
 import { readFactsFile } from "../diagnose/readers/facts-file.ts";
 import type { TimelineReader } from "../diagnose/readers/logs/timeline.ts";
@@ -27,7 +28,11 @@ export function collectOptions(command: Command): Command {
 export async function collectFacts(
   paths: readonly string[],
   flags: CollectFlags,
-  more: { readonly parts?: readonly FactsPart[]; readonly timeline?: TimelineReader } = {},
+  more: {
+    readonly parts?: readonly FactsPart[];
+    readonly timeline?: TimelineReader;
+    readonly logReader?: LogReaderFor | undefined;
+  } = {},
 ): Promise<Facts> {
   for (const path of paths) if (path !== "-") requirePath(path);
   if (flags.ec2 !== undefined) requirePath(flags.ec2);
@@ -40,6 +45,7 @@ export async function collectFacts(
       ec2Folder: flags.ec2,
       parts: [...parts, ...(more.parts ?? [])],
       timeline: more.timeline,
+      logReader: more.logReader,
       onProgress: ({ done, total, file, doneBytes, totalBytes }) =>
         progress.update({ done: doneBytes, total: totalBytes, label: `MB, ${done} of ${total} files: ${file}` }),
     });

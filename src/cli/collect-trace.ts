@@ -20,6 +20,11 @@ export interface CollectedTrace {
 const NOT_THE_AGENTS: readonly LogKind[] = ["plugin", "kubelet", "network-policy-agent"];
 const PROBLEMS_SHOWN_MAX = 10;
 
+/** Whether a log of this kind may tell of ADDs and DELs. */
+export function holdsHistory(kind: LogKind): boolean {
+  return !NOT_THE_AGENTS.includes(kind);
+}
+
 /** A text that was taken for a log, and a log of another program. */
 function isSilent({ lives, counts, node }: NodeHistory): boolean {
   return node === undefined && lives.length === 0 && counts.addCount + counts.delCount === 0;
@@ -44,7 +49,7 @@ export async function collectTrace(paths: readonly string[]): Promise<CollectedT
       paths,
       readers: [reader],
       logReader: ([first]) =>
-        first === undefined || NOT_THE_AGENTS.includes(first.kind)
+        first === undefined || !holdsHistory(first.kind)
           ? undefined
           : new LogHistory({ node: first.node, onEnd: (history) => histories.push(history) }),
       onProgress: ({ done, total, file, doneBytes, totalBytes }) =>

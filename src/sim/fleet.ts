@@ -85,6 +85,7 @@ export class Fleet {
       startWallMs: START_WALL_MS,
       prng: prng.split("world"),
       dump: input.dump,
+      dumpNodes: input.dumpNodes,
     });
     this.built = built;
     if (built.nodes.length === 0) {

@@ -5,6 +5,7 @@ import { type Cluster, isTrue, type ManifestWorkload, type TracePod } from "../c
 import type { ControlOperation, WorldDescription } from "../emulator/model/index.ts";
 import { CHART_DEFAULTS, parseSettings, type Settings } from "../ipam/settings.ts";
 import { type Engine, type EngineOptions, POLICY_IDS, type PolicyId } from "../ipam/types.ts";
+import type { UpNode } from "../world/world.ts";
 
 const POD_ENI = "vpc.amazonaws.com/pod-eni";
 
@@ -23,6 +24,8 @@ export interface SimInput {
   readonly manifests: readonly ManifestWorkload[];
   readonly traces: readonly TracePod[];
   readonly dump: WorldDescription | undefined;
+  /** The nodes among the dump's instances, where more is known of them than the dump says. */
+  readonly dumpNodes?: readonly UpNode[] | undefined;
   readonly seed: number;
   /** The faults of the cluster file, checked, for subnets of these EC2 ids by their names in the file. */
   readonly faultsFor: (subnetIds: ReadonlyMap<string, string>) => readonly SimFault[];

@@ -56,6 +56,8 @@ export function buildUpWorld(given: {
   startWallMs: Ms;
   prng: Prng;
   dump: WorldDescription | undefined;
+  /** The nodes among the dump's instances, where more is known of them than the dump says. */
+  dumpNodes?: readonly UpNode[] | undefined;
 }): UpWorld {
   const { cluster, dump, prng } = given;
   const subnetIds = new Map<string, string>();
@@ -105,7 +107,7 @@ export function buildUpWorld(given: {
       });
     }
   }
-  if (groups.length === 0 && dump !== undefined) nodes.push(...dumpNodes(cluster, dump));
+  if (groups.length === 0 && dump !== undefined) nodes.push(...(given.dumpNodes ?? dumpNodes(cluster, dump)));
   const subnetNames = new Map([...subnetIds].map(([name, id]) => [id, name]));
   const world: WorldDescription =
     dump === undefined

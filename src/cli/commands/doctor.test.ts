@@ -45,6 +45,21 @@ describe("slash28 doctor", () => {
     expect(ran.out).toContain("stdin:2");
   });
 
+  test("--prove-fix without a VPC says what it lacks, in each form; the status stays the doctor's", async () => {
+    const table = await slash28(["doctor", "-", "--prove-fix"], PASTE);
+    expect(table.status).toBe(1);
+    expect(table.out).toContain("Proof of the fix, in the simulator\n\nsubnet-fragmented-no-free-28: not simulated\n");
+    expect(table.out).toContain("aws ec2 describe-subnets");
+    const markdown = await slash28(["doctor", "-", "--prove-fix", "-o", "markdown"], PASTE);
+    expect(markdown.out).toContain("subnet-fragmented-no-free-28: not simulated");
+    const json = JSON.parse((await slash28(["doctor", "-", "--prove-fix", "-o", "json"], PASTE)).out) as {
+      verdict: string;
+      proof: { proofs: { outcome: string }[] };
+    };
+    expect(json.verdict).toBe("subnet-fragmented-no-free-28");
+    expect(json.proof.proofs[0]?.outcome).toBe("not-simulated");
+  }, 20_000);
+
   test("the event alone decides nothing, and says what to fetch", async () => {
     const ran = await slash28(["doctor", "-", "-o", "json"], EVENT);
     const report = JSON.parse(ran.out) as { verdict: string; findings: unknown[]; next: { command: string }[] };

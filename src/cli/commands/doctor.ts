@@ -20,6 +20,7 @@ interface Options extends CollectFlags, LiveFlags {
   readonly redact: boolean;
   readonly timeline?: string;
   readonly live?: true;
+  readonly proveFix?: true;
 }
 
 export function doctorCommand(): Command {
@@ -43,6 +44,10 @@ export function doctorCommand(): Command {
       "what happened to a pod (namespace/name), node or prefix, merged from all sources",
       toSubject,
     )
+    .option(
+      "--prove-fix",
+      "run the case in the simulator as it is and with the first finding's fix: pods waiting, before and after",
+    )
     .action(async (paths: string[], options: Options) => {
       process.exitCode = await doctor(paths, options);
     });
@@ -57,10 +62,31 @@ async function doctor(paths: readonly string[], options: Options): Promise<numbe
   }
   const parts = options.live === true ? await (await import("../live-facts.ts")).liveParts(options) : [];
   if (options.timeline !== undefined) return await showTimeline(paths, { ...options, parts }, options.timeline);
+  if (options.proveFix === true) return await withProof(paths, options, parts);
   const facts = await collectFacts(paths, options, { parts });
+  const document = doctorDocument(diagnose(facts, FAILURE_CLASSES), facts);
+  process.stdout.write(render(document, options));
+  return statusOf(document);
+}
+
+async function withProof(paths: readonly string[], options: Options, parts: readonly FactsPart[]): Promise<number> {
+  const { collectHistories } = await import("../prove-fix.ts");
+  const { proveFix } = await import("../../prove/prove.ts");
+  const { proofMarkdown, proofText } = await import("../../prove/proof-text.ts");
+  const { histories, logReader } = collectHistories();
+  const facts = await collectFacts(paths, options, { parts, logReader });
   const diagnosis = diagnose(facts, FAILURE_CLASSES);
   const document = doctorDocument(diagnosis, facts);
-  process.stdout.write(render(document, options));
+  const proof = proveFix(facts, diagnosis.findings, histories);
+  if (options.output === "json") process.stdout.write(`${JSON.stringify({ ...document, proof }, null, 2)}\n`);
+  else {
+    const text = options.output === "markdown" ? proofMarkdown(proof) : `\n${proofText(proof)}`;
+    process.stdout.write(`${render(document, options)}${text}`);
+  }
+  return statusOf(document);
+}
+
+function statusOf(document: DoctorDocument): number {
   return document.verdict === "healthy" ? 0 : 1;
 }
 

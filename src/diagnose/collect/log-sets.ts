@@ -39,7 +39,7 @@ export function logSets(logs: readonly LogSource[]): LogSource[][] {
 /** The reader for one set of logs, oldest first. */
 export type LogReaderFor = (set: readonly LogSource[]) => LogReader | undefined;
 
-function doctorsReader([first]: readonly LogSource[]): LogReader | undefined {
+export function doctorsReader([first]: readonly LogSource[]): LogReader | undefined {
   if (first === undefined) return undefined;
   // Elsewhere the text itself tells whether somebody cut it out of a longer one.
   const isExcerpt = first.kind === "excerpt" ? true : first.isWhole ? false : undefined;
