@@ -60,9 +60,15 @@ describe("settings", () => {
     expect(apply(step)?.text).toBe("WARM_IP_TARGET unset, MINIMUM_IP_TARGET=2, WARM_PREFIX_TARGET=1");
     expect(apply("kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=AS_MANY")).toBeUndefined();
     expect(
-      apply("kubectl get x   # none: kubectl -n kube-system set env daemonset aws-node ENABLE_POD_ENI=false"),
+      apply("kubectl get pods   # none: kubectl -n kube-system set env daemonset aws-node ENABLE_POD_ENI=false"),
     ).toBeUndefined();
   });
+});
+
+test("what to do where no SecurityGroupPolicy is listed is done", () => {
+  const step =
+    "kubectl get securitygrouppolicies -A   # none: kubectl -n kube-system set env daemonset aws-node ENABLE_POD_ENI=false";
+  expect(env(step)["ENABLE_POD_ENI"]).toBe("false");
 });
 
 describe("the VPC", () => {

@@ -51,10 +51,17 @@ const CHANGES: readonly Change[] = [
   { pattern: /modify-instance-metadata-options/, apply: reachMetadata },
 ];
 
+/** `kubectl get securitygrouppolicies -A   # none: COMMAND`: what to do where nothing is listed, as a case without them has it. */
+const IF_NONE = /^kubectl get securitygrouppolicies\b.*?\s# none: (.*)$/;
+
+function withoutRemark(step: string): string {
+  return IF_NONE.exec(step)?.[1] ?? step.replace(/\s{2,}# .*$/, "");
+}
+
 /** undefined: the step is none that can be simulated. Remarks behind `#` are not part of a command. */
 export function applyStep(given: ProveCase, finding: DoctorFinding, step: string): Applied | undefined {
   if (MOVE_NODES.test(step)) return moveNodes(given, finding);
-  const command = step.replace(/\s{2,}# .*$/, "");
+  const command = withoutRemark(step);
   for (const { pattern, apply } of CHANGES) {
     const match = pattern.exec(command);
     const applied = match === null ? undefined : apply({ given, finding, match, step });

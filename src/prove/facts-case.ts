@@ -87,7 +87,9 @@ function clusterOf(facts: Facts, finding: DoctorFinding, assumptions: string[]):
   );
   if (isTrue(env.get("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")) && eniConfigs.length === 0)
     assumptions.push("no ENIConfig is known");
-  return { ...parsed.cluster, cni: { ...parsed.cluster.cni, policy, env, eniConfigs } };
+  // A trunk that is nowhere attached does not come by itself.
+  const resourceController = facts.enis.some((eni) => eni.interfaceType === "trunk");
+  return { ...parsed.cluster, cni: { ...parsed.cluster.cni, policy, env, eniConfigs, resourceController } };
 }
 
 /** What the agent says of its settings is what it made of them: the engine makes that of them again. */

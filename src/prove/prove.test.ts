@@ -192,12 +192,12 @@ describe("what cannot be simulated is said, with the reason", () => {
     return proof?.text;
   };
 
-  test("no VPC, no instance, no pod, no step, a mode that the simulator lacks", () => {
+  test("no VPC, no instance, no pod, no step, a policy that the engine lacks", () => {
     expect(text(mergeFacts([]), UNCAP)).toContain("describe-subnets");
     expect(text({ ...factsOf({}, 5), instances: [] }, UNCAP)).toContain("describe-instances");
     expect(text(factsOf({}, 0), UNCAP)).toContain("kubectl get pods");
     expect(text(factsOf({}, 5), "df -h")).toContain("no step of the fix");
-    expect(text(factsOf({ ENABLE_POD_ENI: "true" }, 5), UNCAP)).toContain("ENABLE_POD_ENI");
+    expect(text(factsOf({ SLASH28_POLICY: "best" }, 5), UNCAP)).toContain('there is no policy "best"');
   });
 
   test("evidence that contradicts itself", () => {

@@ -25,7 +25,6 @@ interface Waiting {
 const NOT_PROVED: Readonly<Record<string, string>> = {
   "checkpoint-unusable": "not-simulated",
   "ec2-api-throttled": "not-reproduced",
-  "trunk-slot-reserved-but-absent": "not-simulated",
 };
 
 async function run(args: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }> {
