@@ -2,7 +2,6 @@
 // Not in the overview: people use `simulate`.
 
 import { Command } from "commander";
-import type { SimDocument } from "../../sim/index.ts";
 import { CommandError } from "../command-error.ts";
 import { runJob, type SimBase, type SimJob } from "../sim-job.ts";
 import { type FromWorker, type ToWorker, WORKER_COMMAND } from "../sim-pool.ts";
@@ -15,22 +14,27 @@ export function simWorkerCommand(): Command {
     const answer = (message: FromWorker): void => {
       process.send?.(message);
     };
+    const parent = process.ppid;
+    /** A run leaves no moment in which the loss of the parent could be heard: it is looked for. */
+    const share = (done: number): void => {
+      if (process.ppid !== parent) process.exit(0);
+      answer({ kind: "share", share: done });
+    };
     const bases = new Map<number, SimBase>();
     await new Promise<void>((resolve) => {
       process.on("disconnect", resolve);
       process.on("message", (message: ToWorker) => {
         if (message.kind === "base") bases.set(message.index, message.base);
-        else answer(outcomeOf(bases.get(message.job.base)!, message.job, answer));
+        else answer(outcomeOf(bases.get(message.job.base)!, message.job, share));
       });
       answer({ kind: "ready" });
     });
   });
 }
 
-function outcomeOf(base: SimBase, job: SimJob, answer: (message: FromWorker) => void): FromWorker {
+function outcomeOf(base: SimBase, job: SimJob, onShare: (share: number) => void): FromWorker {
   try {
-    const document: SimDocument = runJob(base, job, (share) => answer({ kind: "share", share }));
-    return { kind: "done", document };
+    return { kind: "done", document: runJob(base, job, onShare) };
   } catch (error) {
     if (error instanceof CommandError) {
       const { message, exitStatus, next } = error;

@@ -171,3 +171,36 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a simulation that is killed leaves no process behind, however long its runs",
+  async () => {
+    const long = churnText({
+      workloads: "[{ name: batch, pods: 150, at: 30s, every: 2m, lifetime: 50s }]",
+      run: "{ duration: 60d, seed: 1 }",
+    });
+    writeFileSync(join(folder, "long.yaml"), long);
+    const child = Bun.spawn([join(ROOT, "bin/slash28"), "simulate", "long.yaml", "--seeds", "2", "--workers", "2"], {
+      cwd: folder,
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    const children = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
+    while (children().filter((one) => one !== "").length < 2) await Bun.sleep(20);
+    const workers = children();
+    await Bun.sleep(1_500);
+    expect(workers.filter(isAlive)).toEqual(workers);
+    child.kill("SIGKILL");
+    for (let tries = 0; tries < 500 && workers.some(isAlive); tries++) await Bun.sleep(20);
+    expect(workers.filter(isAlive)).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+function isAlive(pid: string): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
