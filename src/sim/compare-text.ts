@@ -51,7 +51,7 @@ export function compareText(document: CompareDocument): string {
     "In the simulator:",
     `  A  ${a.name} (policy ${a.policy})`,
     `  B  ${b.name} (policy ${b.policy})`,
-    `${seedsPhrase(seeds)}, ${formatDurationMs(a.durationMs)} each; both sides of a pair share pods and EC2's chance.`,
+    `${seedsPhrase(seeds)}, ${formatDurationMs(a.durationMs)} each; a pair shares its pods and its streams of chance.`,
     "",
     ...table(
       ["a run", "A", "B", "B - A", "95 % of it", "B is"],

@@ -1,10 +1,12 @@
 // Statistics against known figures, verdicts against planted differences, and documents that hang on nothing but their runs.
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { bandsOf, compareDocument, seedsDocument, verdictOf } from "./compare.ts";
 import { estimate, quantileOf, t95 } from "./compare-statistics.ts";
 import { compareText } from "./compare-text.ts";
-import { simDocument } from "./result.ts";
+import { ASSUMPTIONS, simDocument } from "./result.ts";
 import { compareCsv, seedsCsv, simCsv } from "./result-csv.ts";
 import { METRICS, metricText } from "./result-metrics.ts";
 import { churnText, runFleet } from "./testing/clusters.ts";
@@ -91,6 +93,15 @@ test("CSV: a header, a line a sample or a run, quotes where a name holds a comma
   ).toHaveLength(2);
   const compared = compareCsv(compareDocument({ name: "A=1,B=2", runs: [one] }, { name: "b", runs: [one] }));
   expect(compared.split("\n")[1]).toStartWith('A,"A=1,B=2",1,');
+});
+
+test("every assumption that a result prints stands in docs/simulate.md, with its knob or source", () => {
+  const page = readFileSync(join(import.meta.dir, "../../docs/simulate.md"), "utf8");
+  const rows = page.split("\n").filter((line) => line.startsWith("| "));
+  for (const assumption of ASSUMPTIONS) {
+    const row = rows.find((line) => line.startsWith(`| ${assumption} |`));
+    expect(row ?? `no row: ${assumption}`).toMatch(/\| [^|]{4,} \|$/);
+  }
 });
 
 test("figures for people", () => {

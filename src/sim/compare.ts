@@ -1,5 +1,5 @@
 // Many runs as one document: of one configuration (`simulate --seeds`), or of two, pair by pair (`simulate --compare`).
-// A pair shares its seed, and with it the pods and EC2's own chance: what differs comes from the configurations.
+// A pair shares its seed, and with it the pods; scheduler, kubelet and EC2 draw from the same streams on both sides.
 
 import type { Ms } from "../base/units.ts";
 import { type Estimate, estimate, quantileOf, rounded } from "./compare-statistics.ts";

@@ -187,7 +187,7 @@ export function compareHtml(document: CompareDocument): string {
   ];
   return pageHtml({
     title: `A: ${a.name} - B: ${b.name}`,
-    lead: `In the simulator, policies ${a.policy} and ${b.policy}, ${seedsPhrase(document.seeds)}, ${formatDurationMs(a.durationMs)} of virtual time each; both sides of a pair share pods and EC2's chance.`,
+    lead: `In the simulator, policies ${a.policy} and ${b.policy}, ${seedsPhrase(document.seeds)}, ${formatDurationMs(a.durationMs)} of virtual time each; a pair shares its pods and its streams of chance.`,
     body: body.join("\n"),
     assumptions: document.assumptions,
   });

@@ -83,13 +83,16 @@ export interface SimDocument {
   readonly assumptions: readonly string[];
 }
 
-/** What the body in the simulator does otherwise than a real one. */
+/** What the simulator does otherwise than the world, each with the knob or the source. docs/simulate.md explains them. */
 export const ASSUMPTIONS: readonly string[] = [
   "the runtime, an agent's start and its replies take as long as kubelet.runtime, agent.start and agent.reply say, by default no time",
   "metadata answers at once; its lag behind EC2 is the knob imdsLag",
   "all agents start at the same moment; workloads count from when each has served or ended once, 10 min at the latest",
   "EC2's latencies and token buckets are those of the cluster file's knobs",
   "an EC2 call without an answer is given up after 10 s (HTTP_TIMEOUT's default)",
+  "which free /28 or address EC2 takes is drawn as prefixPlacement and addressPlacement say: AWS does not document it",
+  "other tenants keep what they have, unless a fault says otherwise; nobody else uses the account's token buckets",
+  "a failed ADD is tried again as kubelet.retry and kubelet.jitter say; setting up an ENI on the host takes no time",
 ];
 
 export function simDocument(fleet: Fleet, run: { readonly policy: string; readonly seed: number }): SimDocument {
