@@ -14,6 +14,7 @@ export * from "./manifests.ts";
 export { podUid, randomSuffix, sandboxId } from "./names.ts";
 export { SCHEDULING_STRATEGIES, type SchedulableNode, type SchedulingStrategy } from "./node-load.ts";
 export { defaultMaxPods, type ParsedCluster, parseCluster } from "./parse-cluster.ts";
+export { JOIN_DELAY } from "./parse-node-events.ts";
 export { parseFaults } from "./parse-standing.ts";
 export { type PlannedPod, plannedPod, planPods } from "./plan-pods.ts";
 export { type PodLife, type TracedPods, tracePodsOf } from "./pod-life.ts";

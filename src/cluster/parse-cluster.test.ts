@@ -61,7 +61,7 @@ describe("cluster files", () => {
     expect(cluster.cni.env.get("WARM_PREFIX_TARGET")).toBe("1");
     expect(cluster.kubelet).toEqual({ runtimeMs: 95, retryMs: 10_000, jitter: 0.5, sandboxTimeoutMs: 240_000 });
     expect(cluster.agentTimes).toEqual({ startMs: 140, replyMs: 1 });
-    expect(cluster.run).toEqual({ durationMs: 600_000, seed: 1, speed: 1 });
+    expect(cluster.run).toEqual({ durationMs: 600_000, seed: 1, speed: 1, start: "serving" });
     expect(cluster.knobs.imdsLag).toEqual({ min: 200, max: 200 });
     expect(cluster.workloads[1]).toMatchObject({ kind: "pods", podCount: 20, everyMs: 60_000 });
     expect(cluster.workloads[1]).toMatchObject({ lifetime: { kind: "fixed", ms: 30_000 }, isKept: false });

@@ -11,6 +11,7 @@ import { recommendedMaxPods } from "./capacity.ts";
 import { checkFit } from "./check-fit.ts";
 import { isTrue } from "./env.ts";
 import { SCHEDULING_STRATEGIES, type SchedulingStrategy } from "./node-load.ts";
+import { readAutoscaling, readJoinDelay, readNodeEvents } from "./parse-node-events.ts";
 import { readFaults, readLeakedEnis, readOtherEnis, readTaints } from "./parse-standing.ts";
 import { readWorkloads } from "./parse-workload.ts";
 import type {
@@ -69,13 +70,14 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const subnets = readSubnets(source, root, { region, vpc, places });
   const cni = readCni(source, root, { subnets, vpc });
   const nodeGroups = readNodeGroups(source, root, { subnets, vpc, cni, places });
+  const nodeEvents = readNodeEvents(source, root, { nodeGroups, subnets });
   const workloads = readWorkloads(source, root, places);
   const schedulingStrategy = readStrategy(source, root);
   const knobs = readKnobs(source, root);
   const kubelet = readKubelet(root);
   const agentTimes = readAgentTimes(root);
   const faults = readFaults(source, root);
-  const run = readRun(root);
+  const run = readRun(source, root);
   root.done();
   const cluster = {
     fileName,
@@ -83,6 +85,7 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
     vpc,
     subnets,
     nodeGroups,
+    nodeEvents,
     cni,
     workloads,
     schedulingStrategy,
@@ -331,6 +334,8 @@ function readNodeGroups(
     const taints = readTaints(source, reader);
     const otherEnis = readOtherEnis(source, reader);
     const checkpoint = reader.text("checkpoint", { isRequired: false });
+    const joinDelay = readJoinDelay(source, reader);
+    const autoscaling = readAutoscaling(source, reader, count);
     reader.done();
     const subnets: string[] = [];
     for (const subnetNode of subnetNodes ?? []) {
@@ -364,6 +369,8 @@ function readNodeGroups(
       taints,
       otherEnis,
       checkpoint,
+      joinDelay,
+      autoscaling,
     };
     context.places.set(group, reader.keyNode("instanceType"));
     groups.push(group);
@@ -457,15 +464,23 @@ function readAgentTimes(root: MapReader): AgentTimes {
   return times;
 }
 
-function readRun(root: MapReader): RunSettings {
+function readRun(source: YamlSource, root: MapReader): RunSettings {
   const reader = root.map("run");
   const settings: RunSettings = {
     durationMs: reader?.durationMs("duration", { min: 1_000 }) ?? 600_000,
     seed: reader?.integer("seed", { min: 0, max: 4_294_967_295 }, { isRequired: false }) ?? 1,
     speed: reader?.number("speed", { min: 0.1, max: 1_000 }) ?? 1,
+    start: readStart(source, reader),
   };
   reader?.done();
   return settings;
+}
+
+function readStart(source: YamlSource, reader: MapReader | undefined): RunSettings["start"] {
+  const start = reader?.text("start", { isRequired: false }) ?? "serving";
+  if (start === "serving" || start === "cold") return start;
+  source.error(reader?.value("start"), `run.start is serving or cold, not "${start}"`);
+  return "serving";
 }
 
 /** `us-west-2a`, or a local zone such as `us-west-2-lax-1a`. The region is any text of the file, so it is no pattern. */

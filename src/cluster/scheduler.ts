@@ -113,6 +113,16 @@ export class Scheduler {
     return this.#byName.get(nodeName)?.podCount ?? 0;
   }
 
+  /** The most used of processor, memory and places for pods, in whole percent; what was requested counts. */
+  usedPercent(index: number): number {
+    const { node, podCount, cpuMillis, memoryBytes } = this.#loads[index]!;
+    const { systemPodCount, maxPods } = node;
+    const places = Math.max(1, maxPods - systemPodCount);
+    const share = (used: number, capacity: number | undefined): number => (capacity ? (used * 100) / capacity : 0);
+    const most = Math.max(share(cpuMillis, node.cpuMillis), share(memoryBytes, node.memoryBytes));
+    return Math.floor(Math.max(most, ((podCount - systemPodCount) * 100) / places));
+  }
+
   // -------------------------------------------------------------- pods
 
   /** Places a pod and counts it: the node's index, or NO_NODE. `nodeName` skips the choice, not the check. */

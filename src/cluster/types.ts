@@ -2,7 +2,7 @@
 
 import type { Cidr } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
-import type { Knobs } from "../catalog/emulator-knobs.ts";
+import type { Knobs, MsRange } from "../catalog/emulator-knobs.ts";
 import type { InstanceTypeLimits } from "../catalog/instance-types.ts";
 import type { Lifetime } from "./lifetimes.ts";
 import type { SchedulingStrategy } from "./node-load.ts";
@@ -14,6 +14,8 @@ export interface Cluster {
   readonly vpc: ClusterVpc;
   readonly subnets: readonly ClusterSubnet[];
   readonly nodeGroups: readonly NodeGroup[];
+  /** Nodes that come and go during the run, in the order of the file. */
+  readonly nodeEvents: readonly NodeEvent[];
   readonly cni: ClusterCni;
   readonly workloads: readonly Workload[];
   readonly schedulingStrategy: SchedulingStrategy;
@@ -66,7 +68,51 @@ export interface NodeGroup {
   readonly otherEnis: readonly { readonly tags: ReadonlyMap<string, string> }[];
   /** What the agent finds as its checkpoint when it starts; undefined: nothing. */
   readonly checkpoint: string | undefined;
+  /** Of nodes that join during the run: from the accepted launch to the start of the agent. */
+  readonly joinDelay: MsRange;
+  readonly autoscaling: Autoscaling | undefined;
 }
+
+/** A group that follows its pods, as the cluster autoscaler has it: `count` nodes to begin with. */
+export interface Autoscaling {
+  readonly min: number;
+  readonly max: number;
+  /** A node leaves when for so long less than `idlePercent` of it was used and its pods would fit elsewhere. */
+  readonly idleMs: Ms;
+  readonly idlePercent: number;
+}
+
+interface NodeEventBase {
+  readonly atMs: Ms;
+  /** Again and again; undefined: once. */
+  readonly everyMs: Ms | undefined;
+  /** `nodeEvents` of the file. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Some nodes of a group, evenly over a time. */
+interface GroupEvent extends NodeEventBase {
+  readonly group: string;
+  readonly amount: Share;
+  readonly overMs: Ms;
+}
+
+export type NodeEvent =
+  | (GroupEvent & { readonly op: "join" })
+  /** Cordoned, its pods evicted, terminated after `graceMs`. */
+  | (GroupEvent & { readonly op: "drain"; readonly graceMs: Ms })
+  /** Drained at the notice, terminated `noticeMs` later; the group launches as many again at the notice. */
+  | (GroupEvent & { readonly op: "spot"; readonly noticeMs: Ms })
+  /** Each is drained when a new one serves; `maxSurge` at a time. `upgrade` is a `replace` of all. */
+  | (GroupEvent & { readonly op: "replace" | "upgrade"; readonly maxSurge: Share; readonly graceMs: Ms })
+  /** All nodes of a zone are gone at once; nothing is launched there for `forMs`. Their pods come again after `evictAfterMs`. */
+  | (NodeEventBase & {
+      readonly op: "zone-loss";
+      readonly zone: string;
+      readonly forMs: Ms | undefined;
+      readonly evictAfterMs: Ms;
+    });
 
 export interface ClusterCni {
   /** Which policies exist is the agent's to say. */
@@ -160,4 +206,6 @@ export interface RunSettings {
   readonly seed: number;
   /** Virtual seconds per real one. */
   readonly speed: number;
+  /** What moment 0 of the workloads is: every agent has served or failed once, or all agents start. */
+  readonly start: "serving" | "cold";
 }

@@ -2,7 +2,7 @@
 // cluster file without node groups, its running instances as the nodes.
 
 import { instanceTypeLimits } from "../catalog/instance-types.ts";
-import { type Cluster, type ClusterSubnet, defaultMaxPods, type NodeGroup } from "../cluster/index.ts";
+import { type Cluster, type ClusterSubnet, defaultMaxPods, JOIN_DELAY, type NodeGroup } from "../cluster/index.ts";
 import type { Held, KnownVpc, ReadEni, ReadInstance, ReadVpc, StandingNode } from "./types.ts";
 
 export type FromDump =
@@ -118,6 +118,8 @@ function standingNodes(
       taints: [],
       otherEnis: unmanaged.map((eni) => ({ tags: new Map(eni.tags.map(({ key, value }) => [key, value])) })),
       checkpoint: undefined,
+      joinDelay: JOIN_DELAY,
+      autoscaling: undefined,
     });
   }
   const notes = [...unknown].map((type) => `instances of the unknown type ${type} are left out of the plan`);

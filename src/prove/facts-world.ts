@@ -76,6 +76,7 @@ function nodeOf(
     taints.push({ key: CORDON_TAINT, value: "", effect: "NoSchedule" });
   return {
     name: fact?.name ?? fact?.key ?? instance.id,
+    groupName: undefined,
     instanceId: instance.id,
     instanceType: instance.instanceType,
     limits,

@@ -9,14 +9,24 @@ import {
   type KubeletSettings,
   NO_NODE,
   PodSandbox,
+  type PodSpec,
   type PodStream,
   type Scheduler,
 } from "../cluster/index.ts";
 import type { Attachment, ReplyResult } from "../ipam/types.ts";
 import type { EventHeap } from "./event-heap.ts";
-import { type FailedAddReason, POD_ARRIVES, POD_ENDS, POD_STEPS, type PodCounts, type SimPod } from "./fleet-state.ts";
+import {
+  type FailedAddReason,
+  POD_ARRIVES,
+  POD_ENDS,
+  POD_STEPS,
+  type PodCounts,
+  type SimNode,
+  type SimPod,
+} from "./fleet-state.ts";
 import type { NodeBodies } from "./node-bodies.ts";
 import { TimedCount } from "./timed-count.ts";
+import { Unplaced } from "./unplaced.ts";
 import { WaitLog } from "./wait-log.ts";
 
 export interface FleetPodsOptions {
@@ -55,7 +65,7 @@ export class FleetPods {
   /** Of the stream's next action, as the heap has it. */
   #arrivalMs: Ms = Number.POSITIVE_INFINITY;
   #arrivalTicket = -1;
-  #unschedulable: SimPod[] = [];
+  readonly #unplaced = new Unplaced();
   /** ADDs under way that were not answered at once, by request. */
   readonly #asked = new Map<number, SimPod>();
   /** In the event in hand. */
@@ -111,7 +121,7 @@ export class FleetPods {
     if (!pod.spec.isHostNetwork) this.counts.came++;
     this.#place(pod);
     if (pod.outcome !== "unschedulable") return;
-    this.#unschedulable.push(pod);
+    this.#unplaced.add(pod);
     if (!pod.spec.isHostNetwork) this.counts.unschedulable++;
   }
 
@@ -181,15 +191,50 @@ export class FleetPods {
   }
 
   /** There is room again: those that wait for a node are looked at once more, in the order of their coming. */
-  #placeAgain(): void {
-    const again = this.#unschedulable;
-    if (again.length === 0) return;
-    this.#unschedulable = [];
-    for (const pod of again) {
+  placeAgain(): void {
+    if (this.#unplaced.count === 0) return;
+    this.#unplaced.placeAll((pod) => {
       this.#place(pod);
-      if (pod.outcome === "unschedulable") this.#unschedulable.push(pod);
-      else if (!pod.spec.isHostNetwork) this.counts.unschedulable--;
-    }
+      if (pod.outcome === "unschedulable") return false;
+      if (!pod.spec.isHostNetwork) this.counts.unschedulable--;
+      return true;
+    });
+  }
+
+  /** How many pods of each kind find no node. */
+  unplaced(): Iterable<readonly [PodSpec, number]> {
+    return this.#unplaced.waiting();
+  }
+
+  // -------------------------------------------------------------- nodes that come and go
+
+  /** A node joined and serves. */
+  nodeJoined(node: SimNode): void {
+    this.#options.stream.nodeJoined(node.node, this.#options.heap.atMs - this.#startMs);
+    this.#planArrival();
+  }
+
+  /** The pods on a node that an eviction would move: not those of DaemonSets, nor others that name their node. */
+  movable(node: SimNode): SimPod[] {
+    return this.live().filter((pod) => pod.node === node && pod.nodeName === undefined);
+  }
+
+  /** The node's pods come again elsewhere, but for those that name it. */
+  evict(node: SimNode): void {
+    for (const pod of this.movable(node)) this.#evict(pod);
+    this.#planArrival();
+  }
+
+  /** The node is gone, and so is what was on it. */
+  lose(node: SimNode): void {
+    for (const pod of this.live()) if (pod.node === node) this.#evict(pod);
+    this.#planArrival();
+  }
+
+  #evict(pod: SimPod): void {
+    const { slot, spec } = pod;
+    this.#end(pod);
+    this.#options.stream.evicted(slot, spec, this.#options.heap.atMs - this.#startMs);
   }
 
   // -------------------------------------------------------------- ADD and DEL
@@ -203,6 +248,8 @@ export class FleetPods {
   }
 
   #step(pod: SimPod): void {
+    // Its kubelet is gone with the node: nobody tries again.
+    if (pod.node!.phase === "lost") return;
     const sandbox = pod.sandbox;
     const { heap } = this.#options;
     for (let step = sandbox.step(heap.atMs); step !== undefined; step = sandbox.step(heap.atMs)) {
@@ -361,10 +408,10 @@ export class FleetPods {
       if (node !== undefined) this.#options.bodies.bind(node, -1);
       this.counts.ended++;
     }
-    if (outcome === "unschedulable") this.#unschedulable.splice(this.#unschedulable.indexOf(pod), 1);
+    if (outcome === "unschedulable") this.#unplaced.delete(pod);
     this.#forget(pod);
     if (node === undefined) return;
     scheduler.unschedule(node.index, spec);
-    this.#placeAgain();
+    this.placeAgain();
   }
 }

@@ -21,6 +21,7 @@ export const START = 8;
 export const MARK = 9;
 export const SAVED = 10;
 export const CONTROLLER = 11;
+export const LATER = 12;
 
 export type SimPodOutcome = "waiting" | "running" | "unschedulable" | "gone";
 
@@ -51,10 +52,17 @@ export interface SimPod {
   ticket: number;
 }
 
+/**
+ * `booting`: takes no pods yet. `serving`. `leaving`: cordoned, its pods evicted. `lost`: without warning, its pods not yet
+ * evicted. `gone`.
+ */
+export type NodePhase = "booting" | "serving" | "leaving" | "lost" | "gone";
+
 export interface SimNode {
   readonly index: number;
   readonly node: UpNode;
   readonly seed: number;
+  phase: NodePhase;
   engine: Engine;
   /** Counts its starts: what an earlier life asked for comes back to nobody. */
   life: number;

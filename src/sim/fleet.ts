@@ -13,12 +13,15 @@ import { createEngine } from "../ipam/engine.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { PolicyId } from "../ipam/types.ts";
 import { buildUpWorld, type UpWorld, WorldMismatch } from "../world/world.ts";
+import { Autoscaler } from "./autoscaler.ts";
 import { EventHeap } from "./event-heap.ts";
+import { FleetNodes } from "./fleet-nodes.ts";
 import { FleetPods } from "./fleet-pods.ts";
 import {
   COMPLETED,
   CONTROLLER,
   FAULT,
+  LATER,
   MARK,
   type Means,
   POD_ARRIVES,
@@ -36,7 +39,9 @@ import {
   WAKE,
 } from "./fleet-state.ts";
 import { refuseBranchPods, type SimFault, type SimInput, SimRefused, START_WALL_MS, settingsOf } from "./input.ts";
+import { Later } from "./later.ts";
 import { NodeBodies } from "./node-bodies.ts";
+import { NodeEvents } from "./node-events.ts";
 import { ResourceController } from "./resource-controller.ts";
 import type { SpaceRefusals } from "./space-refusals.ts";
 import { TimedCount } from "./timed-count.ts";
@@ -67,6 +72,12 @@ export class Fleet {
   readonly #faults: readonly SimFault[];
   readonly #heldPrefixes = new TimedCount();
   readonly #heldAddresses = new TimedCount();
+  readonly #later: Later;
+  readonly #nodes: FleetNodes;
+  readonly #events: NodeEvents;
+  readonly #autoscaler: Autoscaler;
+  /** Instances whose ENIs count as held. */
+  readonly #followedIds = new Set<string>();
   #untriedCount: number;
   #hasBegun = false;
   #nowMs: Ms = 0;
@@ -97,6 +108,7 @@ export class Fleet {
     this.vpc = new Vpc({ world: built.world, knobs: cluster.knobs, prng: prng.split("emulator"), actions: ACTIONS });
     this.#controller = new ResourceController(this.vpc, this.#heap);
     const create = input.createEngine ?? createEngine;
+    const agentSeed = (index: number): number => prng.split(`agent-${index}`).uint32();
     this.#bodies = new NodeBodies({
       vpc: this.vpc,
       heap: this.#heap,
@@ -109,11 +121,17 @@ export class Fleet {
       },
       onReply: (requestId, result) => this.#pods.replied(requestId, result),
       onTried: () => this.#nodeTried(),
+      onServed: (node) => this.#nodes.served(node),
     });
     for (const [index, node] of built.nodes.entries()) {
-      this.#bodies.add(node, prng.split(`agent-${index}`).uint32());
+      this.#bodies.add(node, agentSeed(index));
     }
     this.#untriedCount = this.nodes.length;
+    const scheduler = new Scheduler(
+      built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
+      prng.split("scheduler"),
+      cluster.schedulingStrategy,
+    );
     this.#pods = new FleetPods({
       stream: new PodStream({
         workloads: cluster.workloads,
@@ -126,22 +144,34 @@ export class Fleet {
       }),
       heap: this.#heap,
       bodies: this.#bodies,
-      scheduler: new Scheduler(
-        built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
-        prng.split("scheduler"),
-        cluster.schedulingStrategy,
-      ),
+      scheduler,
       kubelet: cluster.kubelet,
       addDeadlineMs: this.settings.addDeadlineMs,
       prng: prng.split("kubelet"),
     });
+    this.#later = new Later(this.#heap);
+    const shared = { heap: this.#heap, later: this.#later, pods: this.#pods, scheduler };
+    this.#nodes = new FleetNodes({
+      ...shared,
+      input,
+      built,
+      vpc: this.vpc,
+      bodies: this.#bodies,
+      prng: prng.split("nodes"),
+      agentSeed,
+      onLaunched: (instanceId) => this.#followedIds.add(instanceId),
+      onStopped: (node) => this.#controller.forget(node.index),
+    });
+    this.#events = new NodeEvents({ nodes: this.#nodes, later: this.#later, prng: prng.split("node-events") });
+    this.#autoscaler = new Autoscaler({ ...shared, cluster, nodes: this.#nodes });
     this.#followHeld();
   }
 
   /** The books of what the nodes' ENIs hold, from the VPC's own changes. */
   #followHeld(): void {
     const { world } = this.vpc;
-    const ids = new Set(this.nodes.map((one) => one.node.instanceId));
+    const ids = this.#followedIds;
+    for (const { node } of this.nodes) ids.add(node.instanceId);
     const add = (prefixCount: number, addressCount: number): void => {
       if (prefixCount !== 0) this.#heldPrefixes.add(prefixCount, world.nowMs);
       if (addressCount !== 0) this.#heldAddresses.add(addressCount, world.nowMs);
@@ -240,7 +270,10 @@ export class Fleet {
     this.#hasBegun = true;
     for (const fault of this.#faults) if (fault.atMs <= 0) this.#applyFault(fault);
     for (const node of this.nodes) this.#heap.add(this.#input.cluster.agentTimes.startMs, RESTART, node.index);
-    this.#heap.add(START_WAIT_MS, START, 0);
+    if (this.#input.cluster.run.start === "cold") {
+      this.#nodes.close();
+      this.#startPods();
+    } else this.#heap.add(START_WAIT_MS, START, 0);
   }
 
   #happen(kind: number, index: number): void {
@@ -271,6 +304,9 @@ export class Fleet {
         return;
       case CONTROLLER:
         this.#controller.resume(index);
+        return;
+      case LATER:
+        this.#later.run(index);
         return;
       case SAMPLE:
         this.samples.push(this.#sample());
@@ -309,7 +345,10 @@ export class Fleet {
     for (const [index, fault] of this.#faults.entries()) {
       if (fault.atMs > 0) this.#heap.add(startMs + fault.atMs, FAULT, index);
     }
+    if (this.#input.cluster.run.start === "serving") this.#nodes.openAll();
     this.#pods.start(startMs);
+    this.#events.plan(this.#input.cluster.nodeEvents, startMs);
+    this.#later.at(startMs, () => this.#autoscaler.start());
   }
 
   #sample(): Sample {

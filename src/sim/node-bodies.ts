@@ -34,6 +34,8 @@ export interface NodeBodiesOptions {
   readonly onReply: (requestId: number, result: ReplyResult) => void;
   /** A node has served, or its start has failed, for the first time. */
   readonly onTried: () => void;
+  /** A node serves for the first time. */
+  readonly onServed: (node: SimNode) => void;
 }
 
 export class NodeBodies {
@@ -49,6 +51,7 @@ export class NodeBodies {
   /** Answers and replies that are due now: given out by `settle`, not in the middle of a step. */
   readonly #answers: Answer[] = [];
   readonly #replies: { readonly requestId: number; readonly result: ReplyResult }[] = [];
+  #served: SimNode[] = [];
 
   readonly #replyMs: Ms;
 
@@ -64,6 +67,7 @@ export class NodeBodies {
       index: this.nodes.length,
       node,
       seed,
+      phase: "booting",
       engine: createEngine(seed),
       life: 0,
       isDown: true,
@@ -86,6 +90,7 @@ export class NodeBodies {
   }
 
   start(node: SimNode): void {
+    if (node.phase === "lost" || node.phase === "gone") return;
     const { vpc, cluster, subnetIds, createEngine, heap } = this.#options;
     if (node.life > 0) node.engine = createEngine(node.seed);
     node.life++;
@@ -98,13 +103,44 @@ export class NodeBodies {
       kind: "started",
       nowMs: heap.atMs,
       wallOffsetMs: START_WALL_MS,
-      facts: factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.nodes.length }),
+      facts: factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.#liveCount() }),
       enis: metadataEnis(vpc, node.node.instanceId, heap.atMs),
       // A start fails before the first allocation, so nothing was ever written by a life that ended.
       checkpoint: undefined,
       bootId: `${node.index}-${node.life}`,
     });
     this.#tellBound(node);
+  }
+
+  /** The instance is about to go, or has gone: nothing is told or asked any more. */
+  stop(node: SimNode): void {
+    node.isDown = true;
+    node.held = [];
+    node.wakeTicket = -1;
+  }
+
+  /** kubectl cordon: the node's taint reaches its agent. */
+  cordoned(node: SimNode): void {
+    if (node.isDown) return;
+    const { vpc, cluster, subnetIds, heap } = this.#options;
+    const facts = factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.#liveCount() });
+    this.feed(node, { kind: "nodeChanged", nowMs: heap.atMs, state: { ...facts, isUnschedulable: true } });
+  }
+
+  /** The cluster has more or fewer nodes: a policy that shares the account's budget is told. */
+  tellNodeCount(): void {
+    if (!this.#options.wantsPodsBound) return;
+    const { vpc, cluster, subnetIds, heap } = this.#options;
+    const nodeCount = this.#liveCount();
+    for (const node of this.nodes) {
+      if (node.isDown || node.phase !== "serving") continue;
+      const state = factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount });
+      this.feed(node, { kind: "nodeChanged", nowMs: heap.atMs, state });
+    }
+  }
+
+  #liveCount(): number {
+    return this.nodes.reduce((count, { phase }) => (phase === "lost" || phase === "gone" ? count : count + 1), 0);
   }
 
   /** A pod that needs an address of its own was bound to the node, or is gone from it. */
@@ -191,6 +227,7 @@ export class NodeBodies {
     const replies = this.#replies;
     let answerCount = 0;
     for (;;) {
+      if (this.#served.length > 0) this.#tellServed();
       for (let index = 0; index < replies.length; index++) {
         this.#options.onReply(replies[index]!.requestId, replies[index]!.result);
       }
@@ -200,6 +237,12 @@ export class NodeBodies {
       this.#answer(answer.node, answer.life, answer.id, answer.outcome);
     }
     answers.length = 0;
+  }
+
+  #tellServed(): void {
+    const served = this.#served;
+    this.#served = [];
+    for (const node of served) this.#options.onServed(node);
   }
 
   #begin(node: SimNode, effect: Effect): void {
@@ -227,6 +270,7 @@ export class NodeBodies {
         return;
       case "ready":
         this.#tried(node);
+        if (!node.hasServed) this.#served.push(node);
         node.hasServed = true;
         return;
       case "exit":

@@ -32,6 +32,11 @@ export class ResourceController {
     this.resume(index);
   }
 
+  /** The node is gone. */
+  forget(index: number): void {
+    this.#tasks.delete(index);
+  }
+
   /** The heap's CONTROLLER event for this node has come. */
   resume(index: number): void {
     const one = this.#tasks.get(index);

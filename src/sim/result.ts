@@ -69,6 +69,7 @@ export interface SimDocument {
     /** Of the free addresses, how many of 1,000 lie in no free /28; null when none is free. */
     readonly fragmentedPermille: number | null;
   }[];
+  /** Those that are there at the end. */
   readonly nodes: readonly {
     readonly name: string;
     readonly instanceType: string;
@@ -147,21 +148,23 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
       freePrefixCount: subnet.freePrefixCount,
       fragmentedPermille: fragmentedPermille(subnet),
     })),
-    nodes: fleet.nodes.map((one) => {
-      const enis = [...(fleet.vpc.world.instances.get(one.node.instanceId)?.enis ?? [])];
-      const prefixes = enis.reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
-      return {
-        name: one.node.name,
-        instanceType: one.node.instanceType,
-        pods: one.runningCount,
-        enis: enis.length,
-        prefixes,
-        addresses: enis.reduce((sum, eni) => sum + eni.now.addresses.length, prefixes * ADDRESSES_PER_PREFIX),
-        failedAdds: one.refusedCount,
-        ec2Calls: one.ec2CallCount,
-        starts: one.life,
-      };
-    }),
+    nodes: fleet.nodes
+      .filter((one) => one.phase !== "gone")
+      .map((one) => {
+        const enis = [...(fleet.vpc.world.instances.get(one.node.instanceId)?.enis ?? [])];
+        const prefixes = enis.reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
+        return {
+          name: one.node.name,
+          instanceType: one.node.instanceType,
+          pods: one.runningCount,
+          enis: enis.length,
+          prefixes,
+          addresses: enis.reduce((sum, eni) => sum + eni.now.addresses.length, prefixes * ADDRESSES_PER_PREFIX),
+          failedAdds: one.refusedCount,
+          ec2Calls: one.ec2CallCount,
+          starts: one.life,
+        };
+      }),
     assumptions: ASSUMPTIONS,
   };
 }

@@ -47,6 +47,7 @@ function input(nodeCount: number, podCount: number, subnetCount: number): FrameI
     nodes: Array.from({ length: nodeCount }, (_, index) => ({
       node: {
         name: `n-${index + 1}`,
+        groupName: undefined,
         instanceId: "i-1",
         instanceType: "m5.large",
         limits: limits ?? ({} as never),

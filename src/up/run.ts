@@ -94,6 +94,30 @@ const START_WAIT_REAL_MS = 30_000;
 const WATCH_REAL_MS = 50;
 const TEXTS_MAX = 200;
 
+/** Agents here are processes that start once: what the file says of nodes that come and go is for the simulator. */
+function refuseMovingNodes({ fileName, nodeEvents, nodeGroups, run }: Cluster): void {
+  const next = "Use slash28 simulate for it, or leave it out.";
+  const [event] = nodeEvents;
+  if (event !== undefined) {
+    const { line, column, op } = event;
+    throw new SettingsRefused(
+      `${fileName}:${line}:${column}: nodeEvents: up has a fixed set of nodes, so no ${op}`,
+      next,
+    );
+  }
+  const scaled = nodeGroups.find((group) => group.autoscaling !== undefined);
+  if (scaled !== undefined) {
+    const message = `${fileName}: nodeGroups: up has a fixed set of nodes, so no autoscaling of "${scaled.name}"`;
+    throw new SettingsRefused(message, next);
+  }
+  if (run.start === "cold") {
+    throw new SettingsRefused(
+      `${fileName}: run.start: up brings pods when its agents serve, so it cannot start cold`,
+      next,
+    );
+  }
+}
+
 /** Starts a run. Rejects with `SettingsRefused`, `WorldMismatch` or `WorldError` for input that cannot work. */
 export async function startUp(input: UpInput): Promise<RunHandle> {
   const { cluster } = input;
@@ -102,6 +126,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
   if (refusal !== undefined && input.evidenceFolder === undefined) {
     throw new SettingsRefused(`${cluster.fileName}: cni.env: ${refusal.variable}: ${refusal.message}`, refusal.next);
   }
+  refuseMovingNodes(cluster);
   const startWall = systemClock().wallMs();
   const real = Math.round(startWall);
   const scale = { epoch: real, real, rate: input.speed };

@@ -16,6 +16,8 @@ import { standingEnis } from "./standing-enis.ts";
 /** One machine of the run. */
 export interface UpNode extends Allocatable {
   readonly name: string;
+  /** undefined: an instance of a dump. */
+  readonly groupName: string | undefined;
   readonly instanceId: string;
   readonly instanceType: string;
   readonly limits: InstanceTypeLimits;
@@ -85,26 +87,7 @@ export function buildUpWorld(given: {
       }
       const instanceId = `i-0${hex(ids)}${hex(ids)}`;
       instances.push({ id: instanceId, type: group.instanceType, subnetId, name, tags: clusterTags(cluster) });
-      nodes.push({
-        name,
-        instanceId,
-        instanceType: group.instanceType,
-        limits: group.limits,
-        maxPods: group.maxPods,
-        subnetId,
-        labels: nodeLabels({
-          name,
-          group: group.name,
-          instanceType: group.instanceType,
-          region: cluster.region,
-          zone: zones.get(subnetId) ?? "",
-          labels: group.labels,
-        }),
-        taints: group.taints,
-        otherEnis: group.otherEnis,
-        checkpoint: group.checkpoint,
-        ...allocatable(group.limits, group.maxPods),
-      });
+      nodes.push(groupNode({ cluster, group, name, instanceId, subnetId, zone: zones.get(subnetId) ?? "" }));
     }
   }
   if (groups.length === 0 && dump !== undefined) nodes.push(...(given.dumpNodes ?? dumpNodes(cluster, dump)));
@@ -139,6 +122,40 @@ export function buildUpWorld(given: {
   return { world, nodes, subnetNames };
 }
 
+/** A node of a group, from its launch on. */
+export function groupNode(given: {
+  readonly cluster: Cluster;
+  readonly group: NodeGroup;
+  readonly name: string;
+  readonly instanceId: string;
+  /** As the emulator knows it. */
+  readonly subnetId: string;
+  readonly zone: string;
+}): UpNode {
+  const { cluster, group, name, instanceId, subnetId, zone } = given;
+  const { instanceType, limits, maxPods, labels } = group;
+  return {
+    name,
+    groupName: group.name,
+    instanceId,
+    instanceType,
+    limits,
+    maxPods,
+    subnetId,
+    labels: nodeLabels({ name, group: group.name, instanceType, region: cluster.region, zone, labels }),
+    taints: group.taints,
+    otherEnis: group.otherEnis,
+    checkpoint: group.checkpoint,
+    ...allocatable(limits, maxPods),
+  };
+}
+
+/** Labels that every node of a group has. */
+export function groupLabels(cluster: Cluster, group: NodeGroup): ReadonlyMap<string, string> {
+  const { name, instanceType, labels } = group;
+  return nodeLabels({ name: "", group: name, instanceType, region: cluster.region, zone: "", labels });
+}
+
 function groupsFor(cluster: Cluster, subnetIds: ReadonlyMap<string, string>): Cluster["nodeGroups"] {
   return cluster.nodeGroups.map((group) =>
     group.subnets.length > 0 ? group : { ...group, subnets: [...subnetIds.keys()] },
@@ -160,6 +177,7 @@ function dumpNodes(cluster: Cluster, dump: WorldDescription): UpNode[] {
     const labels = nodeLabels({ name, group: "", instanceType: instance.type, region, zone, labels: new Map() });
     nodes.push({
       name,
+      groupName: undefined,
       instanceId: instance.id,
       instanceType: instance.type,
       limits,

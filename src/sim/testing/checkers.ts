@@ -7,9 +7,13 @@ import type { SimNode, SimPod } from "../fleet-state.ts";
 
 /** Every broken invariant, its id first; empty when all hold. */
 export function checkFleet(fleet: Fleet): string[] {
-  const running = fleet.livePods().filter((pod) => pod.outcome === "running" && pod.address !== undefined);
+  const running = fleet
+    .livePods()
+    .filter((pod) => pod.outcome === "running" && pod.address !== undefined && pod.node?.phase !== "lost");
   const broken = [...checkHolders(running), ...fleet.vpc.check()];
   for (const node of fleet.nodes) {
+    // What is gone has no books any more; the addresses of what is lost are EC2's again.
+    if (node.phase === "gone" || node.phase === "lost") continue;
     const own = running.filter((pod) => pod.node === node);
     broken.push(...checkAssigned(fleet, node, own), ...checkBooks(fleet, node, own), ...checkLimits(fleet, node));
   }

@@ -1,0 +1,34 @@
+// Actions planned for a moment, as events of the fleet's heap: for what happens seldom and in many steps.
+
+import type { Ms } from "../base/units.ts";
+import type { EventHeap } from "./event-heap.ts";
+import { LATER } from "./fleet-state.ts";
+
+export class Later {
+  readonly #heap: EventHeap;
+  readonly #actions: ((() => void) | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  constructor(heap: EventHeap) {
+    this.#heap = heap;
+  }
+
+  /** `atMs`: since the agents' start. */
+  at(atMs: Ms, action: () => void): void {
+    const slot = this.#free.pop() ?? this.#actions.length;
+    this.#actions[slot] = action;
+    this.#heap.add(atMs, LATER, slot);
+  }
+
+  after(delayMs: Ms, action: () => void): void {
+    this.at(this.#heap.atMs + delayMs, action);
+  }
+
+  /** The heap's LATER event of this slot has come. */
+  run(slot: number): void {
+    const action = this.#actions[slot]!;
+    this.#actions[slot] = undefined;
+    this.#free.push(slot);
+    action();
+  }
+}
