@@ -21,6 +21,7 @@ import {
   type Input,
   type NodeFacts,
   type NodeState,
+  type PolicyId,
   type ReplyResult,
   type Tag,
 } from "../types.ts";
@@ -47,6 +48,8 @@ export interface TestEni {
 }
 
 export interface TestNodeOptions {
+  /** Default: vpc-cni. */
+  readonly policy?: PolicyId;
   /** On top of ENABLE_IPv4=true. */
   readonly env?: Readonly<Record<string, string>>;
   readonly instance?: { readonly enis: number; readonly ipv4PerEni: number };
@@ -188,7 +191,7 @@ export class TestNode {
     const { settings } = parseSettings({ ENABLE_IPv4: "true", ...this.options.env });
     const engine = createEngine({
       settings,
-      policy: "vpc-cni",
+      policy: this.options.policy ?? "vpc-cni",
       seed: this.options.seed ?? 1,
       logLevel: this.options.logLevel ?? "debug",
     });
@@ -262,6 +265,14 @@ export class TestNode {
     this.#settleNow();
     // A process that died before its reply is asked again, as the runtime does.
     return this.replies.get(requestId) ?? this.add(attachment);
+  }
+
+  /** ADD, whose reply may come later: `replies` has it by this id. */
+  ask(attachment: number, deadlineMs: Ms = 30_000): number {
+    const requestId = this.#nextRequestId++;
+    this.input({ kind: "allocate", requestId, attachment, deadlineMs: this.nowMs + deadlineMs });
+    this.#settleNow();
+    return requestId;
   }
 
   /** DEL. */
@@ -481,10 +492,12 @@ export class TestNode {
       case "AssignPrivateIpAddresses": {
         const eni = this.enis.get(intention.eniId);
         if (eni === undefined) return notFound(intention.eniId);
-        const slots = 1 + eni.addresses.length + eni.prefixes.length + intention.prefixCount + intention.addressCount;
-        if (slots > this.facts.limits.ipv4PerEni)
+        const { prefixCount, addressCount, prefixes = [], addresses = [] } = intention;
+        const asked = prefixCount + addressCount + prefixes.length + addresses.length;
+        if (1 + eni.addresses.length + eni.prefixes.length + asked > this.facts.limits.ipv4PerEni)
           return refused("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.");
-        return this.#take(eni, intention.prefixCount, intention.addressCount);
+        if (prefixes.length + addresses.length > 0) return this.#takeNamed(eni, { prefixes, addresses });
+        return this.#take(eni, prefixCount, addressCount);
       }
       case "UnassignPrivateIpAddresses": {
         const eni = this.enis.get(intention.eniId);
@@ -501,7 +514,12 @@ export class TestNode {
           tags: [...intention.tags],
           securityGroupIds: intention.securityGroupIds,
         });
-        const taken = this.#take(eni, intention.prefixCount, intention.addressCount);
+        if (intention.primaryAddress !== undefined) eni.primaryAddress = intention.primaryAddress;
+        const { prefixes } = intention;
+        const taken =
+          prefixes === undefined
+            ? this.#take(eni, intention.prefixCount, intention.addressCount)
+            : this.#takeNamed(eni, { prefixes, addresses: [] });
         if (taken.kind === "refused") {
           this.enis.delete(eni.eniId);
           return taken;
@@ -565,6 +583,22 @@ export class TestNode {
         return done();
       }
     }
+  }
+
+  #takeNamed(
+    eni: TestEni,
+    named: { readonly prefixes: readonly Ipv4[]; readonly addresses: readonly Ipv4[] },
+  ): Ec2Outcome {
+    const used = this.#usedIn(eni.subnetId);
+    const wanted = [
+      ...named.addresses,
+      ...named.prefixes.flatMap((base) => Array.from({ length: 16 }, (_, i) => base + i)),
+    ];
+    if (wanted.some((address) => used.has(address)))
+      return refused("InvalidParameterValue", "assigned, but move is not allowed.");
+    eni.prefixes.push(...named.prefixes);
+    eni.addresses.push(...named.addresses);
+    return { kind: "done", answer: { prefixes: named.prefixes, addresses: named.addresses } };
   }
 
   #take(eni: TestEni, prefixCount: number, addressCount: number): Ec2Outcome {

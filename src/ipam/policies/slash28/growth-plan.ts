@@ -1,7 +1,7 @@
 // Where more addresses can come from: which ENIs take how many, whether a new one is made; or what stands in the way. It starts
 // nothing, so that an ADD can ask it whether waiting makes sense.
 
-import type { Ms } from "../../../base/units.ts";
+import { MINUTE_MS, type Ms } from "../../../base/units.ts";
 import type { Node } from "../../node.ts";
 import { subnetsForEnis } from "../../operations/new-eni.ts";
 import type { PoolEni } from "../../pool/pool.ts";
@@ -14,6 +14,7 @@ import { serves } from "./supply.ts";
 import { unitOf } from "./target.ts";
 
 const CREATING_MAX = 2;
+const SUBNETS_RETRY_MS = 2 * MINUTE_MS;
 
 export type Step =
   | { readonly kind: "assign"; readonly eni: PoolEni; readonly space: SpaceKind; readonly count: number }
@@ -80,6 +81,10 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
   if (node.settings.customNetworking && node.state.eniConfig === undefined) {
     return { steps, obstacle: { reason: "eniconfig-missing", untilMs: undefined } };
   }
+  if (room && subnetIds.length === 0) {
+    const untilMs = (node.subnetsSeen?.atMs ?? node.nowMs) + SUBNETS_RETRY_MS + 1;
+    return { steps, obstacle: { reason: "no-eligible-subnet", untilMs } };
+  }
   return { steps, obstacle: { reason: state.fullEnis.size > 0 ? "slot-limit" : "eni-limit", untilMs: undefined } };
 }
 
@@ -123,9 +128,13 @@ export function askOf(
 export function subnetsForNewEni(node: Node): SubnetId[] {
   const { settings, facts } = node;
   if (settings.customNetworking) return node.state.eniConfig === undefined ? [] : [node.state.eniConfig.subnetId];
-  const seen = settings.subnetDiscovery ? node.subnetsSeen?.subnets : undefined;
-  if (seen === undefined) return [facts.primarySubnetId];
-  return subnetsForEnis(node, seen).map(({ subnetId }) => subnetId);
+  const seen = settings.subnetDiscovery ? node.subnetsSeen : undefined;
+  const known = seen === undefined ? undefined : subnetsForEnis(node, seen.subnets);
+  // Tags may have changed since: after a while it is found out by trying.
+  if (known === undefined || (known.length === 0 && node.nowMs - seen!.atMs > SUBNETS_RETRY_MS)) {
+    return [facts.primarySubnetId];
+  }
+  return known.map(({ subnetId }) => subnetId);
 }
 
 function hasRoom(node: Node, state: State, targets: decide.Targets): boolean {
