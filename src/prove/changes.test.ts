@@ -38,9 +38,16 @@ cni:
     nodes: built.nodes,
     pods: [1, 2, 3].map((index) => ({ ...pod, name: `p-${index}`, isHostNetwork: false })),
     faults: [
-      { op: "fail", action: "AssignPrivateIpAddresses", code: "UnauthorizedOperation" },
-      { op: "setKnob", name: "imdsErrorShare", value: 1 },
+      {
+        atMs: 0,
+        operation: { op: "fail", action: "AssignPrivateIpAddresses", code: "UnauthorizedOperation" },
+        place: "test",
+      },
+      { atMs: 0, operation: { op: "setKnob", name: "imdsErrorShare", value: 1 }, place: "test" },
     ],
+    manifests: [],
+    podCount: 3,
+    seed: 1,
     mode: "state",
     assumptions: [],
   };
@@ -144,7 +151,7 @@ describe("nodes", () => {
 });
 
 test("what goes wrong outside stops: denied calls, metadata", () => {
-  const faults = (step: string) => apply(step)?.changed.faults.map((fault) => fault.op);
+  const faults = (step: string) => apply(step)?.changed.faults.map((fault) => fault.operation.op);
   expect(
     faults(
       "aws iam attach-role-policy --role-name node-role --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",

@@ -91,8 +91,8 @@ function setEnv({ given, match }: Context): Applied | undefined {
 }
 
 /** The usual pods of a node. */
-function podsPerNode({ pods, nodes }: ProveCase): number {
-  return Math.max(1, Math.ceil(pods.length / Math.max(1, nodes.length)));
+function podsPerNode({ podCount, nodes }: ProveCase): number {
+  return Math.max(1, Math.ceil(podCount / Math.max(1, nodes.length)));
 }
 
 function uncordon({ given, match }: Context): Applied | undefined {
@@ -312,13 +312,13 @@ function reserve({ given, match }: Context): Applied | undefined {
 }
 
 function allowCalls({ given }: Context): Applied | undefined {
-  const faults = given.faults.filter((fault) => fault.op !== "fail");
+  const faults = given.faults.filter((fault) => fault.operation.op !== "fail");
   if (faults.length === given.faults.length) return undefined;
   return { changed: { ...given, faults }, text: "EC2 denies the calls no more" };
 }
 
 function reachMetadata({ given }: Context): Applied | undefined {
-  const faults = given.faults.filter((fault) => fault.op !== "setKnob");
+  const faults = given.faults.filter((fault) => fault.operation.op !== "setKnob");
   if (faults.length === given.faults.length) return undefined;
   return { changed: { ...given, faults }, text: "instance metadata answers" };
 }

@@ -18,7 +18,7 @@ import { CHART_DEFAULTS } from "../ipam/settings.ts";
 import { joinLives } from "../trace/join-histories.ts";
 import type { NodeHistory } from "../trace/log-history.ts";
 import { isPrimary, worldOfFacts } from "./facts-world.ts";
-import type { ProveCase } from "./prove-case.ts";
+import { PROVE_SEED, type ProveCase } from "./prove-case.ts";
 
 /** A longer history is not replayed: the pods as they stand tell as much of what is wrong now. */
 const REPLAY_MS_MAX = 86_400_000;
@@ -60,7 +60,10 @@ export function caseOfFacts(
     cluster: { ...cluster, run: { ...cluster.run, durationMs: lastMs + AFTER_MS } },
     ...found,
     pods,
-    faults: faultsOf(facts, finding, assumptions),
+    manifests: [],
+    podCount: pods.length,
+    faults: faultsOf(facts, finding, assumptions).map((operation) => ({ atMs: 0, operation, place: "the evidence" })),
+    seed: PROVE_SEED,
     mode: replayed === undefined ? "state" : "replay",
     assumptions,
   };

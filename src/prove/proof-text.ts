@@ -15,10 +15,10 @@ const HEADINGS: Readonly<Record<ProofOutcome, string>> = {
   "not-simulated": "not simulated",
 };
 
-export function proofText({ proofs, seed }: ProofDocument): string {
+export function proofText({ proofs }: ProofDocument): string {
   const lines = ["Proof of the fix, in the simulator"];
   if (proofs.length === 0) lines.push("  there is no finding whose fix could be tried");
-  for (const proof of proofs) lines.push("", ...proofLines(proof, seed));
+  for (const proof of proofs) lines.push("", ...proofLines(proof));
   return `${lines.join("\n")}\n`;
 }
 
@@ -26,13 +26,16 @@ export function proofMarkdown(document: ProofDocument): string {
   return `\n\`\`\`\n${proofText(document)}\`\`\`\n`;
 }
 
-function proofLines(proof: Proof, seed: number): string[] {
+function proofLines(proof: Proof): string[] {
   const lines = [`${proof.class}: ${HEADINGS[proof.outcome]}`, ...indented(proof.text)];
   if (proof.before !== null && proof.after !== null) lines.push("", ...figureLines(proof.before, proof.after));
   if (proof.applied.length > 0) lines.push("", ...proof.applied.flatMap(({ as }) => indented(`applied: ${as}`)));
   if (proof.before !== null) {
     for (const step of proof.left) lines.push(...indented(`not simulated: ${step}`));
-    lines.push("", ...indented(`Policy ${proof.policy}, seed ${seed}. Assumed: ${proof.assumptions.join("; ")}.`));
+    lines.push(
+      "",
+      ...indented(`Policy ${proof.policy}, seed ${proof.seed}. Assumed: ${proof.assumptions.join("; ")}.`),
+    );
   }
   return lines;
 }

@@ -1,21 +1,28 @@
 // A case to simulate: a VPC, nodes with their settings, pods, and what goes wrong; and the figures of a run of it.
 
 import type { Ms } from "../base/units.ts";
-import type { Cluster, TracePod } from "../cluster/index.ts";
-import type { ControlOperation, WorldDescription } from "../emulator/model/index.ts";
+import type { Cluster, ManifestWorkload, TracePod } from "../cluster/index.ts";
+import type { WorldDescription } from "../emulator/model/index.ts";
 import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
-import { Fleet, simDocument } from "../sim/index.ts";
+import { Fleet, type SimFault, simDocument } from "../sim/index.ts";
 import type { UpNode } from "../world/world.ts";
 
 export interface ProveCase {
   readonly cluster: Cluster;
   readonly world: WorldDescription;
   readonly nodes: readonly UpNode[];
+  /** Beside the workloads of `cluster`. */
   readonly pods: readonly TracePod[];
-  /** There from the beginning. */
-  readonly faults: readonly ControlOperation[];
-  /** `replay`: the ADDs and DELs of the logs, from fresh nodes; `state`: the pods as they stand, on the nodes as they are. */
-  readonly mode: "replay" | "state";
+  readonly manifests: readonly ManifestWorkload[];
+  /** Pods that need an address, all together. */
+  readonly podCount: number;
+  readonly faults: readonly SimFault[];
+  readonly seed: number;
+  /**
+   * `replay`: the ADDs and DELs of the logs, from fresh nodes; `state`: the pods as they stand, on the nodes as they are;
+   * `scenario`: a cluster file.
+   */
+  readonly mode: "replay" | "state" | "scenario";
   readonly assumptions: readonly string[];
 }
 
@@ -35,25 +42,26 @@ export interface Figures {
   readonly refusal: string | null;
 }
 
+/** Of a case that names none. */
 export const PROVE_SEED = 1;
 const THROTTLED = "RequestLimitExceeded";
 
 /** Throws `SimRefused`, `WorldMismatch` or `WorldError` for what cannot be simulated. */
 export function runCase(given: ProveCase): Figures {
-  const { cluster, pods } = given;
+  const { cluster, manifests, seed } = given;
   const refusal = settingsRefusal(cluster);
-  if (refusal !== undefined) return allWait(pods, refusal);
+  if (refusal !== undefined) return allWait(given.podCount, refusal);
   const fleet = new Fleet({
     cluster,
-    manifests: [],
-    traces: pods,
+    manifests,
+    traces: given.pods,
     dump: given.world,
     dumpNodes: given.nodes,
-    seed: PROVE_SEED,
-    faultsFor: () => given.faults.map((operation) => ({ atMs: 0, operation, place: "the evidence" })),
+    seed,
+    faultsFor: () => given.faults,
   });
   fleet.run();
-  const document = simDocument(fleet, { policy: cluster.cni.policy, seed: PROVE_SEED });
+  const document = simDocument(fleet, { policy: cluster.cni.policy, seed });
   return {
     pods: document.pods.total,
     waiting: document.pods.waiting,
@@ -74,13 +82,12 @@ function settingsRefusal({ cni }: Cluster): string | undefined {
   return first === undefined ? undefined : `${first.variable}: ${first.message}`;
 }
 
-function allWait(pods: readonly TracePod[], refusal: string): Figures {
-  const count = pods.filter((pod) => !pod.isHostNetwork).length;
+function allWait(podCount: number, refusal: string): Figures {
   return {
-    pods: count,
-    waiting: count,
+    pods: podCount,
+    waiting: podCount,
     unschedulable: 0,
-    refusedAtLeastOnce: count,
+    refusedAtLeastOnce: podCount,
     waitMsP99: null,
     waitMsMax: null,
     failedAdds: [],

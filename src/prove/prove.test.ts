@@ -6,6 +6,7 @@ import { type Cidr, parseCidr } from "../base/ipv4.ts";
 import type { DoctorFinding } from "../diagnose/doctor/judge.ts";
 import { mergeFacts } from "../diagnose/facts/merge.ts";
 import type { Facts, FactsPart, SettingsSource } from "../diagnose/facts/model.ts";
+import { caseOfFacts } from "./facts-case.ts";
 import { proofText } from "./proof-text.ts";
 import { proveFix } from "./prove.ts";
 
@@ -107,37 +108,37 @@ function finding(id: string, ...fix: readonly string[]): DoctorFinding {
   return { class: id, rank: 1, fix, nodes: ["node-1"], subnets: ["subnet-1"] } as unknown as DoctorFinding;
 }
 
+function prove(facts: Facts, findings: readonly DoctorFinding[]) {
+  return proveFix(findings, (one) => caseOfFacts(facts, [], one));
+}
+
 const UNCAP = "kubectl -n kube-system set env daemonset aws-node MAX_ENI-";
 const prefixes = "kubectl -n kube-system set env daemonset aws-node ENABLE_PREFIX_DELEGATION=true WARM_PREFIX_TARGET=1";
 
 describe("a fix", () => {
   test("is proved: pods wait before, none after; the steps are taken as far as needed", () => {
     const facts = factsOf({ MAX_ENI: "1" }, 40);
-    const { proofs } = proveFix(
-      facts,
-      [finding("max-eni-env-caps-node", "kubectl get nodes", UNCAP, prefixes, "more")],
-      [],
-    );
+    const { proofs } = prove(facts, [finding("max-eni-env-caps-node", "kubectl get nodes", UNCAP, prefixes, "more")]);
     const [proof] = proofs;
     expect(proof).toMatchObject({ outcome: "proved", mode: "state", policy: "vpc-cni" });
     expect(proof?.text).toBe("Pods waiting for an address: 31 of 40 before, 0 after.");
     // Three ENIs carry 27 pods: the first step is not enough, the next one is, the last is not looked at.
     expect(proof?.applied.map((one) => one.step)).toEqual([UNCAP, prefixes]);
     expect(proof?.left).toEqual(["kubectl get nodes"]);
-    const text = proofText({ seed: 1, proofs });
+    const text = proofText({ proofs });
     expect(text).toContain("max-eni-env-caps-node: the fix works");
     expect(text).toMatch(/waiting at the end +31 +0\n/);
   });
 
   test("helps, or changes nothing", () => {
     const facts = factsOf({ MAX_ENI: "1" }, 40);
-    const outcome = (...fix: readonly string[]) => proveFix(facts, [finding("x", ...fix)], []).proofs[0]?.outcome;
+    const outcome = (...fix: readonly string[]) => prove(facts, [finding("x", ...fix)]).proofs[0]?.outcome;
     expect(outcome(UNCAP)).toBe("helped");
     expect(outcome("kubectl -n kube-system set env daemonset aws-node WARM_ENI_TARGET=2")).toBe("no-effect");
   });
 
   test("is not reproduced where the simulator has no pod that waits; the next finding is looked at", () => {
-    const { proofs } = proveFix(factsOf({}, 5), [finding("x", UNCAP), finding("y", UNCAP)], []);
+    const { proofs } = prove(factsOf({}, 5), [finding("x", UNCAP), finding("y", UNCAP)]);
     expect(proofs.map((proof) => [proof.class, proof.outcome])).toEqual([
       ["x", "not-reproduced"],
       ["y", "not-reproduced"],
@@ -147,7 +148,7 @@ describe("a fix", () => {
 
   test("settings that no agent starts with leave every pod waiting", () => {
     const facts = factsOf({ ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "0" }, 5);
-    const [proof] = proveFix(facts, [finding("prefix-mode-no-warm-target", prefixes)], []).proofs;
+    const [proof] = prove(facts, [finding("prefix-mode-no-warm-target", prefixes)]).proofs;
     expect(proof).toMatchObject({ outcome: "proved", before: { waiting: 5 }, after: { waiting: 0, refusal: null } });
     expect(proof?.before?.refusal).toContain("WARM_PREFIX_TARGET");
   });
@@ -161,7 +162,7 @@ describe("a fix", () => {
     };
     const facts = factsOf({ ENABLE_PREFIX_DELEGATION: "true" }, 20, { ec2Errors: [denied] });
     const step = "aws iam attach-role-policy --role-name r --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy";
-    const [proof] = proveFix(facts, [finding("iam-permission-missing", step)], []).proofs;
+    const [proof] = prove(facts, [finding("iam-permission-missing", step)]).proofs;
     expect(proof).toMatchObject({ outcome: "proved", before: { waiting: 20 }, after: { waiting: 0 } });
     expect(proof?.assumptions.join()).toContain("EC2 denies AssignPrivateIpAddresses");
   });
@@ -179,15 +180,15 @@ test("the document keeps its schema: proved, helped, not reproduced, not simulat
     [factsOf({}, 5), [UNCAP]],
     [mergeFacts([]), [UNCAP]],
   ] as const) {
-    const checked = schema.safeParse(proveFix(facts, [finding("x", ...fix)], []));
+    const checked = schema.safeParse(prove(facts, [finding("x", ...fix)]));
     expect(checked.success ? [] : checked.error.issues).toEqual([]);
   }
-  expect(schema.safeParse({ seed: 1, proofs: [{ class: "x" }] }).success).toBe(false);
+  expect(schema.safeParse({ proofs: [{ class: "x" }] }).success).toBe(false);
 });
 
 describe("what cannot be simulated is said, with the reason", () => {
   const text = (facts: Facts, ...fix: readonly string[]) => {
-    const [proof] = proveFix(facts, [finding("x", ...fix)], []).proofs;
+    const [proof] = prove(facts, [finding("x", ...fix)]).proofs;
     expect(proof?.outcome).toBe("not-simulated");
     return proof?.text;
   };

@@ -2,14 +2,11 @@
 // many as it needs.
 
 import type { DoctorFinding } from "../diagnose/doctor/judge.ts";
-import type { Facts } from "../diagnose/facts/model.ts";
 import { WorldError } from "../emulator/model/index.ts";
 import { SimRefused } from "../sim/index.ts";
-import type { NodeHistory } from "../trace/log-history.ts";
 import { WorldMismatch } from "../world/world.ts";
 import { applyStep } from "./changes.ts";
-import { caseOfFacts } from "./facts-case.ts";
-import { type Figures, PROVE_SEED, type ProveCase, runCase } from "./prove-case.ts";
+import { type Figures, type ProveCase, runCase } from "./prove-case.ts";
 
 /**
  * `proved`: pods wait or are refused before, and none after. `helped`: fewer. `no-effect`: as many. `not-reproduced`: none
@@ -27,13 +24,13 @@ export interface Proof {
   readonly left: readonly string[];
   readonly mode: ProveCase["mode"] | null;
   readonly policy: string | null;
+  readonly seed: number | null;
   readonly before: Figures | null;
   readonly after: Figures | null;
   readonly assumptions: readonly string[];
 }
 
 export interface ProofDocument {
-  readonly seed: number;
   /** Findings in their order, up to the first whose fix was simulated. */
   readonly proofs: readonly Proof[];
 }
@@ -41,28 +38,26 @@ export interface ProofDocument {
 /** Further ones are rarely independent of the first. */
 const FINDINGS_MAX = 3;
 
-export function proveFix(
-  facts: Facts,
-  findings: readonly DoctorFinding[],
-  histories: readonly NodeHistory[],
-): ProofDocument {
+/** The case in which a finding's fix is tried; a text: why there is none. */
+export type CaseFor = (finding: DoctorFinding) => ProveCase | string;
+
+export function proveFix(findings: readonly DoctorFinding[], caseFor: CaseFor): ProofDocument {
   const proofs: Proof[] = [];
   for (const finding of findings.slice(0, FINDINGS_MAX)) {
-    const proof = proofOf(facts, finding, histories);
+    const proof = proofOf(finding, caseFor(finding));
     proofs.push(proof);
     if (proof.after !== null) break;
   }
-  return { seed: PROVE_SEED, proofs };
+  return { proofs };
 }
 
-function proofOf(facts: Facts, finding: DoctorFinding, histories: readonly NodeHistory[]): Proof {
-  const given = caseOfFacts(facts, histories, finding);
+function proofOf(finding: DoctorFinding, given: ProveCase | string): Proof {
   if (typeof given === "string") return notSimulated(finding, given);
   try {
     return compared(finding, given, runCase(given));
   } catch (error) {
     if (error instanceof SimRefused || error instanceof WorldMismatch || error instanceof WorldError)
-      return notSimulated(finding, error.message.replace(/^the evidence: /, ""), given);
+      return notSimulated(finding, error.message.replace(/^[^:\s]*(?:the evidence|\.ya?ml): /, ""), given);
     throw error;
   }
 }
@@ -75,6 +70,7 @@ function compared(finding: DoctorFinding, given: ProveCase, before: Figures): Pr
     class: finding.class,
     mode: given.mode,
     policy: given.cluster.cni.policy,
+    seed: given.seed,
     before,
     assumptions: given.assumptions,
   };
@@ -135,6 +131,7 @@ function notSimulated(finding: DoctorFinding, why: string, given?: ProveCase): P
     left: finding.fix,
     mode: given?.mode ?? null,
     policy: given?.cluster.cni.policy ?? null,
+    seed: given?.seed ?? null,
     before: null,
     after: null,
     assumptions: [],

@@ -11,7 +11,7 @@ export {
 export { type Estimate, estimate } from "./compare-statistics.ts";
 export { compareText, seedsPhrase, seedsText } from "./compare-text.ts";
 export { Fleet } from "./fleet.ts";
-export { type SimInput, SimRefused, START_WALL_MS } from "./input.ts";
+export { type SimFault, type SimInput, SimRefused, START_WALL_MS } from "./input.ts";
 export { ASSUMPTIONS, type SimDocument, simDocument } from "./result.ts";
 export { compareCsv, csv, seedsCsv, simCsv } from "./result-csv.ts";
 export { compareHtml, seedsHtml, simHtml } from "./result-html.ts";

@@ -58,7 +58,7 @@ export function buildUpWorld(given: {
   startWallMs: Ms;
   prng: Prng;
   dump: WorldDescription | undefined;
-  /** The nodes among the dump's instances, where more is known of them than the dump says. */
+  /** The nodes among the dump's instances, where more is known of them than the dump says; node groups then make none. */
   dumpNodes?: readonly UpNode[] | undefined;
 }): UpWorld {
   const { cluster, dump, prng } = given;
@@ -72,7 +72,8 @@ export function buildUpWorld(given: {
   const instances: InstanceDescription[] = [];
   const nodes: UpNode[] = [];
   const ids = prng.split("instances");
-  const groups = dump === undefined || cluster.nodeGroups.length > 0 ? groupsFor(cluster, subnetIds) : [];
+  const hasGroups = given.dumpNodes === undefined && (dump === undefined || cluster.nodeGroups.length > 0);
+  const groups = hasGroups ? groupsFor(cluster, subnetIds) : [];
   for (const group of groups) {
     for (let index = 0; index < group.count; index++) {
       const name = `${group.name}-${index + 1}`;

@@ -60,6 +60,28 @@ describe("slash28 doctor", () => {
     expect(json.proof.proofs[0]?.outcome).toBe("not-simulated");
   }, 20_000);
 
+  test("--scenario tries the fix on a cluster file, and what is wrong with one is told", async () => {
+    const scenario = file(
+      "scenario.yaml",
+      `apiVersion: slash28/v1
+kind: Cluster
+subnets: [{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/24 }]
+nodeGroups: [{ name: general, instanceType: m5.large, count: 1, maxPods: 70 }]
+cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
+workloads: [{ name: web, pods: 12, at: 10s }]
+ec2: { createExhaustion: by-cause }
+faults: [{ at: 0s, op: fragment, subnetId: subnet-a }]
+run: { duration: 4m, seed: 1 }
+`,
+    );
+    const ran = await slash28(["doctor", "-", "--prove-fix", "--scenario", scenario, "-o", "json"], PASTE);
+    const { proof } = JSON.parse(ran.out) as { proof: { proofs: { outcome: string; text: string; mode: string }[] } };
+    expect(proof.proofs[0]).toMatchObject({ outcome: "proved", mode: "scenario" });
+    expect(proof.proofs[0]?.text).toBe("Pods waiting for an address: 12 of 12 before, 0 after.");
+    expect((await slash28(["doctor", "-", "--scenario", scenario], PASTE)).status).toBe(2);
+    expect((await slash28(["doctor", "-", "--prove-fix", "--scenario", "nowhere.yaml"], PASTE)).status).toBe(3);
+  }, 20_000);
+
   test("the event alone decides nothing, and says what to fetch", async () => {
     const ran = await slash28(["doctor", "-", "-o", "json"], EVENT);
     const report = JSON.parse(ran.out) as { verdict: string; findings: unknown[]; next: { command: string }[] };

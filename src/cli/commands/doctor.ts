@@ -21,6 +21,7 @@ interface Options extends CollectFlags, LiveFlags {
   readonly timeline?: string;
   readonly live?: true;
   readonly proveFix?: true;
+  readonly scenario?: string;
 }
 
 export function doctorCommand(): Command {
@@ -48,6 +49,7 @@ export function doctorCommand(): Command {
       "--prove-fix",
       "run the case in the simulator as it is and with the first finding's fix: pods waiting, before and after",
     )
+    .option("--scenario <cluster>", "with --prove-fix: a cluster file to try the fix on, instead of the evidence")
     .action(async (paths: string[], options: Options) => {
       process.exitCode = await doctor(paths, options);
     });
@@ -60,6 +62,12 @@ async function doctor(paths: readonly string[], options: Options): Promise<numbe
       next: "Name logs, a support bundle, dumps or folders; or --facts FILE, --ec2 DIR, --live.",
     });
   }
+  if (options.scenario !== undefined && options.proveFix !== true) {
+    throw new CommandError("--scenario is for --prove-fix", {
+      exitStatus: 2,
+      next: "Add --prove-fix, or leave it out.",
+    });
+  }
   const parts = options.live === true ? await (await import("../live-facts.ts")).liveParts(options) : [];
   if (options.timeline !== undefined) return await showTimeline(paths, { ...options, parts }, options.timeline);
   if (options.proveFix === true) return await withProof(paths, options, parts);
@@ -70,14 +78,16 @@ async function doctor(paths: readonly string[], options: Options): Promise<numbe
 }
 
 async function withProof(paths: readonly string[], options: Options, parts: readonly FactsPart[]): Promise<number> {
-  const { collectHistories } = await import("../prove-fix.ts");
+  const { collectHistories, scenarioCase } = await import("../prove-fix.ts");
+  const { caseOfFacts } = await import("../../prove/facts-case.ts");
   const { proveFix } = await import("../../prove/prove.ts");
   const { proofMarkdown, proofText } = await import("../../prove/proof-text.ts");
+  const scenario = options.scenario === undefined ? undefined : scenarioCase(options.scenario);
   const { histories, logReader } = collectHistories();
   const facts = await collectFacts(paths, options, { parts, logReader });
   const diagnosis = diagnose(facts, FAILURE_CLASSES);
   const document = doctorDocument(diagnosis, facts);
-  const proof = proveFix(facts, diagnosis.findings, histories);
+  const proof = proveFix(diagnosis.findings, (finding) => scenario ?? caseOfFacts(facts, histories, finding));
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ ...document, proof }, null, 2)}\n`);
   else {
     const text = options.output === "markdown" ? proofMarkdown(proof) : `\n${proofText(proof)}`;
