@@ -412,6 +412,8 @@ export interface EniView {
 export interface CidrView {
   readonly base: Ipv4;
   readonly isPrefix: boolean;
+  /** In doubt, or on its way back to EC2: its pods keep their addresses, no other pod gets one. */
+  readonly isQuarantined: boolean;
   /** Only addresses that are or were allocated. */
   readonly addresses: readonly AddressView[];
 }

@@ -48,6 +48,7 @@ export function viewOf(node: Node | undefined, refusals: ReadonlyMap<Reason, num
       cidrs: [...eni.present()].map((cidr) => ({
         base: cidr.base,
         isPrefix: cidr.isPrefix,
+        isQuarantined: cidr.isQuarantined || eni.isQuarantined,
         addresses: addressesOf(node, cidr, nowMs),
       })),
     })),

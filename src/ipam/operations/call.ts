@@ -32,8 +32,15 @@ export function* sleep(node: Node, durationMs: Ms): Operation {
   yield { kind: "sleep", atMs: node.nowMs + durationMs, wakesOnChange: false };
 }
 
-/** Calls EC2, as often as the node's rules have it while the error is one that an SDK retries. */
-export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallResult> {
+/**
+ * Calls EC2, as often as the node's rules have it while the error is one that an SDK retries. `isVoid`: asked before each try but
+ * the first; the call makes no sense any more.
+ */
+export function* callEc2(
+  node: Node,
+  intention: Ec2Intention,
+  { isVoid }: { readonly isVoid?: () => boolean } = {},
+): Operation<CallResult> {
   const api = ec2ApiName(intention.action);
   const rules = node.callRules;
   node.count("awscni_ec2api_req_count", api);
@@ -52,7 +59,8 @@ export function* callEc2(node: Node, intention: Ec2Intention): Operation<CallRes
       (errorClass === "retryable" && !NOT_RETRIED_BY_SDK.includes(awsCode));
     if (isRetried && attempt < rules.triesOf(api)) {
       yield* sleep(node, rules.delayMs(node, attempt, errorClass));
-      continue;
+      while (rules.readyAtMs(node, api) > node.nowMs) yield* sleep(node, rules.readyAtMs(node, api) - node.nowMs);
+      if (isVoid?.() !== true) continue;
     }
     node.count("awscni_ec2api_error_count", api);
     // Other refused credentials tell nobody, and the reference looks at the wrong variable after a detach.

@@ -94,7 +94,9 @@ export function* setUpEni(
     }
   }
   if (!isPrimary) {
+    eni.isBeingSetUp = true;
     const outcome = yield { kind: "setUpEni", eni: seen, routeTableId };
+    eni.isBeingSetUp = false;
     if (outcome?.kind !== "ok") {
       if (node.pool.eni(seen.eniId) === eni) node.pool.removeEni(eni, { force: false });
       return failure(outcome?.kind === "failed" ? outcome.message : "the host network of the ENI was not set up");

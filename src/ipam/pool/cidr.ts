@@ -37,6 +37,8 @@ export class PoolEni {
   isExcluded = false;
   /** Whether its subnet may serve pods is being asked: until then it serves none. */
   isPending = false;
+  /** The host is being programmed for it: if that fails it leaves again, so nothing is added and no pod comes. */
+  isBeingSetUp = false;
   /** It is not certain that it is still attached here: its pods keep their addresses, no other pod gets one, nothing is added. */
   isQuarantined = false;
   /** Since when EC2 and metadata do not show it here; undefined: they do. */

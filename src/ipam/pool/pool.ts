@@ -192,17 +192,18 @@ export class Pool {
 
   /** Every address that no pod holds cools from now on: after a restart nobody knows which were released just before. */
   coolAll(nowMs: Ms, each: (at: PoolAddress) => void): void {
-    for (const eni of this.presentEnis()) {
-      for (const cidr of eni.present()) {
-        for (let offset = 0; offset < cidr.size; offset++) {
-          if (cidr.states[offset] !== UNTOUCHED) continue;
-          cidr.setFree(offset, RELEASED);
-          cidr.setReleasedMs(offset, nowMs);
-          cidr.releasedCount++;
-          cidr.entries.insert(offset, this.#random);
-          each({ cidr, offset });
-        }
-      }
+    for (const eni of this.presentEnis()) for (const cidr of eni.present()) this.coolCidr(cidr, nowMs, each);
+  }
+
+  /** The same for one CIDR. */
+  coolCidr(cidr: PoolCidr, nowMs: Ms, each: (at: PoolAddress) => void): void {
+    for (let offset = 0; offset < cidr.size; offset++) {
+      if (cidr.states[offset] !== UNTOUCHED) continue;
+      cidr.setFree(offset, RELEASED);
+      cidr.setReleasedMs(offset, nowMs);
+      cidr.releasedCount++;
+      cidr.entries.insert(offset, this.#random);
+      each({ cidr, offset });
     }
     this.version++;
   }

@@ -1,19 +1,23 @@
 // I9: after EC2 said that a subnet has no room for a kind (prefix or single address), the node asks for that kind there again
-// only after a pause, one call at a time, or once it has seen space: it gave something back itself, or a read showed more room.
+// only after a pause, one call at a time, or once it has seen space: it gave something back itself, or a read showed room.
 
-import { type Ms, SECOND_MS } from "../../base/units.ts";
-import type { Ec2Intention, Ec2Outcome, EniId, SubnetId } from "../../ipam/types.ts";
+import { ADDRESSES_PER_PREFIX, cidrContains, cidrSize } from "../../base/ipv4.ts";
+import { MINUTE_MS, type Ms, SECOND_MS } from "../../base/units.ts";
+import type { Ec2Eni, Ec2Intention, Ec2Outcome, SubnetId } from "../../ipam/types.ts";
 import type { Verdicts } from "./verdicts.ts";
+import type { Witness } from "./witness.ts";
 
 /** Whatever a policy's pause is: below this it is hammering. */
 export const PAUSE_MIN_MS: Ms = 10 * SECOND_MS;
 
+/** A limit that EC2 told of may be believed for so long: asking again changes nothing until something is given back. */
+const LIMIT_BELIEVED_MS: Ms = 30 * MINUTE_MS;
+
 type Kind = "prefix" | "single";
 
+/** There is one while no call of the kind has succeeded since EC2's refusal. */
 interface Breaker {
-  refusedAtMs: Ms;
-  /** Since the refusal, no call of the kind has succeeded. */
-  isOpen: boolean;
+  readonly refusedAtMs: Ms;
   hasSeenSpace: boolean;
 }
 
@@ -25,29 +29,39 @@ interface Asked {
 export class ExhaustionCheck {
   readonly #verdicts: Verdicts;
   readonly #name: string;
-  readonly #subnetOf: (eniId: EniId) => SubnetId | undefined;
+  readonly #witness: Witness;
   readonly #breakers = new Map<string, Breaker>();
+  #limitedAtMs: Ms = Number.NEGATIVE_INFINITY;
   readonly #underWay = new Map<number, Asked>();
   readonly #availableSeen = new Map<SubnetId, number>();
   /** Calls that give back, by effect id, with the subnet that gains. */
   readonly #givingBack = new Map<number, SubnetId>();
+  /** Looks at a whole subnet, by effect id. */
+  readonly #looking = new Map<number, SubnetId>();
 
-  constructor(verdicts: Verdicts, name: string, subnetOf: (eniId: EniId) => SubnetId | undefined) {
+  constructor(verdicts: Verdicts, witness: Witness, name: string) {
     this.#verdicts = verdicts;
+    this.#witness = witness;
     this.#name = name;
-    this.#subnetOf = subnetOf;
+  }
+
+  /** Something is paused for want of space that was not seen since, or EC2 told of a limit lately. */
+  isPaused(nowMs: Ms): boolean {
+    if (nowMs - this.#limitedAtMs <= LIMIT_BELIEVED_MS) return true;
+    return [...this.#breakers.values()].some((breaker) => !breaker.hasSeenSpace);
   }
 
   called(id: number, intention: Ec2Intention, nowMs: Ms): void {
     if (intention.action === "UnassignPrivateIpAddresses" || intention.action === "DeleteNetworkInterface") {
-      const subnetId = this.#subnetOf(intention.eniId);
+      const subnetId = this.#witness.eni(intention.eniId)?.subnetId;
       if (subnetId !== undefined) this.#givingBack.set(id, subnetId);
       return;
     }
+    if (intention.action === "DescribeSubnetNetworkInterfaces") this.#looking.set(id, intention.subnetId);
     const asked = this.#askedBy(intention);
     if (asked === undefined) return;
     const breaker = this.#breakers.get(keyOf(asked));
-    if (breaker?.isOpen === true && !breaker.hasSeenSpace) {
+    if (breaker !== undefined && !breaker.hasSeenSpace) {
       const sinceMs = nowMs - breaker.refusedAtMs;
       this.#verdicts.demand(
         sinceMs >= PAUSE_MIN_MS,
@@ -66,38 +80,69 @@ export class ExhaustionCheck {
 
   completed(id: number, result: Ec2Outcome, nowMs: Ms): void {
     const isDone = result.kind === "done";
+    if (!isDone && result.errorClass === "limit") this.#limitedAtMs = nowMs;
     const gained = this.#givingBack.get(id);
     this.#givingBack.delete(id);
-    if (gained !== undefined && isDone) this.#sawSpace(gained);
-    for (const { subnetId, availableIpAddressCount } of isDone ? (result.answer.subnets ?? []) : []) {
-      if (availableIpAddressCount > (this.#availableSeen.get(subnetId) ?? Number.POSITIVE_INFINITY))
-        this.#sawSpace(subnetId);
-      this.#availableSeen.set(subnetId, availableIpAddressCount);
+    if (gained !== undefined && isDone) this.#sawSpace(gained, "prefix", "single");
+    const looked = this.#looking.get(id);
+    this.#looking.delete(id);
+    if (isDone) {
+      if (looked !== undefined) this.#sawSubnet(looked, result.answer.enis ?? []);
+      for (const subnet of result.answer.subnets ?? []) this.#sawCount(subnet.subnetId, subnet.availableIpAddressCount);
     }
     const asked = this.#underWay.get(id);
     if (asked === undefined) return;
     this.#underWay.delete(id);
     if (isDone) this.#breakers.delete(keyOf(asked));
     else if (result.errorClass === "exhausted")
-      this.#breakers.set(keyOf(asked), { refusedAtMs: nowMs, isOpen: true, hasSeenSpace: false });
+      this.#breakers.set(keyOf(asked), { refusedAtMs: nowMs, hasSeenSpace: false });
   }
 
-  #sawSpace(subnetId: SubnetId): void {
-    for (const kind of ["prefix", "single"] as const) {
+  /** A count says that a single address is free, and, where it grew, that a block may be. */
+  #sawCount(subnetId: SubnetId, count: number): void {
+    const hasGrown = count > (this.#availableSeen.get(subnetId) ?? Number.POSITIVE_INFINITY);
+    this.#availableSeen.set(subnetId, count);
+    if (count > 0) this.#sawSpace(subnetId, "single");
+    if (hasGrown) this.#sawSpace(subnetId, "prefix", "single");
+  }
+
+  /** Every ENI of a subnet says which blocks and addresses are free. */
+  #sawSubnet(subnetId: SubnetId, enis: readonly Ec2Eni[]): void {
+    const { cidr } = this.#witness.subnet(subnetId);
+    const used = new Map<number, number>();
+    const use = (address: number, count: number) => {
+      if (!cidrContains(cidr, address)) return;
+      const block = address - (address % ADDRESSES_PER_PREFIX);
+      used.set(block, (used.get(block) ?? 0) + count);
+    };
+    for (const { primaryAddress, addresses, prefixes } of enis) {
+      for (const address of [primaryAddress, ...addresses]) use(address, 1);
+      for (const base of prefixes) use(base, ADDRESSES_PER_PREFIX);
+    }
+    const lastBlock = cidr.base + cidrSize(cidr.prefixLength) - ADDRESSES_PER_PREFIX;
+    use(cidr.base, 4);
+    use(lastBlock, 1);
+    for (let block = cidr.base; block <= lastBlock; block += ADDRESSES_PER_PREFIX) {
+      const count = used.get(block) ?? 0;
+      if (count === 0) this.#sawSpace(subnetId, "prefix");
+      if (count < ADDRESSES_PER_PREFIX) this.#sawSpace(subnetId, "single");
+    }
+  }
+
+  #sawSpace(subnetId: SubnetId, ...kinds: readonly Kind[]): void {
+    for (const kind of kinds) {
       const breaker = this.#breakers.get(keyOf({ subnetId, kind }));
       if (breaker !== undefined) breaker.hasSeenSpace = true;
     }
   }
 
   #askedBy(intention: Ec2Intention): Asked | undefined {
-    if (intention.action === "CreateNetworkInterface") {
-      const { subnetId, prefixCount } = intention;
-      return { subnetId, kind: prefixCount > 0 ? "prefix" : "single" };
-    }
-    if (intention.action !== "AssignPrivateIpAddresses") return undefined;
-    const subnetId = this.#subnetOf(intention.eniId);
-    if (subnetId === undefined) return undefined;
-    return { subnetId, kind: intention.prefixCount > 0 ? "prefix" : "single" };
+    if (intention.action !== "CreateNetworkInterface" && intention.action !== "AssignPrivateIpAddresses")
+      return undefined;
+    const kind = intention.prefixCount > 0 || (intention.prefixes?.length ?? 0) > 0 ? "prefix" : "single";
+    if (intention.action === "CreateNetworkInterface") return { subnetId: intention.subnetId, kind };
+    const subnetId = this.#witness.eni(intention.eniId)?.subnetId;
+    return subnetId === undefined ? undefined : { subnetId, kind };
   }
 }
 

@@ -129,6 +129,8 @@ export class NodeLedger {
     for (const { attachment, address, isRelease } of failed) {
       const hasNewer = this.#changes.some((change) => change.attachment === attachment);
       const held = addressOf(attachment);
+      // Nobody was told of the allocation, so nothing has to rest.
+      if (!isRelease && !this.#fleet.holders.has(address)) this.releasedAtMs.delete(address);
       if (!isRelease && !hasNewer && this.claims.get(attachment) === address) {
         this.#verdicts.demand(
           held === undefined,

@@ -45,7 +45,7 @@ export class LimitsCheck {
   called(id: number, intention: Ec2Intention, view: EngineView): void {
     const isAssign = intention.action === "AssignPrivateIpAddresses";
     if (!isAssign && intention.action !== "CreateNetworkInterface") return;
-    const unitCount = intention.prefixCount + intention.addressCount;
+    const unitCount = unitsOf(intention);
     const eniId = isAssign ? intention.eniId : undefined;
     const others = [...this.#underWay.values()].filter((growth) => growth.eniId === eniId);
     if (isAssign) {
@@ -90,13 +90,21 @@ export class LimitsCheck {
   }
 }
 
+type GrowthCall = Extract<Ec2Intention, { action: "AssignPrivateIpAddresses" | "CreateNetworkInterface" }>;
+
+/** Slots that a call asks for, counted or named. */
+function unitsOf(call: GrowthCall): number {
+  const named = (call.prefixes?.length ?? 0) + ("addresses" in call ? (call.addresses?.length ?? 0) : 0);
+  return call.prefixCount + call.addressCount + named;
+}
+
 /** Addresses of the mode in force on ENIs that serve pods. */
 function usableAddressCount(view: EngineView): number {
   let count = 0;
   for (const eni of view.enis) {
     if (eni.isExcluded) continue;
-    for (const { isPrefix } of eni.cidrs) {
-      if (isPrefix !== (view.mode === "prefix")) continue;
+    for (const { isPrefix, isQuarantined } of eni.cidrs) {
+      if (isQuarantined || isPrefix !== (view.mode === "prefix")) continue;
       count += isPrefix ? ADDRESSES_PER_PREFIX : 1;
     }
   }

@@ -64,11 +64,10 @@ export class NodeChecks {
 
   #newLife(): [ReplyCheck, LimitsCheck, ExhaustionCheck, BooksCheck] {
     const { name, instanceId } = this.node;
-    const subnetOf = (eniId: EniId) => this.#witness.eni(eniId)?.subnetId;
     return [
       new ReplyCheck(this.#verdicts, name),
       new LimitsCheck(this.#verdicts, this.node),
-      new ExhaustionCheck(this.#verdicts, name, subnetOf),
+      new ExhaustionCheck(this.#verdicts, this.#witness, name),
       new BooksCheck(this.#verdicts, this.#witness, { name, instanceId, engine: this.#engine, ledger: this.ledger }),
     ];
   }
@@ -241,6 +240,7 @@ export class NodeChecks {
     const { instanceId } = this.node;
     this.ledger.crashed(disk ?? [], (address: Ipv4) => this.#witness.isAssigned(instanceId, address));
     this.#asked.clear();
+    this.#replies = new ReplyCheck(this.#verdicts, this.name);
     this.#isReady = false;
   }
 
@@ -252,6 +252,11 @@ export class NodeChecks {
   recount(nowMs: Ms): void {
     this.#books.recount(nowMs);
     this.#limits.recount(this.#engine.view(nowMs));
+  }
+
+  /** A full subnet or a limit pauses its growth: what it waits for may come later than I10 says. */
+  isPaused(nowMs: Ms): boolean {
+    return this.#exhaustion.isPaused(nowMs);
   }
 
   /** ADDs without a reply so far. */

@@ -1,5 +1,6 @@
 // Which invariants (docs/ARCHITECTURE.md) a run asserts, and how often each of the others was broken and let pass.
 
+import type { PolicyPoint } from "../../ipam/settings.ts";
 import type { PolicyId } from "../../ipam/types.ts";
 
 export type InvariantId = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11";
@@ -8,8 +9,19 @@ const ALL: readonly InvariantId[] = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "
 /** The reference breaks the others by documented quirks. */
 const OF_THE_REFERENCE: readonly InvariantId[] = ["I1", "I2", "I5", "I6", "I7", "I8"];
 
-export function assertedUnder(policy: PolicyId): ReadonlySet<InvariantId> {
-  return new Set(policy === "vpc-cni" ? OF_THE_REFERENCE : ALL);
+/** What a point of policy `slash28` keeps, and nobody once it is switched off. */
+const KEPT_BY: Partial<Record<PolicyPoint, readonly InvariantId[]>> = {
+  breaker: ["I9", "I10"],
+  proof: ["I3", "I11"],
+  wait: ["I10"],
+  demand: ["I10"],
+  fallback: ["I10"],
+};
+
+export function assertedUnder(policy: PolicyId, off: readonly PolicyPoint[]): ReadonlySet<InvariantId> {
+  const asserted = new Set(policy === "vpc-cni" ? OF_THE_REFERENCE : ALL);
+  for (const point of off) for (const id of KEPT_BY[point] ?? []) asserted.delete(id);
+  return asserted;
 }
 
 export class BrokenInvariant extends Error {

@@ -1,6 +1,6 @@
 // What the checkers know of EC2: the truth, without lag or lies, from whoever plays EC2. Never from the engine.
 
-import type { Ipv4 } from "../../base/ipv4.ts";
+import type { Cidr, Ipv4 } from "../../base/ipv4.ts";
 import type { EniId, SubnetId } from "../../ipam/types.ts";
 
 export interface WitnessedEni {
@@ -16,6 +16,7 @@ export interface WitnessedEni {
 }
 
 export interface WitnessedSubnet {
+  readonly cidr: Cidr;
   /** /28s that a counted request gets. */
   readonly freePrefixCount: number;
   /** Addresses that a counted request gets, those in free /28s included. */

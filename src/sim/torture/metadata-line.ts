@@ -17,8 +17,6 @@ export class MetadataLine {
   readonly #instanceId: string;
   readonly #prng: Prng;
   readonly #nowMs: () => Ms;
-  /** Lies reach the first read of a new process, too. */
-  readonly #liesAtStart: boolean;
   #lie: Lie | undefined;
   #untilMs: Ms = 0;
   #past: ImdsEni[] = [];
@@ -28,14 +26,12 @@ export class MetadataLine {
     readonly instanceId: string;
     readonly prng: Prng;
     readonly nowMs: () => Ms;
-    readonly liesAtStart: boolean;
   }) {
     this.#vpc = options.vpc;
     this.#views = new MetadataViews(options.vpc);
     this.#instanceId = options.instanceId;
     this.#prng = options.prng;
     this.#nowMs = options.nowMs;
-    this.#liesAtStart = options.liesAtStart;
   }
 
   lie(lie: Lie, untilMs: Ms): void {
@@ -44,11 +40,9 @@ export class MetadataLine {
     this.#untilMs = untilMs;
   }
 
+  /** It lags, and does not lie: a process that has just started has nothing to hold against it. */
   enisAtStart(nowMs: Ms): ImdsEni[] {
-    const honest = metadataEnis(this.#vpc, this.#instanceId, nowMs);
-    const shown = this.#liesAtStart ? this.#bend(honest) : honest;
-    // The body repeats its reads at a start until metadata names an ENI.
-    return shown.length === 0 ? honest : shown;
+    return metadataEnis(this.#vpc, this.#instanceId, nowMs);
   }
 
   observe(what: "enis" | "securityGroups", rates: FaultRates, tell: (atMs: Ms, outcome: Outcome) => void): void {

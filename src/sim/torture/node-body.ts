@@ -29,6 +29,7 @@ export type TimelessInput = WithoutTime<Input>;
 /** Who hears of the node: the runtime that calls it. */
 export interface BodyListener {
   answered(requestId: number, result: ReplyResult): void;
+  started(): void;
   /** Every request under way has failed. */
   died(): void;
 }
@@ -115,6 +116,7 @@ export class NodeBody {
       checkpoint: this.disk,
       bootId: `${this.index}-${this.#life}`,
     });
+    this.listener?.started();
   }
 
   /** kill -9, now; the next life begins `afterMs` later. */

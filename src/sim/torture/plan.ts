@@ -5,6 +5,7 @@ import { Prng } from "../../base/prng.ts";
 import { type Ms, SECOND_MS } from "../../base/units.ts";
 import { type Knobs, parseKnobs } from "../../catalog/emulator-knobs.ts";
 import type { WorldDescription } from "../../emulator/model/index.ts";
+import { POLICY_POINTS } from "../../ipam/settings.ts";
 import type { PolicyId } from "../../ipam/types.ts";
 import { drawRates, type FaultRates } from "./faults.ts";
 
@@ -26,7 +27,7 @@ export interface PlannedNode {
   readonly instanceId: string;
   readonly instanceType: string;
   readonly maxPods: number;
-  /** Pods that come and go on it; more than fit, at times. */
+  /** Pods that come and go on it; never more than max pods, as the scheduler has it. */
   readonly podCount: number;
 }
 
@@ -57,7 +58,7 @@ export function drawPlan(seed: number, policy: PolicyId): TorturePlan {
   const nodes: PlannedNode[] = [];
   for (let i = 0; i < nodeCount; i++) {
     const maxPods = pick([4, 11, 20, 30, 110]);
-    const podCount = 1 + prng.below(pick([4, 12, 25, 40]));
+    const podCount = Math.min(maxPods, 1 + prng.below(pick([4, 12, 25, 40])));
     nodes.push({ instanceId: `i-${i + 1}`, instanceType: pick(INSTANCE_TYPES), maxPods, podCount });
   }
   const roleTag = [{ key: "kubernetes.io/role/cni", value: "1" }];
@@ -133,6 +134,9 @@ function drawEnv(prng: Prng): Record<string, string> {
   env["IP_COOLDOWN_PERIOD"] = pick(["30", "30", "5", "0"]);
   if (prng.fraction() < 0.2) env["MAX_ENI"] = pick(["1", "2"]);
   if (prng.fraction() < 0.5) env["ENABLE_SUBNET_DISCOVERY"] = "false";
+  // Of policy slash28; the reference's knows none of them.
+  if (prng.fraction() < 0.3) env["SLASH28_POLICY_OFF"] = pick(POLICY_POINTS);
+  if (prng.fraction() < 0.3) env["SLASH28_WARM_FLOOR"] = "learned";
   return env;
 }
 

@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   readonly timeline: Timeline;
   readonly habits: PodHabits;
   readonly podCount: number;
+  /** The agent hears how many pods are bound to its node. */
+  readonly tellsBound: boolean;
   /** Ids are the fleet's: a request and an attachment are named once in a run. */
   readonly nextId: () => number;
 }
@@ -46,6 +48,7 @@ export class Runtime implements BodyListener {
   readonly #byRequest = new Map<number, Place>();
   /** GC under way: the places that it left out. */
   readonly #collecting = new Map<number, Place[]>();
+  #isTelling = false;
   /** Pods stay, and every place wants one. */
   #isCalm = false;
   #isLeaving = false;
@@ -105,6 +108,22 @@ export class Runtime implements BodyListener {
 
   // -------------------------------------------------------------- a pod's life
 
+  #enter(place: Place, stage: Stage): void {
+    const wasBound = place.stage !== "idle";
+    place.stage = stage;
+    if (wasBound !== (stage !== "idle")) this.#tellBound();
+  }
+
+  /** The kubelet's count of bound pods reaches the agent some time later, several changes at once. */
+  #tellBound(): void {
+    if (!this.#options.tellsBound || this.#isTelling) return;
+    this.#isTelling = true;
+    this.#timeline.in(this.#prng.below(1_000), () => {
+      this.#isTelling = false;
+      this.#body.feed({ kind: "podsBound", count: this.boundCount });
+    });
+  }
+
   #around(meanMs: Ms): Ms {
     return -Math.log(1 - this.#prng.fraction()) * meanMs;
   }
@@ -124,12 +143,12 @@ export class Runtime implements BodyListener {
     if (this.#isLeaving) return;
     const { habits, nextId } = this.#options;
     if (!this.#body.isAlive) {
-      place.stage = "backoff";
+      this.#enter(place, "backoff");
       this.#later(place, this.#around(habits.retryMeanMs), () => this.#add(place));
       return;
     }
     if (this.#happens(this.#body.rates.strangeDel)) this.#body.feed(this.#request("release", nextId()));
-    place.stage = "adding";
+    this.#enter(place, "adding");
     place.attachment = nextId();
     const deadlineMs = this.#timeline.nowMs + habits.deadlineMs;
     const hangUpMs = this.#happens(this.#body.rates.hangUp)
@@ -172,12 +191,12 @@ export class Runtime implements BodyListener {
   /** An ADD failed: mostly the sandbox is torn down at once. */
   #fail(place: Place): void {
     place.retries = true;
-    place.stage = "deleting";
+    this.#enter(place, "deleting");
     this.#later(place, this.#prng.below(50), () => this.#del(place));
   }
 
   #del(place: Place): void {
-    place.stage = "deleting";
+    this.#enter(place, "deleting");
     place.address = undefined;
     if (!this.#body.isAlive) {
       this.#later(place, this.#prng.below(5_000), () => this.#del(place));
@@ -191,12 +210,12 @@ export class Runtime implements BodyListener {
   }
 
   #rest(place: Place): void {
-    place.stage = "idle";
+    this.#enter(place, "idle");
     place.address = undefined;
     const { habits } = this.#options;
     if (place.retries) {
       place.retries = false;
-      place.stage = "backoff";
+      this.#enter(place, "backoff");
       this.#later(place, this.#around(habits.retryMeanMs), () => this.#add(place));
     } else this.#later(place, this.#isCalm ? 0 : this.#around(habits.gapMeanMs), () => this.#add(place));
   }
@@ -225,12 +244,20 @@ export class Runtime implements BodyListener {
   }
 
   #run(place: Place, address: Ipv4): void {
-    place.stage = "running";
+    this.#enter(place, "running");
     place.address = address;
     place.retries = false;
     place.moves++;
-    if (this.#isCalm) return;
+    if (this.#isCalm && !this.#isLeaving) return;
+    if (this.#isLeaving) {
+      this.#later(place, 0, () => this.#del(place));
+      return;
+    }
     this.#later(place, this.#around(this.#options.habits.lifetimeMeanMs), () => this.#del(place));
+  }
+
+  started(): void {
+    this.#tellBound();
   }
 
   died(): void {
@@ -257,7 +284,7 @@ export class Runtime implements BodyListener {
     }
     const requestId = this.#options.nextId();
     for (const place of left) {
-      place.stage = "deleting";
+      this.#enter(place, "deleting");
       place.address = undefined;
       place.requestId = 0;
       place.moves++;

@@ -5,13 +5,13 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PLANTED_BUGS } from "../../ipam/testing/broken-engines.ts";
-import type { PolicyId } from "../../ipam/types.ts";
+import { POLICY_IDS, type PolicyId } from "../../ipam/types.ts";
 import { FAULT_NAMES, FAULTS, type FaultName, NO_FAULTS } from "./faults.ts";
 import type { TorturePlan } from "./plan.ts";
 import { type TortureOptions, torture } from "./run.ts";
 import * as planted from "./testing/planted-bugs.ts";
 
-const POLICIES: readonly PolicyId[] = ["vpc-cni"];
+const POLICIES = POLICY_IDS;
 
 describe("faults of all kinds break no invariant", () => {
   for (const policy of POLICIES) {

@@ -37,10 +37,13 @@ export class Truth implements Witness {
 
   subnet(subnetId: SubnetId): WitnessedSubnet {
     const { knobs, subnets } = this.#vpc.world;
-    const book = subnets.get(subnetId)?.book;
+    const subnet = subnets.get(subnetId);
+    if (subnet === undefined) throw new Error(`there is no subnet ${subnetId}`);
+    const { book, cidr } = subnet;
     return {
-      freePrefixCount: book?.freePrefixCount(knobs) ?? 0,
-      freeAddressCount: book?.automaticAddressCount ?? 0,
+      cidr,
+      freePrefixCount: book.freePrefixCount(knobs),
+      freeAddressCount: book.automaticAddressCount,
     };
   }
 

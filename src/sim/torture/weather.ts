@@ -129,6 +129,7 @@ export class Weather {
       maxPods: isSame ? maxPods : MAX_PODS[prng.below(MAX_PODS.length)]!,
       isUnschedulable: prng.fraction() < 0.3,
       eniConfig: undefined,
+      clusterNodeCount: this.#nodes.length,
     };
     body.feed({ kind: "nodeChanged", state: body.state });
   }
@@ -181,7 +182,8 @@ export class Weather {
     for (const { body, metadata, maxPods } of this.#nodes) {
       metadata.lie("past", nowMs);
       body.diskFullUntilMs = 0;
-      body.state = { maxPods, isUnschedulable: false, eniConfig: undefined };
+      const clusterNodeCount = this.#nodes.length;
+      body.state = { maxPods, isUnschedulable: false, eniConfig: undefined, clusterNodeCount };
       body.feed({ kind: "nodeChanged", state: body.state });
     }
   }

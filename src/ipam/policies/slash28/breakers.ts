@@ -17,6 +17,7 @@ export const PAUSE_MS_MAX = 24 * MINUTE_MS;
 export const BLIND_PAUSE_MS = 2 * MINUTE_MS;
 
 interface Breaker {
+  refusedMs: Ms;
   untilMs: Ms;
   refusedCount: number;
   isProbing: boolean;
@@ -55,7 +56,8 @@ export class Breakers {
 
   refused(node: Node, subnetId: SubnetId, kind: SpaceKind, options: { readonly canLook: boolean }): void {
     const key = keyOf(subnetId, kind);
-    const breaker = this.#open.get(key) ?? { untilMs: 0, refusedCount: 0, isProbing: false };
+    const breaker = this.#open.get(key) ?? { refusedMs: 0, untilMs: 0, refusedCount: 0, isProbing: false };
+    breaker.refusedMs = node.nowMs;
     const blindMs = Math.min(BLIND_PAUSE_MS * 2 ** breaker.refusedCount, PAUSE_MS_MIN);
     const leastMs = options.canLook ? PAUSE_MS_MIN : blindMs;
     breaker.refusedCount++;
@@ -63,6 +65,12 @@ export class Breakers {
     breaker.untilMs = node.nowMs + node.random.retry.between(leastMs, leastMs * (PAUSE_MS_MAX / PAUSE_MS_MIN));
     this.#open.set(key, breaker);
     node.log("spaceGone", subnetId, kind === "prefix" ? "/28" : "address", node.wallMs + breaker.untilMs - node.nowMs);
+  }
+
+  /** The subnet was found full after a call had begun: it is not repeated. */
+  wasRefusedSince(subnetId: SubnetId, kind: SpaceKind, sinceMs: Ms): boolean {
+    const breaker = this.#open.get(keyOf(subnetId, kind));
+    return breaker !== undefined && breaker.refusedMs >= sinceMs;
   }
 
   /** Room was given back, seen, or granted. */

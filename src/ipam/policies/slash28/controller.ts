@@ -27,6 +27,8 @@ export interface Demand {
   readonly wanted: number;
   /** Addresses that neither are here nor on the way. */
   readonly missing: number;
+  /** The pool covers max pods: nothing grows. */
+  readonly isCovered: boolean;
   /** Of pods that wait, or are bound and will ask, so many find nothing. */
   readonly urgent: number;
 }
@@ -56,6 +58,7 @@ export function demandOf(node: Node, state: State): Demand {
   return {
     supply,
     wanted,
+    isCovered,
     missing: isCovered ? 0 : Math.max(0, wanted - total - onTheWay),
     urgent: isCovered ? 0 : urgent,
   };
@@ -95,7 +98,7 @@ function unitsToAsk(node: Node, state: State, demand: Demand): number {
   const unit = unitOf(node.targets());
   const units = Math.ceil(demand.missing / unit);
   if (!state.has(node, "demand")) return state.onTheWay > 0 ? 0 : Math.min(1, units);
-  if (units > 0 || demand.supply.singles === 0 || state.onTheWay > 0) return units;
+  if (units > 0 || demand.supply.singles === 0 || state.onTheWay > 0 || demand.isCovered) return units;
   const hasBlock = [...node.pool.presentEnis()].some((eni) => state.views.freePrefixCount(node, eni.subnetId) > 0);
   return hasBlock ? 1 : 0;
 }

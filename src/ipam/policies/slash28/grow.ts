@@ -20,11 +20,12 @@ import {
 } from "../../operations/new-eni.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { setUpEni } from "../../operations/set-up-eni.ts";
-import type { PoolEni } from "../../pool/pool.ts";
+import type { PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { Ec2Eni, EniId, SubnetId } from "../../types.ts";
 import type { SpaceKind } from "./breakers.ts";
 import { askOf, type GrowthWish, type Step } from "./growth-plan.ts";
 import type { State } from "./state.ts";
+import { supplyOf } from "./supply.ts";
 
 /** For so long after it was given back, a CIDR that reads still show is not believed to be ours. */
 const BELIEVE_AFTER_MS = 5 * MINUTE_MS;
@@ -47,13 +48,17 @@ export function* assign(
   state.breakers.asked(subnetId, space);
   node.log("tryingToAllocate", count, eniId);
   const named = state.views.choose(node, subnetId, space, count);
-  const result = yield* callEc2(node, {
-    action: "AssignPrivateIpAddresses",
-    eniId,
-    prefixCount: named === undefined && space === "prefix" ? count : 0,
-    addressCount: named === undefined && space === "single" ? count : 0,
-    ...namesOf(space, named),
-  });
+  const result = yield* callEc2(
+    node,
+    {
+      action: "AssignPrivateIpAddresses",
+      eniId,
+      prefixCount: named === undefined && space === "prefix" ? count : 0,
+      addressCount: named === undefined && space === "single" ? count : 0,
+      ...namesOf(space, named),
+    },
+    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) },
+  );
   state.assigning.delete(eniId);
   node.factsVersion++;
   if (result.ok) {
@@ -93,7 +98,7 @@ function learn(
   const { subnetId, space, failure } = refused;
   const { breakers, views } = state;
   if (failure.errorClass === "exhausted") {
-    views.forget(subnetId);
+    views.forget(node, subnetId);
     if (!state.has(node, "breaker")) {
       state.restFor(node, reasonOf(failure), failure.message);
       return;
@@ -111,7 +116,7 @@ function learn(
   breakers.undecided(subnetId, space);
   if (failure.errorClass === "throttled") node.lastGrowthProblem = "throttled";
   // Somebody else took what was named: the look is too old, EC2 chooses next time.
-  else if (refused.isNamed && failure.errorClass === "invalid") views.forget(subnetId);
+  else if (refused.isNamed && failure.errorClass === "invalid") views.forget(node, subnetId);
   else {
     if (failure.errorClass === "notFound") state.isReconcileDue = true;
     state.restFor(node, reasonOf(failure), failure.message);
@@ -125,7 +130,7 @@ function* reread(node: Node, state: State, eni: PoolEni, failure: CallFailure): 
   node.factsVersion++;
   const found = described.ok ? described.answer.enis?.find((one) => one.eniId === eni.eniId) : undefined;
   const heldBefore = eni.cidrCount;
-  if (found !== undefined && node.pool.eni(eni.eniId) === eni) adoptShown(node, eni, found);
+  if (found !== undefined && node.pool.eni(eni.eniId) === eni) adoptShown(node, state, eni, found);
   if (eni.cidrCount > heldBefore) state.grew(node);
   else if (failure.errorClass === "lost") state.restFor(node, "ec2-unreachable", failure.message);
   else {
@@ -134,17 +139,33 @@ function* reread(node: Node, state: State, eni: PoolEni, failure: CallFailure): 
   }
 }
 
-/** What EC2 shows on the ENI and the pool does not have; not what was given back a moment ago, for reads lag. */
-export function adoptShown(node: Node, eni: PoolEni, shown: Pick<Ec2Eni, "addresses" | "prefixes">): void {
+/**
+ * What EC2 shows on the ENI and the pool does not have; not what was given back a moment ago, for reads lag. Soon after a start it
+ * may have been released by the process before: it cools.
+ */
+export function adoptShown(
+  node: Node,
+  state: State,
+  eni: PoolEni,
+  shown: Pick<Ec2Eni, "addresses" | "prefixes">,
+): void {
   for (const [bases, isPrefix] of [
     [shown.addresses, false],
     [shown.prefixes, true],
   ] as const) {
     for (const base of bases) {
       if (eni.find(base, isPrefix) !== undefined || wasReturned(node, base, isPrefix)) continue;
-      if (eni.cidrCount < node.slotsPerEni) addCidr(node, eni, base, isPrefix);
+      if (eni.cidrCount >= node.slotsPerEni) continue;
+      addCidr(node, eni, base, isPrefix);
+      coolIfYoung(node, state, eni.find(base, isPrefix));
     }
   }
+}
+
+/** Cooldowns are in no checkpoint: what is met in the first one after a start rests as long. */
+export function coolIfYoung(node: Node, state: State, cidr: PoolCidr | undefined): void {
+  if (cidr === undefined || node.nowMs - node.restoredAtMs > node.settings.cooldownMs) return;
+  node.pool.coolCidr(cidr, node.nowMs, (at) => state.cooldowns.add(at, node.nowMs));
 }
 
 /** Given back so lately that a read which still shows it proves nothing. */
@@ -185,6 +206,8 @@ function* make(
     const ask = askOf(node, state, subnetId, wish);
     // Its primary address is a single one.
     if (ask === undefined || state.breakers.allows(subnetId, "single", node.nowMs) === "none") continue;
+    // A call beside this one may have brought enough while the subnets were asked for.
+    if (supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods) return undefined;
     const { space } = ask;
     const count = Math.min(ask.count, node.slotsPerEni);
     order.addresses = count * ADDRESSES[space];
@@ -218,18 +241,23 @@ function* callCreate(
   const prefixes = space === "prefix" ? state.views.choose(node, subnetId, "prefix", count) : undefined;
   const tags = new Map(wantedTags(node).map(({ key, value }) => [key, value]));
   if (!tags.has(CREATED_AT_TAG)) tags.set(CREATED_AT_TAG, formatRfc3339(node.wallMs));
-  return yield* callEc2(node, {
-    action: "CreateNetworkInterface",
-    subnetId,
-    securityGroupIds,
-    description: DESCRIPTION_PREFIX + node.facts.instanceId,
-    prefixCount: space === "prefix" && prefixes === undefined ? count : 0,
-    addressCount: space === "single" ? count : 0,
-    ...(prefixes === undefined ? {} : { prefixes }),
-    ...(primary === undefined ? {} : { primaryAddress: primary }),
-    tags: sortedTags(tags),
-    clientToken: node.clientToken(),
-  });
+  const startMs = node.nowMs;
+  return yield* callEc2(
+    node,
+    {
+      action: "CreateNetworkInterface",
+      subnetId,
+      securityGroupIds,
+      description: DESCRIPTION_PREFIX + node.facts.instanceId,
+      prefixCount: space === "prefix" && prefixes === undefined ? count : 0,
+      addressCount: space === "single" ? count : 0,
+      ...(prefixes === undefined ? {} : { prefixes }),
+      ...(primary === undefined ? {} : { primaryAddress: primary }),
+      tags: sortedTags(tags),
+      clientToken: node.clientToken(),
+    },
+    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) },
+  );
 }
 
 /** Attached, seen in metadata, set up. What cannot be attached is deleted; what is attached and not seen a reconcile finds. */
@@ -260,7 +288,7 @@ function* bringIn(node: Node, state: State, made: Ec2Eni): Operation<boolean> {
     return false;
   }
   // EC2 gave these at its birth; metadata may show them later.
-  adoptShown(node, eni, made);
+  adoptShown(node, state, eni, made);
   node.log(node.usesPrefixes ? "allocatedPrefixes" : "allocatedAddresses", eni.cidrCount);
   return true;
 }

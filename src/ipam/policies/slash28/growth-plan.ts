@@ -40,6 +40,8 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
   if (hasPending(node)) return { steps: [], obstacle: undefined };
   const targets = node.targets();
   const steps: Step[] = [];
+  /** One probe a subnet and kind: the answer decides about the others. */
+  const probes = new Set<string>();
   let { units, urgent } = wish;
   let hasSlot = false;
   let closedSubnet: SubnetId | undefined;
@@ -59,10 +61,12 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
       continue;
     }
     const ask = askOf(node, state, eni.subnetId, { units, urgent });
-    if (ask === undefined) {
+    const probe = `${eni.subnetId} ${ask?.space}`;
+    if (ask === undefined || probes.has(probe)) {
       closedSubnet = eni.subnetId;
       continue;
     }
+    if (ask.isProbe) probes.add(probe);
     const count = Math.min(slots, ask.count);
     steps.push({ kind: "assign", eni, space: ask.space, count });
     const gained = ask.space === "prefix" ? count * unit : count;
@@ -108,20 +112,30 @@ export function askOf(
   state: State,
   subnetId: SubnetId,
   wish: GrowthWish,
-): { readonly space: SpaceKind; readonly count: number } | undefined {
+): { readonly space: SpaceKind; readonly count: number; readonly isProbe: boolean } | undefined {
   const { breakers } = state;
   if (node.usesPrefixes) {
     const allowed = breakers.allows(subnetId, "prefix", node.nowMs);
-    if (allowed === "all") return { space: "prefix", count: Math.max(1, wish.units) };
+    const seen = state.views.freePrefixCount(node, subnetId);
+    if (allowed === "all") {
+      return { space: "prefix", count: atMostSeen(Math.max(1, wish.units), seen), isProbe: false };
+    }
     // A probe is for pods, or to come back from single addresses: not for the stock.
-    if (allowed === "one" && wish.urgent > 0) return { space: "prefix", count: 1 };
+    if (allowed === "one" && wish.urgent > 0) return { space: "prefix", count: 1, isProbe: true };
     if (!state.has(node, "fallback")) return undefined;
   }
   const wanted = node.usesPrefixes ? wish.urgent : Math.max(wish.units, wish.urgent);
   if (wanted <= 0) return undefined;
   const allowed = breakers.allows(subnetId, "single", node.nowMs);
   if (allowed === "none") return undefined;
-  return { space: "single", count: allowed === "one" ? 1 : wanted };
+  if (allowed === "one") return { space: "single", count: 1, isProbe: true };
+  const seen = state.views.freeSingleCount(node, subnetId);
+  return { space: "single", count: atMostSeen(wanted, seen), isProbe: false };
+}
+
+/** EC2 gives all that is asked or nothing: no more is asked for than a recent look showed. 0: nothing was seen, or no look. */
+function atMostSeen(count: number, seenCount: number): number {
+  return seenCount > 0 ? Math.min(count, seenCount) : count;
 }
 
 /** Where a new ENI may go, as far as that is known without asking. */

@@ -25,12 +25,10 @@ export class Slash28 implements Policy {
     this.#state.cooldowns.sweep(node);
     if (this.#state.has(node, "packing")) return fullestFirst(node);
     const { cooldownMs } = node.settings;
-    return chooseAddress(node.pool, {
-      usesPrefixes: node.usesPrefixes,
-      cooldownMs,
-      nowMs: node.nowMs,
-      random: node.random.walk,
-    });
+    const options = { cooldownMs, nowMs: node.nowMs, random: node.random.walk };
+    const at = chooseAddress(node.pool, { ...options, usesPrefixes: node.usesPrefixes });
+    // The reference never gives single addresses in prefix mode; here they stand in for /28s.
+    return at ?? (node.usesPrefixes ? chooseAddress(node.pool, { ...options, usesPrefixes: false }) : undefined);
   }
 
   arrived(node: Node): void {

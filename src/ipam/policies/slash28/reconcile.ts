@@ -13,7 +13,7 @@ import { adopt } from "../../operations/reconcile.ts";
 import type { PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { Ec2Eni, ImdsEni } from "../../types.ts";
 import { drop } from "./give-back.ts";
-import { adoptShown, wasReturned } from "./grow.ts";
+import { adoptShown, coolIfYoung, wasReturned } from "./grow.ts";
 import type { State } from "./state.ts";
 
 const EVERY_MS = MINUTE_MS;
@@ -69,7 +69,9 @@ function* takeInNew(node: Node, state: State, seen: readonly ImdsEni[]): Operati
     const described = inventory.value.described.get(eni.eniId);
     // Metadata names detached ENIs for a while.
     const isOurs = node.settings.imdsOnly || described?.instanceId === instanceId;
-    if (isNew(eni) && isOurs) yield* adopt(node, eni, inventory.value);
+    if (!isNew(eni) || !isOurs) continue;
+    yield* adopt(node, eni, inventory.value);
+    for (const cidr of node.pool.eni(eni.eniId)?.present() ?? []) coolIfYoung(node, state, cidr);
   }
 }
 
@@ -95,7 +97,7 @@ function* compare(node: Node, state: State, eni: PoolEni, shown: ImdsEni | undef
       addresses: found.addresses.filter((address) => shown.addresses.includes(address)),
       prefixes: found.prefixes.filter((prefix) => shown.prefixes.includes(prefix)),
     };
-    if (!state.assigning.has(eni.eniId)) adoptShown(node, eni, both);
+    if (!state.assigning.has(eni.eniId)) adoptShown(node, state, eni, both);
     for (const cidr of [...eni.present()]) missing(node, eni, cidr, { shown, found });
   }
 }

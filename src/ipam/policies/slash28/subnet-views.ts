@@ -22,7 +22,10 @@ const PEEK_EVERY_MS = 20 * SECOND_MS;
 const PEEK_MS_PER_NODE = 0.1 * SECOND_MS;
 
 interface View {
+  /** When EC2 was asked. */
   seenMs: Ms;
+  /** An older look is not believed. */
+  forgottenMs: Ms;
   nextMs: Ms;
   /** In random order: nodes that look at the same moment do not all name the same ones. */
   freePrefixes: Ipv4[];
@@ -48,8 +51,9 @@ export class SubnetViews {
     if (this.#isDenied || this.#views.has(subnetId)) return;
     const nextMs = node.nowMs + node.random.retry.fraction() * FIRST_LOOK_MS_MAX;
     const seenMs = Number.NEGATIVE_INFINITY;
+    const forgottenMs = node.nowMs;
     const nothing = { freePrefixes: [], brokenSingles: [], freeCount: 0, mayName: false, isLooking: false };
-    this.#views.set(subnetId, { seenMs, nextMs, ...nothing });
+    this.#views.set(subnetId, { seenMs, forgottenMs, nextMs, ...nothing });
   }
 
   /** When the subnet may be looked at again; undefined: nobody asked for it, or a look is under way. */
@@ -77,9 +81,11 @@ export class SubnetViews {
   }
 
   /** What was named is gone, or nothing is left: the look is not believed any more. */
-  forget(subnetId: SubnetId): void {
+  forget(node: Node, subnetId: SubnetId): void {
     const view = this.#views.get(subnetId);
-    if (view !== undefined) view.seenMs = Number.NEGATIVE_INFINITY;
+    if (view === undefined) return;
+    view.seenMs = Number.NEGATIVE_INFINITY;
+    view.forgottenMs = node.nowMs;
   }
 
   #recent(node: Node, subnetId: SubnetId): View | undefined {
@@ -112,6 +118,7 @@ export class SubnetViews {
     const view = this.#views.get(subnetId);
     if (view === undefined || view.isLooking) return false;
     view.isLooking = true;
+    const askedMs = node.nowMs;
     const leastMs = LOOK_EVERY_MS + (node.state.clusterNodeCount ?? 0) * LOOK_MS_PER_NODE;
     view.nextMs = node.nowMs + node.random.retry.between(leastMs, leastMs * 1.5);
     const described = yield* callEc2(node, { action: "DescribeSubnetNetworkInterfaces", subnetId });
@@ -123,7 +130,13 @@ export class SubnetViews {
     }
     const reserved = yield* callEc2(node, { action: "GetSubnetCidrReservations", subnetId });
     view.isLooking = false;
+    if (askedMs < view.forgottenMs) {
+      // The subnet was found full meanwhile: what this look shows was before.
+      view.nextMs = node.nowMs + node.random.retry.fraction() * FIRST_LOOK_MS_MAX;
+      return false;
+    }
     this.#fill(node, {
+      askedMs,
       subnetId,
       view,
       enis: described.answer.enis ?? [],
@@ -135,6 +148,7 @@ export class SubnetViews {
   #fill(
     node: Node,
     seen: {
+      readonly askedMs: Ms;
       readonly subnetId: SubnetId;
       readonly view: View;
       readonly enis: readonly Ec2Eni[];
@@ -161,7 +175,7 @@ export class SubnetViews {
     );
     view.freeCount = map.availableIpAddressCount;
     view.mayName = seen.reservations !== undefined;
-    view.seenMs = node.nowMs;
+    view.seenMs = seen.askedMs;
     node.log("subnetSeen", subnetId, map.freePrefixCount, view.brokenSingles.length);
   }
 }

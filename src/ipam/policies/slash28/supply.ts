@@ -17,7 +17,7 @@ export interface Supply {
 
 /** May its addresses go to pods, and may it get more? */
 export function serves(eni: PoolEni): boolean {
-  return !eni.isExcluded && !eni.isQuarantined && !eni.isPending;
+  return !eni.isExcluded && !eni.isQuarantined && !eni.isPending && !eni.isBeingSetUp;
 }
 
 export function isOfMode(node: Node, cidr: PoolCidr): boolean {
@@ -35,7 +35,7 @@ export function supplyOf(node: Node): Supply {
     for (const cidr of eni.cidrs) {
       if (cidr === undefined || !isOfMode(node, cidr)) continue;
       allocated += cidr.allocatedCount;
-      if (eni.isPending || eni.isQuarantined || cidr.isQuarantined) {
+      if (!serves(eni) || cidr.isQuarantined) {
         total += cidr.allocatedCount;
         continue;
       }
