@@ -3,7 +3,7 @@
 import type { NodeGroup } from "../cluster/index.ts";
 import { nodeLabels } from "./fleet.ts";
 import { addToOwn, addToPods, type Needs, nodeNeeds, podSubnetOf } from "./needs.ts";
-import type { Ground } from "./scenario.ts";
+import { type Ground, livesOnSingles } from "./scenario.ts";
 import { hasDiscovery, type Judgement, judgeSubnet } from "./subnet-plan.ts";
 import type { MoreNodes } from "./types.ts";
 
@@ -25,6 +25,7 @@ export function moreNodes(
     blocks: ground.blocks.get(turns.id)!,
     needs: given.needs.get(turns.id)!,
   }));
+  const hasSingles = livesOnSingles(ground);
   const most = (isEnough: (judged: Judgement, needs: Needs) => boolean): number => {
     let least = COUNT_MAX;
     for (const { blocks, needs, asOwn, asPods } of touched) {
@@ -32,7 +33,7 @@ export function moreNodes(
         const grown = { ...needs };
         addToOwn(grown, one, countOf(asOwn, count, places.length));
         addToPods(grown, one, countOf(asPods, count, places.length));
-        return isEnough(judgeSubnet(blocks, grown), grown);
+        return isEnough(judgeSubnet(blocks, grown, hasSingles), grown);
       };
       if (!holds(least)) least = largest(holds);
     }

@@ -1,5 +1,6 @@
 // What nodes take from each subnet, by their ENIs' places: added up for the nodes of a scenario, or for one more of them.
 
+import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import type { Cluster, NodeGroup } from "../cluster/index.ts";
 import type { Settings } from "../ipam/settings.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -8,6 +9,8 @@ import type { Held } from "./types.ts";
 
 /** Of one subnet. What nodes hold already is not in it. */
 export interface Needs {
+  /** Pods with an address from here. */
+  podCount: number;
   prefixCount: number;
   podPrefixCount: number;
   /** Primary addresses and single ones of pods: EC2 places them. */
@@ -22,6 +25,7 @@ export interface Needs {
 
 export function noNeeds(): Needs {
   return {
+    podCount: 0,
     prefixCount: 0,
     podPrefixCount: 0,
     singleCount: 0,
@@ -53,14 +57,19 @@ export function podSubnetOf(
 /** What one node takes that holds nothing yet. */
 export interface NodeNeeds {
   readonly own: { readonly singleCount: number; readonly otherCount: number };
-  readonly pods: { readonly singleCount: number; readonly prefixCount: number; readonly podPrefixCount: number };
+  readonly pods: {
+    readonly podCount: number;
+    readonly singleCount: number;
+    readonly prefixCount: number;
+    readonly podPrefixCount: number;
+  };
 }
 
 export function nodeNeeds(group: NodeGroup, demand: NodeDemand): NodeNeeds {
-  const { eniCount, prefixCount, podPrefixCount, singleCount } = demand;
+  const { eniCount, prefixCount, podPrefixCount, singleCount, servedCount: podCount } = demand;
   return {
     own: { singleCount: 1, otherCount: group.otherEnis.length },
-    pods: { singleCount: eniCount - 1 + singleCount, prefixCount, podPrefixCount },
+    pods: { podCount, singleCount: eniCount - 1 + singleCount, prefixCount, podPrefixCount },
   };
 }
 
@@ -79,6 +88,7 @@ export function addToOwn(needs: Needs, one: NodeNeeds, count = 1): void {
 
 /** Adds to the subnet of their further ENIs, where pods have their addresses. */
 export function addToPods(needs: Needs, one: NodeNeeds, count = 1): void {
+  needs.podCount += count * one.pods.podCount;
   needs.singleCount += count * one.pods.singleCount;
   needs.prefixCount += count * one.pods.prefixCount;
   needs.podPrefixCount += count * one.pods.podPrefixCount;
@@ -105,6 +115,7 @@ export function sumNeeds(
     if (olderGroups.has(node.group)) {
       if (own !== undefined) own.otherCount += one.own.singleCount + one.own.otherCount;
       if (pods !== undefined) {
+        pods.podCount += one.pods.podCount;
         pods.otherCount += one.pods.singleCount;
         pods.prefixCount += one.pods.prefixCount;
       }
@@ -134,6 +145,7 @@ function addStanding(
     if (id === place.own) addToOwn(want, { ...one, own: { ...one.own, otherCount: 0 } });
     if (id === place.pods) addToPods(want, one);
     const has = { prefixes: held.get(id)?.prefixes.length ?? 0, addresses: held.get(id)?.addresses.length ?? 0 };
+    sum.podCount += Math.max(0, want.podCount - has.prefixes * ADDRESSES_PER_PREFIX - has.addresses);
     const more = Math.max(0, want.prefixCount - has.prefixes);
     sum.prefixCount += more;
     sum.podPrefixCount += Math.min(more, want.podPrefixCount);

@@ -1,8 +1,9 @@
-// What one node holds in EC2 once its pods run: the warm-pool decisions of src/ipam asked again and again until they want no
-// more. Pods come at once and fill a prefix before the next; churn can spread them over more prefixes than this says.
+// What one node holds in EC2 once its pods run. Under policy `vpc-cni` its warm-pool decisions are asked again and again until they
+// want no more; `slash28` has one target. Pods come at once and fill a prefix before the next; churn can spread them over more.
 
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import { divCeil } from "../base/units.ts";
+import { addressesWanted, floorOf, unitOf } from "../ipam/policies/slash28/target.ts";
 import { isTooLow, type Targets, unitsForNewEni, unitsWanted } from "../ipam/policies/vpc-cni/decide.ts";
 import type { PoolStats } from "../ipam/pool/pool.ts";
 
@@ -22,10 +23,61 @@ export interface NodeDemand {
   readonly createCallCount: number;
 }
 
-/** `hasTrunk`: the resource controller attaches the trunk that is wanted; without one its place stays empty. */
-export function nodeDemand(targets: Targets, podCount: number, options: { readonly hasTrunk: boolean }): NodeDemand {
+export interface DemandOptions {
+  readonly policy: string;
+  /** The resource controller attaches the trunk that is wanted; without one its place stays empty. */
+  readonly hasTrunk: boolean;
+  /** Policy `slash28` only. */
+  readonly warmFloor: "configured" | "learned";
+}
+
+export function nodeDemand(targets: Targets, podCount: number, options: DemandOptions): NodeDemand {
+  return options.policy === "slash28"
+    ? slash28Demand(targets, podCount, options)
+    : vpcCniDemand(targets, podCount, options);
+}
+
+/** Everything in one call, as far as the primary ENI has slots; the rest on ENIs that are born with it. */
+function slash28Demand(targets: Targets, podCount: number, options: DemandOptions): NodeDemand {
+  const { usesPrefixes, slotsPerEni, customNetworking } = targets;
+  const keptCount = keptForTrunk(targets);
+  const trunkCount = options.hasTrunk ? keptCount : 0;
+  const { warm, minimum } = floorOf(targets, options.warmFloor);
+  const perUnit = unitOf(targets);
+  const wanted = addressesWanted({ needed: podCount, cooling: 0, warm, minimum }, targets) / perUnit;
+  const furtherMax = Math.max(0, targets.eniCountMax - targets.unmanagedEniCount - keptCount - 1);
+  const onPrimary = customNetworking ? 0 : Math.min(wanted, slotsPerEni);
+  const furtherCount = Math.min(furtherMax, divCeil(wanted - onPrimary, slotsPerEni));
+  const unitCount = Math.min(wanted, onPrimary + furtherCount * slotsPerEni);
+  const servedCount = Math.min(podCount, unitCount * perUnit);
+  return {
+    servedCount,
+    shortCount: podCount - servedCount,
+    eniCount: 1 + furtherCount + trunkCount,
+    ...heldOf({ usesPrefixes, unitCount, servedCount }),
+    assignCallCount: onPrimary > 0 ? 1 : 0,
+    createCallCount: furtherCount + trunkCount,
+  };
+}
+
+/** The place of a trunk that is wanted, beside the primary ENI. */
+function keptForTrunk(targets: Targets): number {
+  return targets.wantsTrunk && targets.eniCountMax - targets.unmanagedEniCount > 1 ? 1 : 0;
+}
+
+function heldOf(node: {
+  readonly usesPrefixes: boolean;
+  readonly unitCount: number;
+  readonly servedCount: number;
+}): Pick<NodeDemand, "prefixCount" | "podPrefixCount" | "singleCount"> {
+  const { usesPrefixes, unitCount, servedCount } = node;
+  if (!usesPrefixes) return { prefixCount: 0, podPrefixCount: 0, singleCount: unitCount };
+  return { prefixCount: unitCount, podPrefixCount: divCeil(servedCount, ADDRESSES_PER_PREFIX), singleCount: 0 };
+}
+
+function vpcCniDemand(targets: Targets, podCount: number, options: DemandOptions): NodeDemand {
   const perUnit = targets.usesPrefixes ? ADDRESSES_PER_PREFIX : 1;
-  const keptCount = targets.wantsTrunk && targets.eniCountMax - targets.unmanagedEniCount > 1 ? 1 : 0;
+  const keptCount = keptForTrunk(targets);
   const trunkCount = options.hasTrunk ? keptCount : 0;
   const enis: number[] = [0];
   let assignCallCount = 0;
@@ -52,9 +104,7 @@ export function nodeDemand(targets: Targets, podCount: number, options: { readon
     } else {
       const eniCount = enis.length + trunkCount;
       const shortCount = podCount - servedCount;
-      const held = targets.usesPrefixes
-        ? { prefixCount: unitCount, podPrefixCount: divCeil(servedCount, ADDRESSES_PER_PREFIX), singleCount: 0 }
-        : { prefixCount: 0, podPrefixCount: 0, singleCount: unitCount };
+      const held = heldOf({ usesPrefixes: targets.usesPrefixes, unitCount, servedCount });
       return { servedCount, shortCount, eniCount, ...held, assignCallCount, createCallCount };
     }
   }

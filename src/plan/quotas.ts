@@ -33,20 +33,22 @@ export interface ApiTime {
  */
 export function apiTimes(
   demands: readonly NodeDemand[],
-  given: { readonly knobs: Knobs; readonly customNetworking: boolean },
+  given: { readonly knobs: Knobs; readonly customNetworking: boolean; readonly policy: string },
 ): ApiTime[] {
   const nodes = demands.length;
   const assigns = demands.reduce((sum, one) => sum + one.assignCallCount, 0);
   const creates = demands.reduce((sum, one) => sum + one.createCallCount, 0);
+  // It neither tags the primary ENI nor writes the groups that it has.
+  const isFrugal = given.policy === "slash28";
   const counts: readonly (readonly [action: string, callCount: number, why: string])[] = [
     ["AssignPrivateIpAddresses", assigns, "growth steps"],
     ["CreateNetworkInterface", creates, "new ENIs"],
     ["AttachNetworkInterface", creates, "new ENIs"],
     // Each new ENI dies with its instance; and security groups are written once at the start, except to ENIs with their own.
-    given.customNetworking
+    given.customNetworking || isFrugal
       ? ["ModifyNetworkInterfaceAttribute", creates, "new ENIs"]
       : ["ModifyNetworkInterfaceAttribute", creates + nodes, `${creates} new ENIs + ${nodes} primary ones`],
-    ["CreateTags", nodes, "primary ENIs"],
+    ["CreateTags", isFrugal ? 0 : nodes, "primary ENIs"],
   ];
   const times = counts.map(([action, callCount, why]) =>
     apiTime({ action, callCount, why, rate: given.knobs.throttlingActions.get(action) ?? RATES[action]! }),

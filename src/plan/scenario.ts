@@ -29,8 +29,10 @@ export function demandsOf(cluster: Cluster, settings: Settings): Ground["demandO
   return (group, podCount) => {
     const byPods = remembered.get(group) ?? new Map<number, NodeDemand>();
     remembered.set(group, byPods);
-    const hasTrunk = cluster.cni.resourceController;
-    const demand = byPods.get(podCount) ?? nodeDemand(targetsOf(group, settings), podCount, { hasTrunk });
+    const { policy, resourceController: hasTrunk } = cluster.cni;
+    const { warmFloor } = settings;
+    const demand =
+      byPods.get(podCount) ?? nodeDemand(targetsOf(group, settings), podCount, { policy, hasTrunk, warmFloor });
     byPods.set(podCount, demand);
     return demand;
   };
@@ -55,8 +57,12 @@ export function planScenario(ground: Ground, name: string, fleet: Fleet): Scenar
     const text = `custom networking: no ENIConfig is known for ${homeless.length} nodes (${homeless[0]} first)`;
     problems.push({ verdict: "unsure", text });
   }
+  const hasSingles = livesOnSingles(ground);
   const subnets = cluster.subnets.map((subnet) =>
-    subnetPlan(ground.blocks.get(subnet.id)!, needs.get(subnet.id)!, hasDiscovery(subnet, cluster, settings)),
+    subnetPlan(ground.blocks.get(subnet.id)!, needs.get(subnet.id)!, {
+      isSpread: hasDiscovery(subnet, cluster, settings),
+      hasSingles,
+    }),
   );
   for (const one of subnets) if (one.verdict !== "fits") problems.push({ verdict: one.verdict, text: one.reason });
   const { nau, enis } = vpcTotals(ground, planned);
@@ -69,7 +75,7 @@ export function planScenario(ground: Ground, name: string, fleet: Fleet): Scenar
     }
   }
   const joining = fleet.joining.map((node) => ground.demandOf(node.group, node.podCount));
-  const { knobs } = cluster;
+  const { knobs, cni } = cluster;
   const { customNetworking } = settings;
   return {
     name,
@@ -82,8 +88,13 @@ export function planScenario(ground: Ground, name: string, fleet: Fleet): Scenar
     nau,
     enis,
     joiningCount: joining.length,
-    apiTimes: apiTimes(joining, { knobs, customNetworking }),
+    apiTimes: apiTimes(joining, { knobs, customNetworking, policy: cni.policy }),
   };
+}
+
+/** Policy `slash28`: pods get single addresses where a subnet has no /28 left. */
+export function livesOnSingles({ cluster, settings }: Pick<Ground, "cluster" | "settings">): boolean {
+  return cluster.cni.policy === "slash28" && !settings.policyOff.includes("fallback");
 }
 
 /** NAU: 1 for each address, each /28 and each ENI beyond an instance's first (VPC user guide, read 2026-08). */

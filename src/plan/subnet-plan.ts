@@ -21,8 +21,11 @@ export interface Judgement {
   readonly available: number;
 }
 
-/** The arithmetic alone, without texts: searches ask it many times. */
-export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
+/**
+ * The arithmetic alone, without texts: searches ask it many times. `hasSingles`: pods get single addresses where no /28 is left,
+ * so that a lack of /28s is no certain no.
+ */
+export function judgeSubnet(blocks: SubnetBlocks, needs: Needs, hasSingles = false): Judgement {
   const { subnet } = blocks;
   const others = otherAddressCount(subnet);
   const singleCount = needs.singleCount + (blocks.areOthersOlder ? 0 : others);
@@ -38,8 +41,12 @@ export function judgeSubnet(blocks: SubnetBlocks, needs: Needs): Judgement {
   const available = openAddressCount(blocks) + Math.min(anywhereCount, blocks.closedHarmlessCount);
   const givenBack = needs.surplusAddressCount + needs.surplusPrefixCount * ADDRESSES_PER_PREFIX;
   const rest = { supply, singleCount, anywhereCount, outsideCount, addressesNeeded, available };
-  if (addressesNeeded > available + givenBack) return { verdict: "does-not-fit", lacks: "addresses", ...rest };
-  if (needs.prefixCount > supply.most) return { verdict: "does-not-fit", lacks: "prefixes", ...rest };
+  const leastNeeded = hasSingles
+    ? Math.min(addressesNeeded, singleCount + anywhereCount + needs.podCount)
+    : addressesNeeded;
+  if (leastNeeded > available + givenBack) return { verdict: "does-not-fit", lacks: "addresses", ...rest };
+  if (needs.prefixCount > supply.most)
+    return { verdict: hasSingles ? "unsure" : "does-not-fit", lacks: "prefixes", ...rest };
   if (addressesNeeded > available) return { verdict: "unsure", lacks: "addresses", ...rest };
   if (needs.prefixCount > supply.fewest) return { verdict: "unsure", lacks: "certainty", ...rest };
   return { verdict: "fits", lacks: "nothing", ...rest };
@@ -63,14 +70,20 @@ export function hasDiscovery(subnet: ClusterSubnet, cluster: Cluster, settings: 
   return cluster.subnets.some((other) => other.az === subnet.az && other.tags.has("kubernetes.io/role/cni"));
 }
 
-export function subnetPlan(blocks: SubnetBlocks, needs: Needs, isSpread: boolean): SubnetPlan {
+export function subnetPlan(
+  blocks: SubnetBlocks,
+  needs: Needs,
+  given: { readonly isSpread: boolean; readonly hasSingles: boolean },
+): SubnetPlan {
   const { subnet } = blocks;
-  const judged = judgeSubnet(blocks, needs);
+  const judged = judgeSubnet(blocks, needs, given.hasSingles);
   const { supply, addressesNeeded, available } = judged;
   const name = `${subnet.id} (${formatCidr(subnet.cidr)})`;
   let { verdict } = judged;
   let reason = reasonOf(name, judged, needs);
-  if (isSpread) {
+  if (given.hasSingles && judged.lacks === "prefixes")
+    reason += "; pods beyond these get single addresses, as far as slots go";
+  if (given.isSpread) {
     if (verdict === "fits") verdict = "unsure";
     reason = `${reason === "" ? name : reason}: subnet discovery spreads ENIs over the zone's tagged subnets, which is not planned`;
   }
@@ -97,7 +110,7 @@ function reasonOf(name: string, judged: Judgement, needs: Needs): string {
     case "addresses":
       return (
         `${name} must give ${addressesNeeded} addresses outside reservations and has ${available}` +
-        `${judged.verdict === "unsure" ? ", unless nodes give back what they hold beyond their target" : ""}`
+        `${judged.verdict === "unsure" ? ", unless nodes give back what they hold too much, or live on single addresses" : ""}`
       );
     case "prefixes":
       return `${wanted} and has at most ${supply.most} whole ones`;

@@ -89,12 +89,32 @@ workloads: [{ name: web, pods: 20 }]`,
   },
 ];
 
+const WITH_TRUNK: Case = {
+  name: "a trunk on every node, prefixes",
+  text: `${HEAD}${TWO_ZONES}
+nodeGroups: [{ name: g, instanceType: m5.large, count: 4 }]
+cni: { env: { ENABLE_PREFIX_DELEGATION: "true", ENABLE_POD_ENI: "true" } }
+workloads: [{ name: web, pods: 50 }]`,
+};
+
+const RUNS = ["vpc-cni", "slash28"].flatMap((policy) =>
+  [...CASES, WITH_TRUNK].map(({ name, text }) => ({
+    policy,
+    name,
+    text: text
+      .replace(/ {2}policy: vpc-cni\n/, "")
+      .replace(/cni: \{ env/, `cni: { policy: ${policy}, env`)
+      .replace(/cni:\n/, `cni:\n  policy: ${policy}\n`),
+  })),
+);
+
 describe("the plan is what a run comes to", () => {
-  for (const { name, text } of CASES) {
-    test(name, () => {
+  for (const { policy, name, text } of RUNS) {
+    test(`${policy}: ${name}`, () => {
       const plan = planText(text);
+      expect(plan.policy).toBe(policy);
       const fleet = runFleet(text);
-      const run = simDocument(fleet, { policy: "vpc-cni", seed: clusterOf(text).run.seed });
+      const run = simDocument(fleet, { policy, seed: clusterOf(text).run.seed });
       const steady = plan.scenarios[0]!;
       expect(run.pods).toMatchObject({ waiting: 0, unschedulable: 0 });
 
@@ -220,6 +240,7 @@ describe("the answer is what runs come to", () => {
     otherPrefixes: fc.nat(3),
     hasReservation: fc.boolean(),
     env: fc.constantFrom(...envs),
+    policy: fc.constantFrom("vpc-cni", "slash28"),
     nodes: fc.integer({ min: 1, max: 7 }),
     podsPerNode: fc.integer({ min: 1, max: 27 }),
     seed: fc.nat(1_000),
@@ -233,12 +254,12 @@ describe("the answer is what runs come to", () => {
       const text = `${HEAD.replace("10m", "4m")}
 subnets: [{ id: a, az: us-west-2a, cidr: 10.0.0.0/${one.prefixLength}, otherAddresses: ${Math.min(one.otherAddresses, 50)}, otherPrefixes: ${one.otherPrefixes}${reservations} }]
 nodeGroups: [{ name: g, instanceType: m5.large, count: ${one.nodes}, maxPods: 30 }]
-cni: { env: ${one.env} }
+cni: { policy: ${one.policy}, env: ${one.env} }
 workloads: [{ name: web, pods: ${one.nodes * one.podsPerNode} }]`;
       const plan = planText(text);
       const { subnets, problems } = plan.scenarios[0]!;
       const subnet = subnets[0]!;
-      const run = simDocument(runFleet(text, { seed: one.seed }), { policy: "vpc-cni", seed: one.seed });
+      const run = simDocument(runFleet(text, { seed: one.seed }), { policy: one.policy, seed: one.seed });
       const held = run.nodes.reduce((sum, node) => sum + node.addresses, 0);
       const wanted = plan.groups
         .flatMap((group) => group.holds)
