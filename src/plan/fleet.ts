@@ -7,11 +7,10 @@ import {
   HOST_NETWORK_POD_COUNT,
   type ManifestWorkload,
   type NodeGroup,
-  type PlannedPod,
-  planPods,
   Scheduler,
   type TracePod,
 } from "../cluster/index.ts";
+import { podsAtPeak } from "./peak.ts";
 import type { Held, StandingNode } from "./types.ts";
 
 export interface FleetNode {
@@ -56,7 +55,7 @@ export function buildFleet(
 ): Fleet {
   const nodes = nodesOf(cluster, given);
   const prng = new Prng(cluster.run.seed);
-  const pods = planPods({
+  const atOnce = podsAtPeak({
     workloads: cluster.workloads,
     ...given.sources,
     nodes,
@@ -77,7 +76,6 @@ export function buildFleet(
   );
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const unplaced = new Map<string, number>();
-  const atOnce = busiest(pods);
   for (const pod of atOnce) {
     const placement = scheduler.place(pod);
     if (placement.kind === "unschedulable") unplaced.set(placement.why, (unplaced.get(placement.why) ?? 0) + 1);
@@ -126,22 +124,4 @@ export function nodeLabels(node: {
     ["kubernetes.io/os", "linux"],
     ...node.group.labels,
   ]);
-}
-
-/** The pods that live at the moment with the most of them; of equal moments the first. A pod that ends as others come counts. */
-function busiest(pods: readonly PlannedPod[]): PlannedPod[] {
-  const ends = (pod: PlannedPod): number => (pod.lifetimeMs === undefined ? Infinity : pod.atMs + pod.lifetimeMs);
-  const sortedEnds = pods.map(ends).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  let endedCount = 0;
-  let mostCount = 0;
-  let momentMs = 0;
-  for (const [index, pod] of pods.entries()) {
-    while ((sortedEnds[endedCount] ?? Infinity) < pod.atMs) endedCount += 1;
-    const aliveCount = index + 1 - endedCount;
-    if (aliveCount > mostCount) {
-      mostCount = aliveCount;
-      momentMs = pod.atMs;
-    }
-  }
-  return pods.filter((pod) => pod.atMs <= momentMs && ends(pod) >= momentMs);
 }

@@ -107,7 +107,7 @@ export function grownScenario(ground: Ground, grown: Grown, day: number): Scenar
 }
 
 export function planGrowth(ground: Ground, grown: Grown): GrowthPlan {
-  const { growth, steady } = grown;
+  const { growth } = grown;
   const { percent, period, fromDay, untilDay } = growth;
   const at = (day: number): ScenarioPlan => grownScenario(ground, grown, day);
   const span = untilDay - fromDay;
@@ -123,7 +123,7 @@ export function planGrowth(ground: Ground, grown: Grown): GrowthPlan {
   for (let count = 0; count <= STEPS_MAX; count++) {
     const day = Math.min(untilDay, endOfPeriod(growth, count));
     const factor = growthFactor(growth, day);
-    const nodeCount = nodesAt(ground.cluster, steady, factor);
+    const nodeCount = nodesAt(ground.cluster, factor);
     steps.push({ date: formatDay(day), factor, nodeCount });
     if (day === untilDay) break;
   }
@@ -141,8 +141,7 @@ export function planGrowth(ground: Ground, grown: Grown): GrowthPlan {
   };
 }
 
-/** Nodes of a fleet `factor` times the steady one. */
-export function nodesAt(cluster: Cluster, steady: Fleet, factor: number): number {
-  const own = (group: NodeGroup): number => steady.nodes.filter((one) => one.group === group).length;
-  return cluster.nodeGroups.reduce((sum, group) => sum + grownCount(own(group), factor), 0);
+/** Nodes of the file's groups, `factor` times. */
+export function nodesAt(cluster: Cluster, factor: number): number {
+  return cluster.nodeGroups.reduce((sum, group) => sum + grownCount(group.count, factor), 0);
 }

@@ -56,6 +56,7 @@ describe("slash28 plan", () => {
       [["--growth", "20%/month", "--until", "2020-01-01"], "is not after"],
       [["--growth", "20%/fortnight", "--until", "2027-01-01"], "day, week, month, year"],
       [["--growth", "20%/month", "--until", "2027-02-30"], "must be in the calendar"],
+      [["--growth", "999%/day", "--until", "2099-01-01"], "more than a VPC has room for"],
       [["--reserved-enis", "-1"], "0 to 99"],
     ] as const) {
       const { status, out, err } = slash28(example("healthy"), ...args);

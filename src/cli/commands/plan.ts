@@ -6,7 +6,7 @@ import { daysOf } from "../../base/calendar.ts";
 import { type Cluster, formatCheckError, isTrue } from "../../cluster/index.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
 import { clusterFromDump } from "../../plan/from-dump.ts";
-import { formatDay, type Growth, PERIODS } from "../../plan/growth.ts";
+import { formatDay, GROWN_NODES_MAX, type Growth, growthFactor, nodesAt, PERIODS } from "../../plan/growth.ts";
 import { migratedCluster } from "../../plan/migration.ts";
 import { type PlanOptions, planCluster } from "../../plan/plan.ts";
 import { planTable } from "../../plan/plan-table.ts";
@@ -55,6 +55,8 @@ export function planCommand(): Command {
 async function plan(path: string, options: Options): Promise<number> {
   const { loaded, pods } = load(path);
   const { cluster, known } = groundOf(loaded, options);
+  const growth = growthOf(options);
+  if (growth !== undefined) checkGrowth(cluster, growth);
   if (options.migrate === true && isTrue(cluster.cni.env.get("ENABLE_PREFIX_DELEGATION")))
     throw new CommandError(`${path}: cni.env: ENABLE_PREFIX_DELEGATION is true already: there is nothing to move`, {
       exitStatus: 2,
@@ -65,7 +67,7 @@ async function plan(path: string, options: Options): Promise<number> {
     traces: pods.traces,
     surgePercent: options.surge,
     hasZoneLoss: options.zoneLoss === true,
-    growth: growthOf(options),
+    growth,
     known,
     reservedEniCount: options.reservedEnis,
     hasMigration: options.migrate === true,
@@ -108,6 +110,18 @@ function growthOf(options: Options): Growth | undefined {
       next: "Name a later day, or an earlier one with --from.",
     });
   return { ...growth, fromDay, untilDay: until };
+}
+
+function checkGrowth(cluster: Cluster, growth: Growth): void {
+  const nodeCount = nodesAt(cluster, growthFactor(growth, growth.untilDay));
+  if (nodeCount <= GROWN_NODES_MAX) return;
+  throw new CommandError(
+    `--growth: ${nodeCount} nodes on ${formatDay(growth.untilDay)}, more than a VPC has room for`,
+    {
+      exitStatus: 2,
+      next: "Name an earlier day or a smaller rate.",
+    },
+  );
 }
 
 function load(path: string): { loaded: LoadedCluster; pods: LoadedPods } {
