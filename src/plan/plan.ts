@@ -29,7 +29,7 @@ export interface PlanOptions extends PodSources {
 
 /** What holds whatever is planned; the rest hangs on what was known. */
 const ASSUMPTIONS: readonly string[] = [
-  "Pods are those of the moment with the most of them, placed by requests, max-pods and nodeSelector; no affinity, no taints.",
+  "Pods are those of the moment with the most of them, placed by requests, max-pods, nodeSelector and topology spread; no affinity, no taints.",
   "Pods of a node fill one /28 before the next. Churn scatters them, and then nodes hold more.",
   "A pod with a security group of its own is counted as one with an address of its node's.",
   "Where EC2 puts single addresses outside reservations is not documented: fewest and most cover every place.",
