@@ -32,6 +32,7 @@ interface Task {
   /** The pool's version it went to sleep on; undefined unless it wakes on change. */
   wakesFromVersion: number | undefined;
   rethink: (() => Ms | undefined) | undefined;
+  wakesOnMetadata: boolean;
 }
 
 /** A change of the pool that is not on disk yet. */
@@ -153,6 +154,10 @@ class IpamEngine implements Engine {
       case "nodeChanged":
         node.state = input.state;
         node.factsVersion++;
+        return;
+      case "metadataChanged":
+        node.metadataVersion++;
+        for (const task of this.#tasks) if (task.wakesOnMetadata) task.wakeAtMs = node.nowMs;
         return;
       case "clockStepped":
         node.log("clockStepped", input.wallOffsetMs - node.wallOffsetMs);
@@ -386,7 +391,13 @@ class IpamEngine implements Engine {
   // -------------------------------------------------------------- operations
 
   #spawn(operation: Operation): void {
-    this.#tasks.add({ operation, wakeAtMs: Number.NEGATIVE_INFINITY, wakesFromVersion: undefined, rethink: undefined });
+    this.#tasks.add({
+      operation,
+      wakeAtMs: Number.NEGATIVE_INFINITY,
+      wakesFromVersion: undefined,
+      rethink: undefined,
+      wakesOnMetadata: false,
+    });
   }
 
   /** Resumes every operation whose time has come, until none is due. */
@@ -410,6 +421,7 @@ class IpamEngine implements Engine {
   #advance(node: Node, task: Task, outcome: Outcome | undefined): void {
     task.wakeAtMs = undefined;
     task.wakesFromVersion = undefined;
+    task.wakesOnMetadata = false;
     const next = task.operation.next(outcome);
     if (next.done === true) {
       this.#tasks.delete(task);
@@ -420,6 +432,7 @@ class IpamEngine implements Engine {
       task.wakeAtMs = ask.atMs;
       task.wakesFromVersion = ask.wakesOnChange ? node.version : undefined;
       task.rethink = ask.rethink;
+      task.wakesOnMetadata = ask.wakesOnMetadata === true;
       return;
     }
     node.askCount++;

@@ -60,6 +60,8 @@ export class Node {
   securityGroupIds: readonly string[] = [];
   /** Goes up when facts change that a decision could see and the pool's version does not show. */
   factsVersion = 0;
+  /** Goes up when metadata comes to show something else, if the body tells. */
+  metadataVersion = 0;
 
   /** What DescribeSubnets said last, and how old it may be to be believed again; 0: it is asked each time, as the reference does. */
   subnetsSeen: { readonly atMs: Ms; readonly subnets: readonly Ec2Subnet[] } | undefined;

@@ -28,6 +28,11 @@ export interface NodeFacts extends NodeState {
   readonly vpcId: string;
   readonly primaryEniId: EniId;
   readonly primarySubnetId: SubnetId;
+  /**
+   * The body sends `metadataChanged` at the moment from which metadata shows something else, and metadata never fails: looks in
+   * between would show nothing new and are left out. Only a body that simulates metadata can promise that.
+   */
+  readonly isMetadataTold?: boolean;
 }
 
 /** The part of the facts that changes while the node lives (Kubernetes Node, ENIConfig). */
@@ -269,6 +274,8 @@ export type Input =
   /** Pods bound to this node that need an address of their own, those that have one included. */
   | { readonly kind: "podsBound"; readonly nowMs: Ms; readonly count: number }
   | { readonly kind: "nodeChanged"; readonly nowMs: Ms; readonly state: NodeState }
+  /** See `NodeFacts.isMetadataTold`. */
+  | { readonly kind: "metadataChanged"; readonly nowMs: Ms }
   | { readonly kind: "clockStepped"; readonly nowMs: Ms; readonly wallOffsetMs: Ms }
   | { readonly kind: "stopping"; readonly nowMs: Ms };
 

@@ -23,6 +23,7 @@ import {
   FAULT,
   LATER,
   MARK,
+  METADATA,
   type Means,
   POD_ARRIVES,
   POD_ENDS,
@@ -115,6 +116,8 @@ export class Fleet {
       cluster,
       subnetIds,
       createEngine: (seed) => create({ settings: this.settings, policy: this.#policy, seed, logLevel: undefined }),
+      isMetadataSure:
+        cluster.knobs.imdsErrorShare === 0 && !this.#faults.some(({ operation }) => operation.op === "setKnob"),
       wantsPodsBound: this.#policy !== "vpc-cni",
       onWantsTrunk: (node) => {
         if (cluster.cni.resourceController) this.#controller.announced(node.index, node.node);
@@ -292,6 +295,9 @@ export class Fleet {
         return;
       case POD_ENDS:
         this.#pods.end(index);
+        return;
+      case METADATA:
+        this.#bodies.metadataChanged(this.nodes[index]!);
         return;
       case FAULT:
         this.#applyFault(this.#faults[index]!);

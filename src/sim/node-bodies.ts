@@ -5,11 +5,11 @@ import { unreachable } from "../base/assert.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { ActReply, Vpc } from "../emulator/model/index.ts";
-import type { Ec2Intention, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
+import type { Ec2Intention, Effect, Engine, Input, NodeFacts, Outcome, ReplyResult } from "../ipam/types.ts";
 import type { UpNode } from "../world/world.ts";
 import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
 import type { EventHeap } from "./event-heap.ts";
-import { type Answer, COMPLETED, type Pending, RESTART, SAVED, type SimNode, WAKE } from "./fleet-state.ts";
+import { type Answer, COMPLETED, METADATA, type Pending, RESTART, SAVED, type SimNode, WAKE } from "./fleet-state.ts";
 import { START_WALL_MS } from "./input.ts";
 import { MetadataViews, metadataEnis } from "./metadata.ts";
 import { factsOf } from "./node-facts.ts";
@@ -29,6 +29,8 @@ export interface NodeBodiesOptions {
   readonly createEngine: (seed: number) => Engine;
   /** The policy decides by the pods bound to a node. */
   readonly wantsPodsBound: boolean;
+  /** Metadata never fails in this run. */
+  readonly isMetadataSure: boolean;
   /** The node's agent has asked the VPC resource controller for a trunk ENI. */
   readonly onWantsTrunk: (node: SimNode) => void;
   readonly onReply: (requestId: number, result: ReplyResult) => void;
@@ -40,6 +42,7 @@ export interface NodeBodiesOptions {
 
 export class NodeBodies {
   readonly nodes: SimNode[] = [];
+  readonly #byInstance = new Map<string, SimNode>();
   readonly spaceRefusals = new SpaceRefusals();
   readonly #options: NodeBodiesOptions;
   readonly #metadata: MetadataViews;
@@ -59,6 +62,7 @@ export class NodeBodies {
     this.#options = options;
     this.#metadata = new MetadataViews(options.vpc);
     this.#replyMs = options.cluster.agentTimes.replyMs;
+    if (options.isMetadataSure) options.vpc.world.onMetadataChange = (id, fromMs) => this.#planMetadata(id, fromMs);
   }
 
   add(node: UpNode, seed: number): SimNode {
@@ -86,12 +90,13 @@ export class NodeBodies {
       ec2CallCount: 0,
     };
     this.nodes.push(added);
+    this.#byInstance.set(node.instanceId, added);
     return added;
   }
 
   start(node: SimNode): void {
     if (node.phase === "lost" || node.phase === "gone") return;
-    const { vpc, cluster, subnetIds, createEngine, heap } = this.#options;
+    const { vpc, createEngine, heap } = this.#options;
     if (node.life > 0) node.engine = createEngine(node.seed);
     node.life++;
     node.isDown = false;
@@ -103,7 +108,7 @@ export class NodeBodies {
       kind: "started",
       nowMs: heap.atMs,
       wallOffsetMs: START_WALL_MS,
-      facts: factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.#liveCount() }),
+      facts: this.#facts(node, this.#liveCount()),
       enis: metadataEnis(vpc, node.node.instanceId, heap.atMs),
       // A start fails before the first allocation, so nothing was ever written by a life that ended.
       checkpoint: undefined,
@@ -122,25 +127,39 @@ export class NodeBodies {
   /** kubectl cordon: the node's taint reaches its agent. */
   cordoned(node: SimNode): void {
     if (node.isDown) return;
-    const { vpc, cluster, subnetIds, heap } = this.#options;
-    const facts = factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount: this.#liveCount() });
-    this.feed(node, { kind: "nodeChanged", nowMs: heap.atMs, state: { ...facts, isUnschedulable: true } });
+    const state = { ...this.#facts(node, this.#liveCount()), isUnschedulable: true };
+    this.feed(node, { kind: "nodeChanged", nowMs: this.#options.heap.atMs, state });
   }
 
   /** The cluster has more or fewer nodes: a policy that shares the account's budget is told. */
   tellNodeCount(): void {
     if (!this.#options.wantsPodsBound) return;
-    const { vpc, cluster, subnetIds, heap } = this.#options;
+    const { heap } = this.#options;
     const nodeCount = this.#liveCount();
     for (const node of this.nodes) {
       if (node.isDown || node.phase !== "serving") continue;
-      const state = factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount });
-      this.feed(node, { kind: "nodeChanged", nowMs: heap.atMs, state });
+      this.feed(node, { kind: "nodeChanged", nowMs: heap.atMs, state: this.#facts(node, nodeCount) });
     }
   }
 
   #liveCount(): number {
     return this.nodes.reduce((count, { phase }) => (phase === "lost" || phase === "gone" ? count : count + 1), 0);
+  }
+
+  #facts(node: SimNode, nodeCount: number): NodeFacts {
+    const { vpc, cluster, subnetIds, isMetadataSure } = this.#options;
+    return factsOf(vpc, { node: node.node, cluster, subnetIds, nodeCount, isMetadataTold: isMetadataSure });
+  }
+
+  #planMetadata(instanceId: string, fromMs: Ms): void {
+    const { heap } = this.#options;
+    const node = this.#byInstance.get(instanceId);
+    if (node !== undefined) heap.add(Math.max(fromMs, heap.atMs), METADATA, node.index);
+  }
+
+  /** The heap's METADATA event of this node has come. */
+  metadataChanged(node: SimNode): void {
+    if (!node.isDown) this.feed(node, { kind: "metadataChanged", nowMs: this.#options.heap.atMs });
   }
 
   /** A pod that needs an address of its own was bound to the node, or is gone from it. */

@@ -18,6 +18,7 @@ export function factsOf(
     readonly cluster: Cluster;
     readonly subnetIds: ReadonlyMap<string, string>;
     readonly nodeCount: number;
+    readonly isMetadataTold: boolean;
   },
 ): NodeFacts {
   const { node } = given;
@@ -39,6 +40,7 @@ export function factsOf(
     vpcId: instance.vpc.id,
     primaryEniId: primary.id,
     primarySubnetId: primary.subnet.id,
+    isMetadataTold: given.isMetadataTold,
     maxPods: node.maxPods,
     clusterNodeCount: given.nodeCount,
     isUnschedulable: node.taints.some(

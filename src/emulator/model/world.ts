@@ -98,6 +98,9 @@ export class World {
   /** Told when the ENIs attached to an instance come to hold more or fewer /28s and secondary addresses, at `nowMs`. */
   onHeldChange: ((instanceId: string, prefixCount: number, addressCount: number) => void) | undefined;
 
+  /** Told when something changed that an instance's metadata shows from `fromMs` on, which may be now. */
+  onMetadataChange: ((instanceId: string, fromMs: Ms) => void) | undefined;
+
   readonly due = new DueQueue<DueChange>();
   #nowMs: Ms = 0;
   /** When the caller of the call in hand learns of it: lags count from here. */
@@ -368,6 +371,7 @@ export class World {
     }
     instance.imds.clear();
     instance.imdsVersion++;
+    this.onMetadataChange?.(instance.id, this.#nowMs);
     this.due.add(this.#nowMs + TERMINATED_VISIBLE_MS, { kind: "forgotten", instance });
   }
 
@@ -440,6 +444,8 @@ export class World {
     };
     while (entries[1] !== undefined && entries[1].fromMs <= this.#nowMs) entries.shift();
     entries.push(entry);
+    this.onMetadataChange?.(instance.id, entry.fromMs);
+    if (entry.fieldsFromMs > entry.fromMs) this.onMetadataChange?.(instance.id, entry.fieldsFromMs);
   }
 
   /** ENIs that metadata no longer names. */

@@ -44,9 +44,18 @@ function isSame(now: readonly string[], before: readonly string[]): boolean {
 }
 
 export function* keepSecurityGroups(node: Node, options: { readonly writesPrimary: boolean }): Operation {
+  let isKnown = false;
   for (;;) {
-    yield* sleep(node, SECURITY_GROUP_PERIOD_MS);
+    let lookAtMs = node.nowMs + SECURITY_GROUP_PERIOD_MS;
+    if (isKnown) {
+      yield { kind: "sleep", atMs: Number.POSITIVE_INFINITY, wakesOnChange: false, wakesOnMetadata: true };
+      const lateMs = Math.max(0, node.nowMs - lookAtMs);
+      lookAtMs += Math.ceil(lateMs / SECURITY_GROUP_PERIOD_MS) * SECURITY_GROUP_PERIOD_MS;
+    }
+    yield { kind: "sleep", atMs: lookAtMs, wakesOnChange: false };
+    const { metadataVersion } = node;
     const refreshed = yield* refreshSecurityGroups(node, options);
+    isKnown = node.facts.isMetadataTold === true && refreshed.ok && metadataVersion === node.metadataVersion;
     if (!refreshed.ok) node.log("refreshSecurityGroupsFailed", refreshed.message);
   }
 }

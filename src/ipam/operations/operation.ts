@@ -13,12 +13,14 @@ export type Ask =
   /**
    * Resumed at `atMs`; with `wakesOnChange` also as soon as the pool or the node's facts change. `rethink` is asked at each
    * change first: a later moment means that the change is none to wake for, undefined that it is. It changes nothing itself.
+   * With `wakesOnMetadata` also when metadata shows something else, if the body tells.
    */
   | {
       readonly kind: "sleep";
       readonly atMs: Ms;
       readonly wakesOnChange: boolean;
       readonly rethink?: () => Ms | undefined;
+      readonly wakesOnMetadata?: boolean;
     };
 
 /** Resumed with the outcome of an effect, with undefined after a sleep. */

@@ -14,16 +14,19 @@ import { setUpEni } from "./set-up-eni.ts";
 /** For so long after we gave a CIDR back, metadata that still shows it is not believed. */
 export const RECONCILE_COOLDOWN_MS = MINUTE_MS;
 
-/** One reconcile. False when it was aborted: the timer then stays where it is. */
-export function* reconcile(node: Node, policy: LoopPolicy): Operation<boolean> {
+/**
+ * One reconcile. `aborted`: the timer then stays where it is. `agreed`: metadata showed the pool, so that the same would come of
+ * another look as long as neither changes.
+ */
+export function* reconcile(node: Node, policy: LoopPolicy): Operation<"aborted" | "agreed" | "completed"> {
   const outcome = yield { kind: "observe", what: "enis" };
   const seen = outcome?.kind === "enis" ? outcome.enis : [];
   if (seen.length === 0) {
     node.count("awscni_ipamd_error_count", "reconcileFailedGetENIs");
     node.log("reconcileFailed", outcome?.kind === "failed" ? outcome.message : "metadata shows no ENI");
-    return false;
+    return "aborted";
   }
-  if (policy.believe({ agrees: true }) === "metadata" && agreesWith(node, seen)) return true;
+  if (policy.believe({ agrees: true }) === "metadata" && agreesWith(node, seen)) return "agreed";
   let managed = managedOf(node, seen);
   const known = new Set([...node.pool.presentEnis()].map((eni) => eni.eniId));
   if (managed.some((eni) => node.pool.eni(eni.eniId) === undefined)) {
@@ -31,7 +34,7 @@ export function* reconcile(node: Node, policy: LoopPolicy): Operation<boolean> {
     const inventory = yield* takeInventory(node, seen);
     if (!inventory.ok) {
       node.log("describeAllEnisFailed", inventory.message);
-      return false;
+      return "aborted";
     }
     managed = [...inventory.value.managed];
     for (const eni of managed) if (node.pool.eni(eni.eniId) === undefined) yield* adopt(node, eni, inventory.value);
@@ -44,14 +47,13 @@ export function* reconcile(node: Node, policy: LoopPolicy): Operation<boolean> {
   }
   const present = new Set(managed.map((eni) => eni.eniId));
   for (const eni of [...node.pool.presentEnis()]) if (!present.has(eni.eniId)) forget(node, eni);
-  return true;
+  return "completed";
 }
 
 /** What nearly every reconcile finds: metadata shows the pool, nothing more or less, and nothing given back lately. Counted then. */
 function agreesWith(node: Node, seen: readonly ImdsEni[]): boolean {
   if (node.settings.customNetworking) return false;
   let eniCount = 0;
-  let cidrCount = 0;
   for (const shown of seen) {
     if (shown.networkCard !== 0 || node.unmanagedEniIds.has(shown.eniId)) continue;
     const eni = node.pool.eni(shown.eniId);
@@ -60,11 +62,17 @@ function agreesWith(node: Node, seen: readonly ImdsEni[]): boolean {
     for (const base of shown.prefixes) if (!isHeldForLong(node, eni, base, true)) return false;
     for (const base of shown.addresses) if (!isHeldForLong(node, eni, base, false)) return false;
     eniCount++;
-    cidrCount += eni.cidrCount;
   }
   if (eniCount !== node.pool.eniCount) return false;
-  if (cidrCount > 0) node.count("awscni_reconcile_count", "eniDataStorePoolReconcileAdd", cidrCount);
+  countAgreed(node, 1);
   return true;
+}
+
+/** What so many reconciles count that find the pool as it is. */
+export function countAgreed(node: Node, times: number): void {
+  let cidrCount = 0;
+  for (const eni of node.pool.enis) if (eni !== undefined) cidrCount += eni.cidrCount;
+  if (cidrCount > 0) node.count("awscni_reconcile_count", "eniDataStorePoolReconcileAdd", times * cidrCount);
 }
 
 function isHeldForLong(node: Node, eni: PoolEni, base: number, isPrefix: boolean): boolean {

@@ -37,6 +37,8 @@ export class Pool {
   readonly #byAttachment = new Map<Attachment, PoolAddress>();
   /** Goes up with every change that a decision could see. */
   version = 0;
+  /** Goes up when an ENI or a CIDR comes or goes. */
+  cidrVersion = 0;
   /** The reference's running counters. */
   runningTotal = 0;
   runningAllocated = 0;
@@ -83,6 +85,7 @@ export class Pool {
     this.#byId.set(eni.eniId, index);
     this.order.insert(index, this.#random);
     this.version++;
+    this.cidrVersion++;
     return eni;
   }
 
@@ -106,6 +109,7 @@ export class Pool {
     this.#byId.delete(eni.eniId);
     this.order.remove(index);
     this.version++;
+    this.cidrVersion++;
     return orphaned;
   }
 
@@ -127,6 +131,7 @@ export class Pool {
     }
     this.runningTotal += cidr.size;
     this.version++;
+    this.cidrVersion++;
     return true;
   }
 
@@ -134,6 +139,7 @@ export class Pool {
   removeCidr(cidr: PoolCidr, options: { readonly force: boolean }): Attachment[] {
     assert(options.force || cidr.allocatedCount === 0, "I3: a CIDR that carries an allocated address is not removed");
     this.version++;
+    this.cidrVersion++;
     return this.#dropCidr(cidr);
   }
 

@@ -11,6 +11,7 @@ import type { Operation } from "../../operations/operation.ts";
 import { reconcile } from "../../operations/reconcile.ts";
 import type { PoolStats } from "../../pool/pool.ts";
 import type { LoopPolicy } from "../policy.ts";
+import { Agreement } from "./agreement.ts";
 import * as decide from "./decide.ts";
 
 const HALF_PERIOD_MS = 2.5 * SECOND_MS;
@@ -57,6 +58,7 @@ export function* poolLoop(node: Node, policy: LoopPolicy): Operation {
   );
   if (node.settings.provisioningDisabled) yield* reconcileLoop(node, policy);
   let periodStartMs = node.nowMs;
+  const agreement = new Agreement();
   for (;;) {
     yield* sleepUntil(periodStartMs + HALF_PERIOD_MS);
     const askCountBefore = node.askCount;
@@ -64,11 +66,11 @@ export function* poolLoop(node: Node, policy: LoopPolicy): Operation {
     const reconcileAtMs = node.nowMs + HALF_PERIOD_MS;
     if (node.askCount === askCountBefore && !needsTrunk(node)) {
       // Nothing happened and nothing will until a timer runs out or something changes.
-      const resumed = yield* idle(node, periodStartMs);
+      const resumed = yield* idle(node, periodStartMs, agreement);
       periodStartMs = resumed.periodStartMs;
       if (resumed.next === "pool-update") continue;
     } else yield* sleepUntil(reconcileAtMs);
-    yield* reconcileCheck(node, policy);
+    yield* reconcileCheck(node, policy, agreement);
     periodStartMs = node.nowMs;
   }
 }
@@ -80,11 +82,12 @@ function needsTrunk(node: Node): boolean {
 
 /** Without provisioning the loop is half as long: 2.5 s, then the reconcile check. */
 function* reconcileLoop(node: Node, policy: LoopPolicy): Operation<never> {
+  const agreement = new Agreement();
   for (;;) {
     const nextMs = node.nowMs + HALF_PERIOD_MS;
     const dueMs = needsTrunk(node) ? Number.NEGATIVE_INFINITY : node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
     yield* sleepUntil(firstPassAfter(nextMs, dueMs, HALF_PERIOD_MS));
-    yield* reconcileCheck(node, policy);
+    yield* reconcileCheck(node, policy, agreement);
   }
 }
 
@@ -95,33 +98,43 @@ function* sleepUntil(atMs: Ms): Operation {
 /** Sleeps through idle passes. Says which step of which period comes next. */
 function* idle(
   node: Node,
-  periodStartMs: Ms,
+  startMs: Ms,
+  agreement: Agreement,
 ): Operation<{ readonly periodStartMs: Ms; readonly next: "pool-update" | "reconcile-check" }> {
-  // A trigger counts from the first pass after it: its comparisons are strict.
-  let poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, nextPoolTriggerMs(node));
-  const reconcileAtMs = node.lastPoolActionMs + RECONCILE_INTERVAL_MS;
-  const reconcilePassMs = firstPassAfter(periodStartMs + PERIOD_MS, reconcileAtMs);
+  let periodStartMs = startMs;
   const mayAct = actionTest(node);
-  const rethink = (): Ms | undefined => {
-    if (mayAct()) return undefined;
-    poolPassMs = Number.POSITIVE_INFINITY;
-    return reconcilePassMs;
-  };
-  yield { kind: "sleep", atMs: Math.min(poolPassMs, reconcilePassMs), wakesOnChange: true, rethink };
-  const dueMs = Math.min(poolPassMs, reconcilePassMs);
-  // Timers are late: what was due is done now, however late it is.
-  if (node.nowMs >= dueMs) {
-    return dueMs === poolPassMs
-      ? { periodStartMs: poolPassMs - HALF_PERIOD_MS, next: "pool-update" }
-      : { periodStartMs: reconcilePassMs - PERIOD_MS, next: "reconcile-check" };
+  for (;;) {
+    // A trigger counts from the first pass after it: its comparisons are strict.
+    let poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, nextPoolTriggerMs(node));
+    const nextReconcileMs = firstPassAfter(periodStartMs + PERIOD_MS, node.lastPoolActionMs + RECONCILE_INTERVAL_MS);
+    const isKnown = agreement.holds(node);
+    const { metadataVersion } = node;
+    const reconcilePassMs = isKnown ? Number.POSITIVE_INFINITY : nextReconcileMs;
+    const rethink = (): Ms | undefined => {
+      if (mayAct()) return undefined;
+      poolPassMs = Number.POSITIVE_INFINITY;
+      return reconcilePassMs;
+    };
+    const atMs = Math.min(poolPassMs, reconcilePassMs);
+    yield { kind: "sleep", atMs, wakesOnChange: true, wakesOnMetadata: isKnown, rethink };
+    if (isKnown && node.nowMs > nextReconcileMs) periodStartMs = agreement.catchUp(node, nextReconcileMs);
+    const dueMs = Math.min(poolPassMs, reconcilePassMs);
+    // Timers are late: what was due is done now, however late it is.
+    if (node.nowMs >= dueMs) {
+      return dueMs === poolPassMs
+        ? { periodStartMs: poolPassMs - HALF_PERIOD_MS, next: "pool-update" }
+        : { periodStartMs: reconcilePassMs - PERIOD_MS, next: "reconcile-check" };
+    }
+    // Metadata has changed: from now on a reconcile may find something.
+    if (metadataVersion !== node.metadataVersion) continue;
+    const skipped = Math.floor((node.nowMs - periodStartMs) / PERIOD_MS);
+    const currentStartMs = periodStartMs + skipped * PERIOD_MS;
+    if (node.nowMs === currentStartMs && skipped > 0)
+      return { periodStartMs: currentStartMs - PERIOD_MS, next: "reconcile-check" };
+    if (node.nowMs <= currentStartMs + HALF_PERIOD_MS) return { periodStartMs: currentStartMs, next: "pool-update" };
+    yield* sleepUntil(currentStartMs + PERIOD_MS);
+    return { periodStartMs: currentStartMs, next: "reconcile-check" };
   }
-  const skipped = Math.floor((node.nowMs - periodStartMs) / PERIOD_MS);
-  const currentStartMs = periodStartMs + skipped * PERIOD_MS;
-  if (node.nowMs === currentStartMs && skipped > 0)
-    return { periodStartMs: currentStartMs - PERIOD_MS, next: "reconcile-check" };
-  if (node.nowMs <= currentStartMs + HALF_PERIOD_MS) return { periodStartMs: currentStartMs, next: "pool-update" };
-  yield* sleepUntil(currentStartMs + PERIOD_MS);
-  return { periodStartMs: currentStartMs, next: "reconcile-check" };
 }
 
 /** Whether a pool update might do or log something, now or later without a further change. False only where it is certain. */
@@ -238,12 +251,13 @@ function* shrink(node: Node, policy: LoopPolicy): Operation {
 }
 
 /** 7.1: more than 60 s after the last pool action, and on every pass while a trunk is awaited. */
-function* reconcileCheck(node: Node, policy: LoopPolicy): Operation {
+function* reconcileCheck(node: Node, policy: LoopPolicy, agreement: Agreement): Operation {
   const sinceMs = node.nowMs - node.lastPoolActionMs;
   if (sinceMs <= RECONCILE_INTERVAL_MS && !needsTrunk(node)) return;
   node.log("reconcileStart", Math.min(sinceMs, GO_DURATION_MAX_MS), RECONCILE_INTERVAL_MS);
-  const completed = yield* during(node, "nodeIPPoolReconcile", reconcile(node, policy));
-  if (!completed) return;
+  const came = yield* during(node, "nodeIPPoolReconcile", reconcile(node, policy));
+  if (came === "aborted") return;
+  if (came === "agreed") agreement.note(node);
   node.lastPoolActionMs = node.nowMs;
   node.log("reconcileDone");
 }
