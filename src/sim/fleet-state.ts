@@ -20,7 +20,7 @@ export const SAMPLE = 7;
 export const START = 8;
 export const MARK = 9;
 export const SAVED = 10;
-export const METADATA = 12;
+export const METADATA = 13;
 export const CONTROLLER = 11;
 export const LATER = 12;
 
