@@ -21,7 +21,7 @@ function refusedFor(env: Environment): string[] {
 
 test("without any variable the surfaces lie where the reference has them [design 6]", () => {
   expect(accepted({})).toMatchObject({
-    policy: "vpc-cni",
+    policy: "slash28",
     seed: undefined,
     logLevel: "debug",
     logTarget: "/var/log/aws-routed-eni/ipamd.log",
@@ -48,7 +48,7 @@ test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKIN
     AWS_VPC_K8S_CNI_LOGLEVEL: "WARN",
     SLASH28_SEED: "28",
     HTTP_TIMEOUT: "12",
-    SLASH28_POLICY: "slash28",
+    SLASH28_POLICY: "vpc-cni",
     SLASH28_ADD_DEADLINE: "2.5",
   });
   expect(config).toMatchObject({
@@ -62,7 +62,7 @@ test("every surface can be moved or turned off [ipamd 1.3 AWS_VPC_K8S_CNI_BACKIN
     logLevel: "warn",
     seed: 28,
     httpTimeoutMs: 12_000,
-    policy: "slash28",
+    policy: "vpc-cni",
     settings: { addDeadlineMs: 2_500 },
   });
   expect(accepted({ HTTP_TIMEOUT: "3" }).httpTimeoutMs).toBe(10_000);

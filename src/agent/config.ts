@@ -71,13 +71,13 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
     return address;
   };
 
-  const policyText = envText(env, "SLASH28_POLICY", "vpc-cni");
+  const policyText = envText(env, "SLASH28_POLICY", "slash28");
   const policy = POLICY_IDS.find((id) => id === policyText);
   if (policy === undefined) {
     refuse(
       "SLASH28_POLICY",
       `SLASH28_POLICY is "${policyText}"; this release has: ${POLICY_IDS.join(", ")}.`,
-      "Leave it unset.",
+      "Leave it unset for slash28.",
     );
   }
   const seedText = env["SLASH28_SEED"];

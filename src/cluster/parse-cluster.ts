@@ -279,8 +279,8 @@ function readCni(
   context: { subnets: readonly ClusterSubnet[]; vpc: ClusterVpc },
 ): ClusterCni {
   const reader = root.map("cni");
-  if (reader === undefined) return { policy: "vpc-cni", env: new Map(), eniConfigs: [], resourceController: true };
-  const policy = reader.text("policy", { isRequired: false }) ?? "vpc-cni";
+  if (reader === undefined) return { policy: "slash28", env: new Map(), eniConfigs: [], resourceController: true };
+  const policy = reader.text("policy", { isRequired: false }) ?? "slash28";
   if (policy !== "vpc-cni" && policy !== "slash28") {
     source.error(reader.value("policy"), `the policy is vpc-cni or slash28, not "${policy}"`);
   }
