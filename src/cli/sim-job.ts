@@ -33,6 +33,8 @@ export interface SimJob extends SimSettings {
   /** Which of the bases. */
   readonly base: number;
   readonly seed: number;
+  /** Without the list of nodes, which of many runs nobody reads. */
+  readonly isBrief?: boolean;
 }
 
 /** Throws `CommandError` for input that cannot be simulated. */
@@ -53,7 +55,8 @@ export function runJob(base: SimBase, job: SimJob, onShare: (share: number) => v
       onSample: onShare,
     });
     fleet.run();
-    return simDocument(fleet, { policy: cluster.cni.policy, seed: job.seed });
+    const document = simDocument(fleet, { policy: cluster.cni.policy, seed: job.seed });
+    return job.isBrief === true ? { ...document, nodes: [] } : document;
   } catch (error) {
     if (error instanceof SimRefused) throw new CommandError(error.message, { exitStatus: 2, next: error.next });
     throw inputError(error);

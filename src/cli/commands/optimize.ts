@@ -94,6 +94,7 @@ async function optimize(input: string, options: Options): Promise<OptimizeDocume
   return optimizeDocument({
     name: input,
     policy: settings.policy,
+    usesPrefixes: isTrue(settings.env.get("ENABLE_PREFIX_DELEGATION")),
     durationMs: base.cluster.run.durationMs,
     seeds,
     candidates,
@@ -186,7 +187,7 @@ function jobOf({ settings }: Search, run: { readonly candidate: Candidate; reado
   const env = new Map(settings.env);
   for (const name of SEARCHED) env.delete(name);
   for (const [name, value] of run.candidate.env) env.set(name, value);
-  return { base: 0, policy: run.candidate.policy, env, seed: run.seed };
+  return { base: 0, policy: run.candidate.policy, env, seed: run.seed, isBrief: true };
 }
 
 function toBudget(text: string): number {

@@ -159,9 +159,10 @@ async function runAll(
   options: Options,
 ): Promise<SimDocument[][]> {
   const bases = [...new Set(sides.map((side) => side.base))];
+  const isBrief = options.seeds !== undefined || sides.length > 1;
   // Both sides of a pair side by side: an early end would leave whole pairs.
   const jobs = seeds.flatMap((seed) =>
-    sides.map(({ base, settings }): SimJob => ({ ...settings, base: bases.indexOf(base), seed })),
+    sides.map(({ base, settings }): SimJob => ({ ...settings, base: bases.indexOf(base), seed, isBrief })),
   );
   const progress = openRunProgress(jobs.length);
   const pool = new SimPool({ bases, workerCount: options.workers, onProgress: progress.update });

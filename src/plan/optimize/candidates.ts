@@ -78,9 +78,11 @@ export function candidateGrid(input: GridInput): Candidate[] {
   };
   add(input.policy, currentPairs(input.env), "current");
   add(input.policy, RECIPE, "recipe");
-  const grid = input.policies.flatMap((policy) =>
-    floorsOf(policy).flatMap((floor) =>
-      targets(input).map(({ level, pairs }) => ({ level, policy, pairs: [...pairs, ...floor] })),
+  // The policy alone, then all kinds of a target side by side: a search that is cut has seen every policy.
+  for (const policy of input.policies) add(policy, currentPairs(input.env), undefined);
+  const grid = targets(input).flatMap(({ level, pairs }) =>
+    input.policies.flatMap((policy) =>
+      floorsOf(policy).map((floor) => ({ level, policy, pairs: [...pairs, ...floor] })),
     ),
   );
   grid.sort((a, b) => a.level - b.level);

@@ -40,6 +40,8 @@ export interface OptimizeDocument {
   readonly schema: "slash28/optimize/v1";
   readonly name: string;
   readonly policy: string;
+  /** Whether the current settings have prefixes on. */
+  readonly usesPrefixes: boolean;
   readonly durationMs: Ms;
   /** Those on which the finalists ran. */
   readonly seeds: readonly number[];
@@ -87,6 +89,7 @@ export function meanScore(runs: readonly ScoredRun[]): ScoredRun {
 export interface OptimizeGiven {
   readonly name: string;
   readonly policy: string;
+  readonly usesPrefixes: boolean;
   readonly durationMs: Ms;
   /** All that the search may use, in order. */
   readonly seeds: readonly number[];
@@ -126,6 +129,7 @@ export function optimizeDocument(given: OptimizeGiven): OptimizeDocument {
     schema: "slash28/optimize/v1",
     name: given.name,
     policy: given.policy,
+    usesPrefixes: given.usesPrefixes,
     durationMs: given.durationMs,
     seeds: given.seeds.slice(0, outcome.seedCount),
     search: {

@@ -68,33 +68,40 @@ function cells(one: OptimizeEntry): string[] {
 
 /** The knee against what is set now, its neighbours on the front, and the recipe: one paragraph each. */
 export function explanation(document: OptimizeDocument): string[] {
-  const front = document.results.filter((one) => one.isOnFront);
+  const { results, search, usesPrefixes } = document;
+  const front = results.filter((one) => one.isOnFront);
   const at = front.findIndex((one) => one.isKnee);
   const knee = front[at];
   if (knee === undefined) return ["No candidate was tried: there is no front."];
-  const current = document.results.find((one) => one.role === "current");
-  const recipe = document.results.find((one) => one.role === "recipe");
+  const current = results.find((one) => one.role === "current");
+  const recipe = results.find((one) => one.role === "recipe");
+  const keeps = (one: OptimizeEntry) => whatItKeeps(one.env, usesPrefixes);
   return [
-    `The knee is ${knee.name}: it ${whatItKeeps(knee)}.`,
-    ...againstCurrent(knee, current),
+    `The knee is ${knee.name}: a node ${keeps(knee)}.`,
+    ...(current === undefined
+      ? []
+      : knee === current
+        ? [`These are the current settings: none of the ${search.evaluated} candidates lies better.`]
+        : [`Now (${current.name}) a node ${keeps(current)}. With the knee ${changes(knee, current).join("; ")}.`]),
     ...neighbours(front, at),
-    recipe === undefined ? "The article's recipe is what is set now." : aboutRecipe(recipe, front, knee),
+    recipe === undefined
+      ? "The article's recipe is what is set now."
+      : `With the article's recipe (${recipe.name}) a node ${keeps(recipe)}: ${aboutRecipe(recipe, front, knee)}.`,
   ];
 }
 
-function againstCurrent(knee: OptimizeEntry, current: OptimizeEntry | undefined): string[] {
-  if (current === undefined) return [];
-  if (knee === current) return ["These are the current settings: nothing needs to change."];
-  const { againstCurrent: against } = knee;
-  const head = `Now (${current.name}) a node ${whatItKeeps(current)}.`;
-  const left =
-    current.podsLeft > knee.podsLeft + 0.5
-      ? [`${metricText(current.podsLeft - knee.podsLeft, "count")} fewer pods are left without an address`]
-      : [];
-  const parts = (Object.keys(TITLES) as Objective[]).map((objective) =>
-    changed(objective, { from: current[objective], to: knee[objective], difference: against?.[objective] }),
-  );
-  return [`${head} With the knee ${[...left, ...parts].join("; ")}.`];
+function changes(knee: OptimizeEntry, current: OptimizeEntry): string[] {
+  const fewer = current.podsLeft - knee.podsLeft;
+  return [
+    ...(fewer > 0.5 ? [`${metricText(fewer, "count")} fewer pods are left without an address`] : []),
+    ...(Object.keys(TITLES) as Objective[]).map((objective) =>
+      changed(objective, {
+        from: current[objective],
+        to: knee[objective],
+        difference: knee.againstCurrent?.[objective],
+      }),
+    ),
+  ];
 }
 
 function changed(
@@ -136,7 +143,7 @@ function neighbours(front: readonly OptimizeEntry[], at: number): string[] {
 }
 
 function aboutRecipe(recipe: OptimizeEntry, front: readonly OptimizeEntry[], knee: OptimizeEntry): string {
-  if (recipe.isOnFront) return `The article's recipe (${recipe.name}) lies on the front.`;
+  if (recipe.isOnFront) return "it lies on the front";
   const better = front.filter(
     (one) =>
       one.podsLeft <= recipe.podsLeft &&
@@ -144,31 +151,38 @@ function aboutRecipe(recipe: OptimizeEntry, front: readonly OptimizeEntry[], kne
       one.addressesHeld <= recipe.addressesHeld &&
       one.ec2Calls <= recipe.ec2Calls,
   );
-  const than =
+  const why =
     better.length > 0
       ? `${better[0]!.name} is at least as good in everything${better.length > 1 ? `, and so are ${better.length - 1} others` : ""}`
       : recipe.podsLeft > knee.podsLeft
         ? "it leaves more pods without an address"
         : "what it gains lies below the steps that count, and others of the front are better elsewhere";
-  const share = Math.round((recipe.addressesHeld / Math.max(1, knee.addressesHeld) - 1) * 100);
-  const more =
-    share === 0 ? "as many addresses as" : `${Math.abs(share)} % ${share > 0 ? "more" : "fewer"} addresses than`;
-  return `The article's recipe (${recipe.name}) ${whatItKeeps(recipe)}: it holds ${more} the knee and is not on the front; ${than}.`;
+  return `${heldAgainst(recipe, knee)}; it is not on the front, for ${why}`;
+}
+
+function heldAgainst(recipe: OptimizeEntry, knee: OptimizeEntry): string {
+  const [own, other] = [recipe, knee].map((one) => metricText(one.addressesHeld, "count"));
+  if (own === other) return `${own} addresses, as many as with the knee`;
+  return `${own} addresses are held, ${other} with the knee`;
 }
 
 /** In words, by the rules of the reference (IP targets stand before prefix targets, these before ENI targets). */
-export function whatItKeeps({ env }: Pick<OptimizeEntry, "env">): string {
+export function whatItKeeps(env: OptimizeEntry["env"], usesPrefixesNow: boolean): string {
+  const usesPrefixes = usesPrefixesNow || env["ENABLE_PREFIX_DELEGATION"] === "true";
   const number = (name: string): number => Math.max(0, Number(env[name] ?? 0) || 0);
   const warm = number("WARM_IP_TARGET");
   const minimum = number("MINIMUM_IP_TARGET");
-  const learned = env["SLASH28_WARM_FLOOR"] === "learned" ? ", as far as the node's own arrivals ask for it" : "";
+  const learned = env["SLASH28_WARM_FLOOR"] === "learned" ? ", as far as its own arrivals ask for it" : "";
+  const whole = usesPrefixes ? ", in whole /28s" : "";
   const atLeast = minimum > 0 ? ` and at least ${minimum} addresses in all` : "";
-  if (warm > 0) return `keeps ${warm} addresses free${atLeast}, in whole /28s where prefixes are on${learned}`;
-  if (minimum > 0) return `keeps ${minimum} addresses in all and grows no further by itself${learned}`;
-  const prefixes = env["WARM_PREFIX_TARGET"];
-  if (prefixes !== undefined) return `keeps ${prefixes} whole /28${prefixes === "1" ? "" : "s"} free${learned}`;
+  if (warm > 0) return `keeps ${warm} addresses free${atLeast}${whole}${learned}`;
+  if (minimum > 0) return `keeps ${minimum} addresses in all${whole} and grows no further by itself${learned}`;
+  if (usesPrefixes) {
+    const prefixes = env["WARM_PREFIX_TARGET"] ?? "1";
+    return `keeps ${prefixes} whole /28${prefixes === "1" ? "" : "s"} free${learned}`;
+  }
   const enis = env["WARM_ENI_TARGET"] ?? "1";
-  return `keeps ${enis} ENI${enis === "1" ? "" : "s"} worth of addresses free, or one /28 where prefixes are on${learned}`;
+  return `keeps the addresses of ${enis} ENI${enis === "1" ? "" : "s"} free${learned}`;
 }
 
 const COLUMNS = [

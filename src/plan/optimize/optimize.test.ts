@@ -89,6 +89,9 @@ test("the grid: current and recipe first, nothing twice, coarse values before fi
     candidateGrid({ ...GRID, usesPrefixes: false, env: {} }).some((one) => one.env.has("WARM_PREFIX_TARGET")),
   ).toBe(false);
   const both = candidateGrid({ ...GRID, policies: ["vpc-cni", "slash28"] });
+  // Whatever the time, both policies are looked at from the beginning.
+  expect(new Set(both.slice(0, 6).map((one) => one.policy)).size).toBe(2);
+  expect(both[2]!.name).toBe("policy=slash28 WARM_PREFIX_TARGET=1");
   expect(both.some((one) => one.name === "policy=slash28 WARM_PREFIX_TARGET=1 SLASH28_WARM_FLOOR=learned")).toBe(true);
 });
 
@@ -147,6 +150,7 @@ test("the document marks front, knee, current and recipe, and the text says what
   const document = optimizeDocument({
     name: "c.yaml",
     policy: "vpc-cni",
+    usesPrefixes: true,
     durationMs: 600_000,
     seeds: [1, 2, 3, 4],
     candidates,
@@ -161,17 +165,20 @@ test("the document marks front, knee, current and recipe, and the text says what
   const said = explanation(document).join(" ");
   expect(said).toContain("the wait (p99) falls from 12.1 s to");
   expect(said).toContain("EC2 calls fall from 240 to 100");
-  expect(said).toContain("The article's recipe");
+  expect(said).toContain("With the article's recipe");
   expect(said).toContain(`${candidates[2]!.name} is at least as good in everything`);
   expect(optimizeText(document)).toContain("4 of 66 candidates tried");
   expect(optimizeCsv(document).trimEnd().split("\n")).toHaveLength(1 + 4);
 });
 
 test("what settings keep, in words", () => {
-  expect(whatItKeeps({ env: { WARM_IP_TARGET: "5", MINIMUM_IP_TARGET: "32", WARM_PREFIX_TARGET: "2" } })).toStartWith(
-    "keeps 5 addresses free and at least 32 addresses in all",
+  const both = { WARM_IP_TARGET: "5", MINIMUM_IP_TARGET: "32", WARM_PREFIX_TARGET: "2" };
+  expect(whatItKeeps(both, true)).toBe("keeps 5 addresses free and at least 32 addresses in all, in whole /28s");
+  expect(whatItKeeps({ MINIMUM_IP_TARGET: "32" }, false)).toBe(
+    "keeps 32 addresses in all and grows no further by itself",
   );
-  expect(whatItKeeps({ env: { MINIMUM_IP_TARGET: "32" } })).toContain("grows no further");
-  expect(whatItKeeps({ env: { WARM_PREFIX_TARGET: "2" } })).toBe("keeps 2 whole /28s free");
-  expect(whatItKeeps({ env: {} })).toContain("1 ENI worth");
+  expect(whatItKeeps({ WARM_PREFIX_TARGET: "2" }, true)).toBe("keeps 2 whole /28s free");
+  expect(whatItKeeps({}, true)).toBe("keeps 1 whole /28 free");
+  expect(whatItKeeps({}, false)).toBe("keeps the addresses of 1 ENI free");
+  expect(whatItKeeps({ ENABLE_PREFIX_DELEGATION: "true" }, false)).toContain("/28");
 });
