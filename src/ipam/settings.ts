@@ -40,7 +40,9 @@ export interface Settings {
   readonly addDeadlineMs: number;
 }
 
-const ADD_DEADLINE_SECONDS = "30";
+/** I7. Longer than the cooldown by a moment: who waits for a cooling address shall not miss it by as much. */
+const ADD_DEADLINE_SECONDS = 30;
+const ADD_DEADLINE_AFTER_COOLDOWN_SECONDS = 5;
 /** kubelet gives a sandbox 4 minutes; what came later would be thrown away. */
 const ADD_DEADLINE_SECONDS_MAX = 230;
 
@@ -212,7 +214,7 @@ export function parseSettings(env: Environment): ParsedSettings {
     leakedEniCleanupDisabled: strict("DISABLE_LEAKED_ENI_CLEANUP", false) || imdsOnly,
     policyOff: POLICY_POINTS.filter((point) => pointsOff(env).includes(point)),
     warmFloor: env["SLASH28_WARM_FLOOR"] === "learned" ? "learned" : "configured",
-    addDeadlineMs: secondsOf(envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS)) * 1_000,
+    addDeadlineMs: addDeadlineSeconds(env, cooldownSeconds) * 1_000,
   };
   const refusals = [
     ...ownRefusals(env),
@@ -287,8 +289,11 @@ function pointsOff(env: Environment): string[] {
 }
 
 /** 0 for what is no number of seconds. */
-function secondsOf(text: string): number {
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+function addDeadlineSeconds(env: Environment, cooldownSeconds: number): number {
+  const text = env["SLASH28_ADD_DEADLINE"] ?? "";
+  if (text !== "") return /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  const seconds = Math.max(ADD_DEADLINE_SECONDS, cooldownSeconds + ADD_DEADLINE_AFTER_COOLDOWN_SECONDS);
+  return Math.min(seconds, ADD_DEADLINE_SECONDS_MAX);
 }
 
 /** Our own variables have no habits to keep: what is not understood is refused. */
@@ -302,12 +307,13 @@ function ownRefusals(env: Environment): SettingRefusal[] {
       next: `Points: ${POLICY_POINTS.join(", ")}.`,
     });
   }
-  const deadline = envText(env, "SLASH28_ADD_DEADLINE", ADD_DEADLINE_SECONDS);
-  if (secondsOf(deadline) < 1 || secondsOf(deadline) > ADD_DEADLINE_SECONDS_MAX) {
+  const deadline = addDeadlineSeconds(env, 0);
+  if (deadline < 1 || deadline > ADD_DEADLINE_SECONDS_MAX) {
+    const text = env["SLASH28_ADD_DEADLINE"];
     refusals.push({
       variable: "SLASH28_ADD_DEADLINE",
-      message: `SLASH28_ADD_DEADLINE is "${deadline}", not a number of seconds from 1 to ${ADD_DEADLINE_SECONDS_MAX}.`,
-      next: `Leave it unset for ${ADD_DEADLINE_SECONDS} seconds.`,
+      message: `SLASH28_ADD_DEADLINE is "${text}", not a number of seconds from 1 to ${ADD_DEADLINE_SECONDS_MAX}.`,
+      next: `Leave it unset for ${ADD_DEADLINE_SECONDS} seconds, or 5 more than a longer IP_COOLDOWN_PERIOD.`,
     });
   }
   const floor = envText(env, "SLASH28_WARM_FLOOR", "configured");

@@ -16,6 +16,7 @@ import type { Started } from "../policy.ts";
 import { control } from "./controller.ts";
 import { keepReconciled } from "./reconcile.ts";
 import type { State } from "./state.ts";
+import { supplyOf } from "./supply.ts";
 
 /** DescribeSubnets is believed for so long. */
 const SUBNETS_MAX_AGE_MS = 60 * SECOND_MS;
@@ -57,6 +58,8 @@ export function* boot(node: Node, state: State, started: Started): Operation {
     yield* announceFeatures(node);
     node.spawn(keepSecurityGroups(node, { writesPrimary: false }));
   }
+  // What an earlier life held is kept as long as if it had been wanted just now.
+  state.peak.set(node.nowMs, supplyOf(node).total);
   node.log("nodeInitDone");
   node.inProgress.splice(node.inProgress.indexOf("nodeInit"), 1);
   node.isReady = true;

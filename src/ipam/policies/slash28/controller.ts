@@ -55,12 +55,14 @@ export function demandOf(node: Node, state: State): Demand {
   // No growth once the pool covers max pods: what cools then is waited for.
   const isCovered = total + onTheWay >= targets.maxPods;
   node.log("demand", total, supply.allocated, cooling, waiting, expected, warm, wanted, onTheWay);
+  const missing = isCovered ? 0 : Math.max(0, wanted - total - onTheWay);
   return {
     supply,
     wanted,
     isCovered,
-    missing: isCovered ? 0 : Math.max(0, wanted - total - onTheWay),
-    urgent: isCovered ? 0 : urgent,
+    missing,
+    // Beyond max pods nothing grows, however many wait for what cools.
+    urgent: Math.min(urgent, missing),
   };
 }
 

@@ -239,6 +239,22 @@ describe("4 and 5: a subnet without a whole /28", () => {
     expect(kinds(node, [id!])).toEqual(["subnet-fragmented"]);
   });
 
+  test("when a block comes free a look shows it, it is named, and single addresses go back once their pods are gone", () => {
+    const node = fragmented();
+    askMany(node, 1, 9);
+    node.run(5_000);
+    const freed = [...node.enis.values()].find((eni) => eni.primaryAddress === ip("10.0.0.35"))!;
+    node.enis.delete(freed.eniId);
+    node.run(900_000);
+    const named = node.calls.find(
+      (call) => call.intention.action === "AssignPrivateIpAddresses" && call.intention.prefixes !== undefined,
+    );
+    expect(named?.intention).toMatchObject({ prefixes: [ip("10.0.0.32")] });
+    for (let attachment = 1; attachment <= 9; attachment++) node.del(attachment);
+    node.run(3_600_000);
+    expect(node.enis.get("eni-1")).toMatchObject({ prefixes: [ip("10.0.0.32")], addresses: [] });
+  });
+
   test("a subnet that may not be looked at is EC2's to choose in", () => {
     const node = fragmented();
     node.refuse("DescribeSubnetNetworkInterfaces", "UnauthorizedOperation", "no");
