@@ -1,5 +1,5 @@
-// What is better than what, with three figures at once: dominance, layers, the front and its knee. Small differences count as
-// none, so that noise does not fill the front.
+// What is better than what, with three figures at once: the front and its knee. Small differences count as none, so that noise
+// does not fill the front.
 
 /** Of one candidate, on average over its seeds. Lower is better in all of them. */
 export interface Score {
@@ -12,74 +12,88 @@ export interface Score {
   readonly podsLeft: number;
 }
 
-/** Waits that differ by less are equal: nobody sees them. */
+/** A wait longer by no more than this is as good: nobody sees it. */
 export const WAIT_STEP_MS = 50;
-/** Addresses and calls that differ by less than this share are equal. */
+/** Addresses and calls more by no more than this share are as good. */
 export const SHARE_STEP = 0.01;
 /** Pods left at the end that count as none more: those that a run cuts off in the middle of their start. */
 const PODS_STEP = 1;
 
-type Box = readonly [podsLeft: number, wait: number, addresses: number, calls: number];
+const PRICES = ["waitP99Ms", "addressesHeld", "ec2Calls"] as const;
 
-function boxOf(score: Score, leastPodsLeft: number): Box {
-  const logarithmic = (value: number): number => Math.round(Math.log(Math.max(1, value)) / Math.log(1 + SHARE_STEP));
-  return [
-    Math.floor((score.podsLeft - leastPodsLeft) / PODS_STEP),
-    Math.round(score.waitP99Ms / WAIT_STEP_MS),
-    logarithmic(score.addressesHeld),
-    logarithmic(score.ec2Calls),
-  ];
+/** Give or take the steps, `a` is as good as `b` in all three. */
+function covers(a: Score, b: Score): boolean {
+  return (
+    a.waitP99Ms <= b.waitP99Ms + WAIT_STEP_MS &&
+    a.addressesHeld <= b.addressesHeld * (1 + SHARE_STEP) &&
+    a.ec2Calls <= b.ec2Calls * (1 + SHARE_STEP)
+  );
 }
 
-/** More pods left is worse whatever the rest; with equally many, worse in nothing and better in something. */
-function dominates(a: Box, b: Box): boolean {
-  if (a[0] !== b[0]) return a[0] < b[0];
-  return a[1] <= b[1] && a[2] <= b[2] && a[3] <= b[3] && (a[1] < b[1] || a[2] < b[2] || a[3] < b[3]);
+function dominates(a: Score, b: Score): boolean {
+  return PRICES.every((price) => a[price] <= b[price]) && PRICES.some((price) => a[price] < b[price]);
 }
 
 /**
- * The layer of each score: 0 is the front, 1 the front of what is left without it, and so on. Of equal scores the first one
- * stands for all; the others come a layer later.
+ * Of the scores with these indexes, a front that covers all others that leave as few pods: for each of them one of the front is
+ * as good in everything, give or take the steps. The balanced ones are taken first, of equal ones the first.
  */
+function frontAmong(scores: readonly Score[], indexes: readonly number[]): number[] {
+  const least = indexes.reduce((fewest, index) => Math.min(fewest, scores[index]!.podsLeft), Number.POSITIVE_INFINITY);
+  const serving = indexes.filter((index) => scores[index]!.podsLeft <= least + PODS_STEP);
+  const exact = serving.filter((index) => !serving.some((other) => dominates(scores[other]!, scores[index]!)));
+  const distance = distanceToBest(scores, exact);
+  const balanced = exact
+    .map((index) => ({ index, distance: distance(index) }))
+    .sort((a, b) => a.distance - b.distance || a.index - b.index);
+  const front: number[] = [];
+  for (const { index } of balanced) {
+    if (!front.some((one) => covers(scores[one]!, scores[index]!))) front.push(index);
+  }
+  return front;
+}
+
+/** From the best of all three prices at once, each stretched so that the indexes, and `also` upwards, span 0 to 1; squared. */
+function distanceToBest(
+  scores: readonly Score[],
+  indexes: readonly number[],
+  also: readonly number[] = [],
+): (index: number) => number {
+  const axes = PRICES.map((price) => {
+    const of = (index: number): number => scores[index]![price];
+    const low = Math.min(...indexes.map(of));
+    const span = Math.max(...indexes.map(of), ...also.map(of)) - low;
+    return (index: number): number => (span === 0 ? 0 : (scores[index]![price] - low) / span);
+  });
+  return (index) => axes.reduce((sum, at) => sum + at(index) ** 2, 0);
+}
+
+/** The layer of each score: 0 is the front, 1 the front of what is left without it, and so on. */
 export function layersOf(scores: readonly Score[]): number[] {
-  const least = scores.reduce((sum, one) => Math.min(sum, one.podsLeft), Number.POSITIVE_INFINITY);
-  const boxes = scores.map((score) => boxOf(score, least));
   const layers = scores.map(() => -1);
   let left = scores.map((_, index) => index);
   for (let layer = 0; left.length > 0; layer++) {
-    const onLayer = left.filter((index) => !left.some((other) => beats(boxes, other, index)));
-    for (const index of onLayer) layers[index] = layer;
+    for (const index of frontAmong(scores, left)) layers[index] = layer;
     left = left.filter((index) => layers[index] === -1);
   }
   return layers;
 }
 
-function beats(boxes: readonly Box[], a: number, b: number): boolean {
-  const [boxA, boxB] = [boxes[a]!, boxes[b]!];
-  if (a < b && boxA.every((value, axis) => value === boxB[axis])) return true;
-  return dominates(boxA, boxB);
-}
-
 /** The indexes of the front, the shortest wait first. */
 export function frontOf(scores: readonly Score[]): number[] {
-  return layersOf(scores)
-    .map((layer, index) => ({ layer, index }))
-    .filter(({ layer }) => layer === 0)
-    .map(({ index }) => index)
-    .sort((a, b) => scores[a]!.waitP99Ms - scores[b]!.waitP99Ms || a - b);
+  const front = frontAmong(
+    scores,
+    scores.map((_, index) => index),
+  );
+  return front.sort((a, b) => scores[a]!.waitP99Ms - scores[b]!.waitP99Ms || a - b);
 }
 
 /**
- * The point of the front nearest to the best of all three at once, each stretched so that the front spans 0 to 1: from there,
- * less of one costs much of another. `front`: at least one index.
+ * The point of the front nearest to the best of all three, each stretched from the best of the front to the worst of the front
+ * and the `current` score: from there, less of one costs much of another. `front`: not empty.
  */
-export function kneeOf(scores: readonly Score[], front: readonly number[]): number {
-  const axes = (["waitP99Ms", "addressesHeld", "ec2Calls"] as const).map((field) => {
-    const values = front.map((index) => scores[index]![field]);
-    const low = Math.min(...values);
-    const span = Math.max(...values) - low;
-    return (index: number): number => (span === 0 ? 0 : (scores[index]![field] - low) / span);
-  });
-  const distance = (index: number): number => axes.reduce((sum, at) => sum + at(index) ** 2, 0);
+export function kneeOf(scores: readonly Score[], front: readonly number[], current: Score | undefined): number {
+  const measured = current === undefined ? scores : [...scores, current];
+  const distance = distanceToBest(measured, front, current === undefined ? [] : [measured.length - 1]);
   return front.reduce((best, index) => (distance(index) < distance(best) ? index : best), front[0]!);
 }

@@ -105,11 +105,12 @@ export function optimizeDocument(given: OptimizeGiven): OptimizeDocument {
   const { finalists } = outcome;
   const scores = finalists.map((candidate) => meanScore(outcome.runs[candidate]!));
   const front = frontOf(scores);
-  const knee = front.length === 0 ? -1 : finalists[kneeOf(scores, front)]!;
+  const current = candidates.findIndex((one) => one.role === "current");
+  const currentScore = scores[finalists.indexOf(current)];
+  const knee = front.length === 0 ? -1 : finalists[kneeOf(scores, front, currentScore)]!;
   const onFront = front.map((index) => finalists[index]!);
   const isOnFront = new Set(onFront);
   const evaluated = candidates.flatMap((_, index) => (outcome.runs[index]!.length > 0 ? [index] : []));
-  const current = candidates.findIndex((one) => one.role === "current");
   const entry = (index: number): OptimizeEntry => {
     const { name, policy, env, role } = candidates[index]!;
     const runs = outcome.runs[index]!;

@@ -43,8 +43,8 @@ export function optimizeText(document: OptimizeDocument): string {
     ...explanation(document).flatMap((one) => wrap(one, WIDTH)),
     "",
     ...wrap(
-      `No other candidate is at least as good as a row of the front in all three figures. Waits closer than ${steps.waitMs} ms and ` +
-        `addresses or calls closer than ${steps.share * 100} % count as equal; of equal rows the first one stands.`,
+      "For every other candidate a row of the front leaves as few pods and is as good in all three figures, give or take " +
+        `${steps.waitMs} ms and ${steps.share * 100} %.`,
       WIDTH,
     ),
     ...document.notes.flatMap((one) => wrap(`Note: ${one}`, WIDTH)),

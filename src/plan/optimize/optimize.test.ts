@@ -38,6 +38,30 @@ test("the front holds what nothing beats; equal rows stand once, and steps too s
   expect(layersOf(scores)[4]).toBeGreaterThan(0);
 });
 
+test("the front covers everything, give or take the steps, also where values lie close", () => {
+  const prng = new Prng(9);
+  for (let round = 0; round < 50; round++) {
+    const scores = Array.from({ length: 40 }, () =>
+      score(prng.below(400), 1000 + prng.below(40), 100 + prng.below(5), prng.below(3)),
+    );
+    const front = frontOf(scores);
+    const least = Math.min(...scores.map((one) => one.podsLeft));
+    for (const one of scores) {
+      if (one.podsLeft > least + 1) continue;
+      const isCovered = front.some((index) => {
+        const of = scores[index]!;
+        return (
+          of.waitP99Ms <= one.waitP99Ms + 50 &&
+          of.addressesHeld <= one.addressesHeld * 1.01 &&
+          of.ec2Calls <= one.ec2Calls * 1.01
+        );
+      });
+      expect(isCovered).toBe(true);
+    }
+    expect(front.every((index) => scores[index]!.podsLeft <= least + 1)).toBe(true);
+  }
+});
+
 test("who leaves more pods without an address is on no front, however little it costs", () => {
   expect(frontOf([score(0, 1000, 100), score(0, 10, 1, 40)])).toEqual([0]);
   // When all leave some, the fewest count.
@@ -70,8 +94,10 @@ test("layers agree with a plain comparison of everything with everything", () =>
 
 test("the knee is near the best of everything, not at an end", () => {
   const scores = [score(0, 1000, 100), score(1000, 300, 120), score(20_000, 250, 400)];
-  expect(kneeOf(scores, [0, 1, 2])).toBe(1);
-  expect(kneeOf(scores, [2])).toBe(2);
+  expect(kneeOf(scores, [0, 1, 2], undefined)).toBe(1);
+  expect(kneeOf(scores, [2], undefined)).toBe(2);
+  // Against 45 s now, 400 ms more are nothing, and a quarter of the addresses is much.
+  expect(kneeOf([score(0, 111, 3), score(400, 89, 3)], [0, 1], score(45_000, 90, 12))).toBe(1);
 });
 
 test("the grid: current and recipe first, nothing twice, coarse values before fine ones, none beyond max-pods", () => {
