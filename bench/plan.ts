@@ -66,7 +66,7 @@ function largeCluster(): Cluster {
     ...subnets,
     "nodeGroups:",
     ...groups,
-    'cni: { env: { ENABLE_PREFIX_DELEGATION: "true" } }',
+    'cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }',
     `workloads: [{ name: web, pods: ${PODS} }]`,
   ].join("\n");
   const vpcs = Array.from({ length: SUBNETS }, (_, index) => `10.${index}.0.0/16`).join(", ");

@@ -44,16 +44,41 @@ export interface PodSources {
 /** Moment 0 of schedules: midnight, UTC, of a Monday. */
 export const START_WALL_MS = 1_735_516_800_000;
 
-/** `lostZone`: its nodes are gone; the others take its pods, no node is replaced. */
-export function buildFleet(
-  cluster: Cluster,
-  given: {
-    readonly sources: PodSources;
-    readonly standing: readonly StandingNode[];
-    readonly lostZone?: string | undefined;
-  },
-): Fleet {
-  const nodes = nodesOf(cluster, given);
+interface FleetGiven {
+  readonly sources: PodSources;
+  readonly standing: readonly StandingNode[];
+  /** Its nodes are gone; the others take its pods, and only groups that scale by themselves get more. */
+  readonly lostZone?: string | undefined;
+}
+
+/** Groups with `autoscaling` have as many nodes beyond their count as the pods need, up to their most. */
+export function buildFleet(cluster: Cluster, given: FleetGiven): Fleet {
+  const fleet = fleetOf(cluster, given, 0);
+  if (fleet.unplaced.size === 0 || !cluster.nodeGroups.some((group) => group.autoscaling !== undefined)) return fleet;
+  let low = 0;
+  let high = SCALE_STEPS;
+  let best = fleetOf(cluster, given, high);
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    const tried = fleetOf(cluster, given, middle);
+    if (missing(tried) > missing(best)) low = middle;
+    else {
+      high = middle;
+      best = tried;
+    }
+  }
+  return best;
+}
+
+/** Between a group's count and its most. */
+const SCALE_STEPS = 64;
+
+function missing(fleet: Fleet): number {
+  return [...fleet.unplaced.values()].reduce((sum, one) => sum + one, 0);
+}
+
+function fleetOf(cluster: Cluster, given: FleetGiven, scale: number): Fleet {
+  const nodes = nodesOf(cluster, given, scale);
   const prng = new Prng(cluster.run.seed);
   const atOnce = podsAtPeak({
     workloads: cluster.workloads,
@@ -89,15 +114,14 @@ export function buildFleet(
   return { nodes, joining, podCount: atOnce.length, unplaced };
 }
 
-function nodesOf(
-  cluster: Cluster,
-  given: { readonly standing: readonly StandingNode[]; readonly lostZone?: string | undefined },
-): FleetNode[] {
+function nodesOf(cluster: Cluster, given: FleetGiven, scale: number): FleetNode[] {
   const zones = new Map(cluster.subnets.map((subnet) => [subnet.id, subnet.az]));
   const nodes: FleetNode[] = [];
   for (const group of cluster.nodeGroups) {
     const there = given.standing.filter((one) => one.group === group.name);
-    for (let index = 0; index < group.count; index++) {
+    const most = Math.max(group.count, group.autoscaling?.max ?? 0);
+    const count = group.count + Math.ceil(((most - group.count) * scale) / SCALE_STEPS);
+    for (let index = 0; index < count; index++) {
       const one = there[index];
       const subnetId = one?.subnetId ?? group.subnets[index % group.subnets.length] ?? "";
       const zone = zones.get(subnetId) ?? "";

@@ -20,7 +20,7 @@ export function groupPlan(
   return {
     name: group.name,
     instanceType: group.instanceType,
-    nodeCount: group.count,
+    nodeCount: found.holds.reduce((sum, one) => sum + one.nodeCount, 0),
     maxPods: group.maxPods,
     secondary,
     prefix,

@@ -31,7 +31,7 @@ apiVersion: slash28/v1
 kind: Cluster
 subnets: [{ id: a, az: us-west-2a, cidr: 10.0.0.0/24 }]
 nodeGroups: [{ name: g, instanceType: m5.large, count: 2 }]
-cni: { env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
+cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
 workloads: [{ name: web, pods: 20 }]
 `;
 

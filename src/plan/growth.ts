@@ -123,7 +123,7 @@ export function planGrowth(ground: Ground, grown: Grown): GrowthPlan {
   for (let count = 0; count <= STEPS_MAX; count++) {
     const day = Math.min(untilDay, endOfPeriod(growth, count));
     const factor = growthFactor(growth, day);
-    const nodeCount = nodesAt(ground.cluster, factor);
+    const nodeCount = grownFleet(ground.cluster, grown.steady, { factor, surgePercent: 0 }).nodes.length;
     steps.push({ date: formatDay(day), factor, nodeCount });
     if (day === untilDay) break;
   }
@@ -141,7 +141,10 @@ export function planGrowth(ground: Ground, grown: Grown): GrowthPlan {
   };
 }
 
-/** Nodes of the file's groups, `factor` times. */
+/** Nodes of the file's groups at their most, `factor` times. */
 export function nodesAt(cluster: Cluster, factor: number): number {
-  return cluster.nodeGroups.reduce((sum, group) => sum + grownCount(group.count, factor), 0);
+  return cluster.nodeGroups.reduce(
+    (sum, group) => sum + grownCount(Math.max(group.count, group.autoscaling?.max ?? 0), factor),
+    0,
+  );
 }

@@ -9,7 +9,7 @@ function file(part: { subnet?: string; type?: string; count?: number; env?: stri
   return `${HEAD}
 subnets: [{ id: subnet-0a11ce0000000000a, az: us-west-2a, cidr: ${part.subnet ?? "10.0.0.0/22"} }]
 nodeGroups: [{ name: general, instanceType: ${part.type ?? "m5.large"}, count: ${part.count ?? 4} }]
-cni: { env: ${part.env ?? '{ WARM_IP_TARGET: "3" }'} }
+cni: { policy: vpc-cni, env: ${part.env ?? '{ WARM_IP_TARGET: "3" }'} }
 workloads: [{ name: web, pods: ${10 * (part.count ?? 4)} }]
 `;
 }

@@ -14,13 +14,13 @@ const COUNT_MAX = 2 ** 20;
 export function moreNodes(
   ground: Ground,
   group: NodeGroup,
-  given: { readonly fullest: number; readonly needs: ReadonlyMap<string, Needs> },
+  given: { readonly nodeCount: number; readonly fullest: number; readonly needs: ReadonlyMap<string, Needs> },
 ): MoreNodes | null {
   const places = placesOf(ground, group);
   if (places === undefined) return null;
   const podCount = given.fullest;
   const one = nodeNeeds(group, ground.demandOf(group, podCount));
-  const touched = turnsBySubnet(places, group.count).map((turns) => ({
+  const touched = turnsBySubnet(places, given.nodeCount).map((turns) => ({
     ...turns,
     blocks: ground.blocks.get(turns.id)!,
     needs: given.needs.get(turns.id)!,

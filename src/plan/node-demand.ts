@@ -11,6 +11,8 @@ export interface NodeDemand {
   /** Pods that get an address, and those for which no slot is left. */
   readonly servedCount: number;
   readonly shortCount: number;
+  /** The settings want no more, though slots are left. */
+  readonly isStarved: boolean;
   /** ENIs of the agent and the trunk; the primary one is the first. ENIs of others are not counted. */
   readonly eniCount: number;
   readonly prefixCount: number;
@@ -53,6 +55,7 @@ function slash28Demand(targets: Targets, podCount: number, options: DemandOption
   return {
     servedCount,
     shortCount: podCount - servedCount,
+    isStarved: false,
     eniCount: 1 + furtherCount + trunkCount,
     ...heldOf({ usesPrefixes, unitCount, servedCount }),
     assignCallCount: onPrimary > 0 ? 1 : 0,
@@ -105,7 +108,8 @@ function vpcCniDemand(targets: Targets, podCount: number, options: DemandOptions
       const eniCount = enis.length + trunkCount;
       const shortCount = podCount - servedCount;
       const held = heldOf({ usesPrefixes: targets.usesPrefixes, unitCount, servedCount });
-      return { servedCount, shortCount, eniCount, ...held, assignCallCount, createCallCount };
+      const isStarved = shortCount > 0 && wanted === 0;
+      return { servedCount, shortCount, isStarved, eniCount, ...held, assignCallCount, createCallCount };
     }
   }
 }

@@ -11,7 +11,7 @@ apiVersion: slash28/v1
 kind: Cluster
 subnets: [${part.subnets ?? SUBNET}]
 nodeGroups: [${part.groups ?? "{ name: g, instanceType: m5.large, count: 2 }"}]
-cni: { env: ${part.env ?? ENV}${part.more ?? ""} }
+cni: { policy: vpc-cni, env: ${part.env ?? ENV}${part.more ?? ""} }
 workloads: [{ name: web, pods: ${part.pods ?? 20} }]
 `;
 }
@@ -141,6 +141,33 @@ describe("does it fit", () => {
     expect(withNodes(3 + fewest).verdict).toBe("unsure");
     expect(withNodes(2 + most).verdict).toBe("unsure");
     expect(withNodes(3 + most).verdict).toBe("does-not-fit");
+  });
+
+  test("full nodes hold what max-pods allows, and no node needs more under any churn", () => {
+    const [, full] = planText(cluster({ groups: "{ name: g, instanceType: m5.large, count: 2, maxPods: 60 }" }), {
+      areNodesFull: true,
+    }).scenarios;
+    // 58 pods: the fourth /28 covers max pods, and the pool grows no more.
+    expect(full).toMatchObject({ name: "every node full", podCount: 116 });
+    expect(full?.subnets[0]?.prefixes).toMatchObject({ needed: 8, forPods: 8 });
+  });
+
+  test("a group with autoscaling has as many nodes as its pods need, and a lost zone's pods bring more", () => {
+    const group = (most: number) =>
+      `{ name: g, instanceType: m5.large, count: 1, maxPods: 12, autoscaling: { min: 1, max: ${most} } }`;
+    const zones = `${SUBNET}, { id: b, az: us-west-2b, cidr: 10.0.1.0/24 }`;
+    const plan = planText(cluster({ subnets: zones, groups: group(20), pods: 55 }), { hasZoneLoss: true });
+    expect(plan.scenarios.map((one) => one.nodeCount)).toEqual([6, 6, 6]);
+    expect(plan.groups[0]?.nodeCount).toBe(6);
+    const bounded = planText(cluster({ groups: group(4), pods: 55 }));
+    expect(bounded.verdict).toBe("does-not-fit");
+    expect(bounded.scenarios[0]?.problems[0]?.text).toStartWith("15 pods: ");
+  });
+
+  test("pods that the settings starve are told from pods without a slot", () => {
+    const env = '{ ENABLE_PREFIX_DELEGATION: "true", MINIMUM_IP_TARGET: "16" }';
+    const starved = planText(cluster({ env, pods: 40 }));
+    expect(starved.scenarios[0]?.problems[0]?.text).toContain("the settings want no address beyond");
   });
 
   test("reserved ENIs of the flag lower max pods and take addresses", () => {

@@ -1,7 +1,7 @@
 // What a cluster file needs from its subnets, and whether they have it. Three answers: `fits` holds wherever EC2 puts single
 // addresses; `does-not-fit` holds wherever it puts them, too; between these lies `unsure`. Never a likelihood dressed as a yes.
 
-import type { Cluster } from "../cluster/index.ts";
+import { type Cluster, HOST_NETWORK_POD_COUNT } from "../cluster/index.ts";
 import { otherSettings, peaksOf, reservationsFor, withChanges } from "./advice.ts";
 import { buildFleet, type Fleet, type PodSources } from "./fleet.ts";
 import { groundOf, withReservations, withReservedEnis } from "./ground.ts";
@@ -18,6 +18,8 @@ export interface PlanOptions extends PodSources {
   readonly surgePercent: number;
   /** Plan the loss of each zone too. */
   readonly hasZoneLoss: boolean;
+  /** Plan every node with as many pods as it may have, too: whatever comes, and however pods scatter, it cannot be more. */
+  readonly areNodesFull?: boolean | undefined;
   readonly growth?: Growth | undefined;
   /** What lies where already; undefined: only what the cluster file counts. */
   readonly known?: KnownVpc | undefined;
@@ -30,6 +32,7 @@ export interface PlanOptions extends PodSources {
 /** What holds whatever is planned; the rest hangs on what was known. */
 const ASSUMPTIONS: readonly string[] = [
   "Pods are those of the moment with the most of them, placed by requests, max-pods, nodeSelector and topology spread; no affinity, no taints.",
+  "Groups with autoscaling have as many nodes as these pods need, up to their most; other groups their count.",
   "Pods of a node fill one /28 before the next. Churn scatters them, and then nodes hold more.",
   "A pod with a security group of its own is counted as one with an address of its node's.",
   "Where EC2 puts single addresses outside reservations is not documented: fewest and most cover every place.",
@@ -58,7 +61,7 @@ export function planCluster(asked: Cluster, options: PlanOptions): Plan {
       const podCounts = steady.nodes.filter((one) => one.group === group).map((one) => one.podCount);
       return groupPlan(group, ground.settings, {
         holds: holdings(podCounts, (podCount) => ground.demandOf(group, podCount)),
-        moreNodes: moreNodes(ground, group, { fullest: Math.max(0, ...podCounts), needs }),
+        moreNodes: moreNodes(ground, group, { nodeCount: podCounts.length, fullest: Math.max(0, ...podCounts), needs }),
       });
     }),
     scenarios,
@@ -98,6 +101,14 @@ function fleetsOf(cluster: Cluster, options: PlanOptions): Scenario[] {
   if (surgePercent > 0) {
     const fleet = grownFleet(cluster, steady, { factor: 1, surgePercent });
     fleets.push({ name: `upgrade, ${surgePercent} % surge`, fleet });
+  }
+  if (options.areNodesFull === true) {
+    const nodes = steady.nodes.map((node) => ({
+      ...node,
+      podCount: Math.max(0, node.group.maxPods - HOST_NETWORK_POD_COUNT),
+    }));
+    const podCount = nodes.reduce((sum, one) => sum + one.podCount, 0);
+    fleets.push({ name: "every node full", fleet: { ...steady, nodes, joining: [], podCount } });
   }
   if (options.hasZoneLoss) {
     const zones = [...new Set(cluster.subnets.map((subnet) => subnet.az))].sort((a, b) => (a < b ? -1 : 1));

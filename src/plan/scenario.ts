@@ -38,6 +38,11 @@ export function demandsOf(cluster: Cluster, settings: Settings): Ground["demandO
   };
 }
 
+const SHORTAGES = [
+  [false, "find every slot of their node taken"],
+  [true, "wait for ever: the settings want no address beyond those that are there"],
+] as const;
+
 export function planScenario(ground: Ground, name: string, fleet: Fleet): ScenarioPlan {
   const { cluster, settings } = ground;
   const planned = fleet.nodes.map(
@@ -46,10 +51,11 @@ export function planScenario(ground: Ground, name: string, fleet: Fleet): Scenar
   const problems: Problem[] = [];
   for (const text of ground.refusals) problems.push({ verdict: "does-not-fit", text });
   for (const [why, count] of fleet.unplaced) problems.push({ verdict: "does-not-fit", text: `${count} pods: ${why}` });
-  const short = planned.filter((one) => one.demand.shortCount > 0);
-  if (short.length > 0) {
+  for (const [isStarved, why] of SHORTAGES) {
+    const short = planned.filter(({ demand }) => demand.shortCount > 0 && demand.isStarved === isStarved);
+    if (short.length === 0) continue;
     const pods = short.reduce((sum, one) => sum + one.demand.shortCount, 0);
-    const text = `${pods} pods on ${short.length} nodes (${short[0]?.node.name} first) find every slot of their node taken`;
+    const text = `${pods} pods on ${short.length} nodes (${short[0]?.node.name} first) ${why}`;
     problems.push({ verdict: "does-not-fit", text });
   }
   const { needs, homeless } = sumNeeds(cluster, settings, planned, fleet.olderGroups);

@@ -150,8 +150,9 @@ describe("the plan is what a run comes to", () => {
 });
 
 test("nodes of a dump that hold what they want need nothing more; with twice the pods only the difference comes on top", () => {
-  for (const { text } of CASES) {
-    if (text.includes("CUSTOM_NETWORK")) continue;
+  for (const { text } of RUNS) {
+    // A dump tells neither labels nor who made a trunk; and nodes of two types come in another order, so pods lie otherwise.
+    if (/CUSTOM_NETWORK|ENABLE_POD_ENI|t3\.nano/.test(text)) continue;
     const before = planText(text);
     const fleet = runFleet(text);
     const file = clusterOf(text);
@@ -180,7 +181,7 @@ test("nodes of a dump that hold what they want need nothing more; with twice the
 test("a migration from a dump: after its reservations the new nodes come up beside the old ones and hold what is planned", () => {
   const before = `${HEAD}${TWO_ZONES}
 nodeGroups: [{ name: g, instanceType: m5.large, count: 4 }]
-cni: { env: { WARM_IP_TARGET: "2", MINIMUM_IP_TARGET: "8" } }
+cni: { policy: vpc-cni, env: { WARM_IP_TARGET: "2", MINIMUM_IP_TARGET: "8" } }
 workloads: [{ name: web, pods: 36 }]`;
   const world = worldOf(runFleet(before));
   const file = clusterOf(before);

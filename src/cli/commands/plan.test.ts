@@ -75,7 +75,7 @@ describe("slash28 plan of a VPC that was read", () => {
     writeFileSync(path, `apiVersion: slash28/v1\nkind: Cluster\n${text}`);
     return path;
   };
-  const CNI = 'cni: { env: { ENABLE_PREFIX_DELEGATION: "true" } }\nworkloads: [{ name: web, pods: 40 }]\n';
+  const CNI = 'cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }\nworkloads: [{ name: web, pods: 40 }]\n';
 
   test("its instances are the nodes, its free blocks the supply", () => {
     const { status, out } = slash28(file(`vpc: { ec2Dump: ${DUMP} }\n${CNI}`), "-o", "json");
@@ -102,7 +102,7 @@ nodeGroups: [{ name: g, instanceType: m5.large, count: 2 }]\n`;
   });
 
   test("--migrate names the instances and the ranges of the dump; from prefixes there is nothing to move", () => {
-    const path = file(`vpc: { ec2Dump: ${DUMP} }\nworkloads: [{ name: web, pods: 40 }]\n`);
+    const path = file(`vpc: { ec2Dump: ${DUMP} }\ncni: { policy: vpc-cni }\nworkloads: [{ name: web, pods: 40 }]\n`);
     const { out, status } = slash28(path, "--migrate");
     // Its first subnet has no whole /28, and its old nodes are not what spoils them.
     expect(status).toBe(1);

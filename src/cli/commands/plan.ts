@@ -23,6 +23,7 @@ interface Options extends EmitFlags {
   readonly explain?: true;
   readonly surge: number;
   readonly zoneLoss?: true;
+  readonly full?: true;
   readonly growth?: Pick<Growth, "percent" | "period">;
   readonly until?: number;
   readonly from?: number;
@@ -39,6 +40,7 @@ export function planCommand(): Command {
     .option("--explain", "table: show the sum behind every figure")
     .option("--surge <percent>", "plan an upgrade too: so many nodes of each group join before others go", toPercent, 0)
     .option("--zone-loss", "plan the loss of each zone too")
+    .option("--full", "plan every node with max-pods pods too")
     .option("--growth <rate>", "grow pods and nodes by 20%/month (day, week, year), and tell the last good day", toRate)
     .option("--until <date>", "the day to grow to, as 2027-06-01", toDay)
     .option("--from <date>", "the day that the file describes; default: today, UTC", toDay)
@@ -67,6 +69,7 @@ async function plan(path: string, options: Options): Promise<number> {
     traces: pods.traces,
     surgePercent: options.surge,
     hasZoneLoss: options.zoneLoss === true,
+    areNodesFull: options.full === true,
     growth,
     known,
     reservedEniCount: options.reservedEnis,
