@@ -150,9 +150,11 @@ describe("the plan is what a run comes to", () => {
 });
 
 test("nodes of a dump that hold what they want need nothing more; with twice the pods only the difference comes on top", () => {
-  for (const { text } of RUNS) {
+  for (const { text, policy } of RUNS) {
     // A dump tells neither labels nor who made a trunk; and nodes of two types come in another order, so pods lie otherwise.
     if (/CUSTOM_NETWORK|ENABLE_POD_ENI|t3\.nano/.test(text)) continue;
+    // Policy slash28 holds single addresses to the pod, and a dump does not say which node had the odd one.
+    if (policy === "slash28" && !text.includes("PREFIX_DELEGATION")) continue;
     const before = planText(text);
     const fleet = runFleet(text);
     const file = clusterOf(text);

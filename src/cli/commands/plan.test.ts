@@ -75,7 +75,8 @@ describe("slash28 plan of a VPC that was read", () => {
     writeFileSync(path, `apiVersion: slash28/v1\nkind: Cluster\n${text}`);
     return path;
   };
-  const CNI = 'cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }\nworkloads: [{ name: web, pods: 40 }]\n';
+  const CNI =
+    'cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }\nworkloads: [{ name: web, pods: 40 }]\n';
 
   test("its instances are the nodes, its free blocks the supply", () => {
     const { status, out } = slash28(file(`vpc: { ec2Dump: ${DUMP} }\n${CNI}`), "-o", "json");
