@@ -35,7 +35,8 @@ export function caseOfFacts(
   finding: DoctorFinding,
 ): ProveCase | string {
   const assumptions: string[] = [];
-  const cluster = clusterOf(facts, finding, assumptions);
+  const policy = histories.find((history) => history.policy !== undefined)?.policy ?? "vpc-cni";
+  const cluster = clusterOf(facts, { finding, policy, assumptions });
   const replayed = replay(facts, histories);
   const found = worldOfFacts(facts, cluster.cni, replayed !== undefined);
   if (typeof found === "string") return found;
@@ -70,7 +71,11 @@ export function caseOfFacts(
 }
 
 /** A cluster file's defaults, with the settings of the evidence. */
-function clusterOf(facts: Facts, finding: DoctorFinding, assumptions: string[]): Cluster {
+function clusterOf(
+  facts: Facts,
+  given: { readonly finding: DoctorFinding; readonly policy: string; readonly assumptions: string[] },
+): Cluster {
+  const { finding, assumptions } = given;
   const parsed = parseCluster(
     "apiVersion: slash28/v1\nkind: Cluster\nvpc: { ec2Dump: evidence }\ncni: { policy: vpc-cni }\n",
     "the evidence",
@@ -84,7 +89,7 @@ function clusterOf(facts: Facts, finding: DoctorFinding, assumptions: string[]):
     const { value } = settings.setting(name);
     if (value !== undefined) env.set(name, value);
   }
-  const policy = env.get("SLASH28_POLICY") ?? "vpc-cni";
+  const policy = env.get("SLASH28_POLICY") ?? given.policy;
   const eniConfigs = facts.eniConfigs.flatMap(({ name, subnetId, securityGroupIds }) =>
     subnetId === undefined ? [] : [{ name, subnet: subnetId.value, securityGroups: securityGroupIds }],
   );

@@ -47,7 +47,7 @@ export const PROVE_SEED = 1;
 const THROTTLED = "RequestLimitExceeded";
 
 /** Throws `SimRefused`, `WorldMismatch` or `WorldError` for what cannot be simulated. */
-export function runCase(given: ProveCase): Figures {
+export function runCase(given: ProveCase, onShare: (share: number) => void = () => {}): Figures {
   const { cluster, manifests, seed } = given;
   const refusal = settingsRefusal(cluster);
   if (refusal !== undefined) return allWait(given.podCount, refusal);
@@ -59,6 +59,7 @@ export function runCase(given: ProveCase): Figures {
     dumpNodes: given.nodes,
     seed,
     faultsFor: () => given.faults,
+    onSample: onShare,
   });
   fleet.run();
   const document = simDocument(fleet, { policy: cluster.cni.policy, seed });

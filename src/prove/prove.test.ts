@@ -6,6 +6,8 @@ import { type Cidr, parseCidr } from "../base/ipv4.ts";
 import type { DoctorFinding } from "../diagnose/doctor/judge.ts";
 import { mergeFacts } from "../diagnose/facts/merge.ts";
 import type { Facts, FactsPart, SettingsSource } from "../diagnose/facts/model.ts";
+import { ERAS } from "../diagnose/readers/logs/testing/read-log.ts";
+import { addLines, historyOf, idle, sandboxId } from "../trace/testing/read-history.ts";
 import { caseOfFacts } from "./facts-case.ts";
 import { proofText } from "./proof-text.ts";
 import { proveFix } from "./prove.ts";
@@ -165,6 +167,25 @@ describe("a fix", () => {
     const [proof] = prove(facts, [finding("iam-permission-missing", step)]).proofs;
     expect(proof).toMatchObject({ outcome: "proved", before: { waiting: 20 }, after: { waiting: 0 } });
     expect(proof?.assumptions.join()).toContain("EC2 denies AssignPrivateIpAddresses");
+  });
+});
+
+test("the policy is that of the agents whose logs these are; pods replay what the logs tell", () => {
+  const pods = Array.from({ length: 20 }, (_, index) => ({ id: sandboxId(`a${index}b`), name: `web-${index}` }));
+  const lines = [
+    ERAS.json("Policy slash28, seed 7", 0, "info"),
+    ...pods.flatMap((pod, index) => addLines("json", pod, 10, index < 9)),
+    idle("json", 20),
+  ];
+  const history = { ...historyOf([lines]), node: "node-1" };
+  const given = caseOfFacts(factsOf({ MAX_ENI: "1" }, 20), [history], finding("x", UNCAP));
+  if (typeof given === "string") throw new Error(given);
+  expect([given.cluster.cni.policy, given.mode, given.podCount]).toEqual(["slash28", "replay", 20]);
+  // The agent had been there for ten seconds when the first pod came.
+  expect(given.pods[0]).toMatchObject({ atMs: 10_000, nodeName: "node-1", name: "web-0" });
+  expect(proveFix([finding("x", UNCAP)], () => given).proofs[0]).toMatchObject({
+    outcome: "proved",
+    policy: "slash28",
   });
 });
 

@@ -41,20 +41,33 @@ const FINDINGS_MAX = 3;
 /** The case in which a finding's fix is tried; a text: why there is none. */
 export type CaseFor = (finding: DoctorFinding) => ProveCase | string;
 
-export function proveFix(findings: readonly DoctorFinding[], caseFor: CaseFor): ProofDocument {
+/** `onRuns`: hears how many runs are done, parts of a run counted. */
+export function proveFix(
+  findings: readonly DoctorFinding[],
+  caseFor: CaseFor,
+  onRuns: (done: number) => void = () => {},
+): ProofDocument {
   const proofs: Proof[] = [];
+  let done = 0;
+  const run: Run = (given) => {
+    const figures = runCase(given, (share) => onRuns(done + share));
+    done++;
+    return figures;
+  };
   for (const finding of findings.slice(0, FINDINGS_MAX)) {
-    const proof = proofOf(finding, caseFor(finding));
+    const proof = proofOf(finding, caseFor(finding), run);
     proofs.push(proof);
     if (proof.after !== null) break;
   }
   return { proofs };
 }
 
-function proofOf(finding: DoctorFinding, given: ProveCase | string): Proof {
+type Run = (given: ProveCase) => Figures;
+
+function proofOf(finding: DoctorFinding, given: ProveCase | string, run: Run): Proof {
   if (typeof given === "string") return notSimulated(finding, given);
   try {
-    return compared(finding, given, runCase(given));
+    return compared(finding, given, run);
   } catch (error) {
     if (error instanceof SimRefused || error instanceof WorldMismatch || error instanceof WorldError)
       return notSimulated(finding, error.message.replace(/^[^:\s]*(?:the evidence|\.ya?ml): /, ""), given);
@@ -62,7 +75,8 @@ function proofOf(finding: DoctorFinding, given: ProveCase | string): Proof {
   }
 }
 
-function compared(finding: DoctorFinding, given: ProveCase, before: Figures): Proof {
+function compared(finding: DoctorFinding, given: ProveCase, run: Run): Proof {
+  const before = run(given);
   if (finding.fix.every((step) => applyStep(given, finding, step) === undefined))
     return notSimulated(finding, "no step of the fix is one that the simulator can carry out", given);
   const missing = unseen(finding, before);
@@ -88,7 +102,7 @@ function compared(finding: DoctorFinding, given: ProveCase, before: Figures): Pr
     }
     changed = next.changed;
     applied.push({ step, as: next.text });
-    after = runCase(changed);
+    after = run(changed);
     if (isCured(before, after)) break;
   }
   const outcome = isCured(before, after) ? "proved" : trouble(after) < trouble(before) ? "helped" : "no-effect";

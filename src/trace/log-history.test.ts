@@ -147,6 +147,18 @@ describe("time", () => {
   });
 });
 
+test("the policy of slash28's own agent is told; lines that only look like a pod's are none", () => {
+  const lines = [
+    ERAS.json("Policy slash28, seed 7", 0, "info"),
+    ERAS.json("UnassignPodIPAddress: IP address pool stats: total 96, assigned 59, sandbox aws-cni/b/eth0", 1),
+    ERAS.json("Recovered from panic", 2),
+    idle("json", 3),
+  ];
+  const history = historyOf([lines]);
+  expect([history.policy, history.unusableCount, history.lives.length]).toEqual(["slash28", 0, 0]);
+  expect(historyOf([[idle("json", 0)]]).policy).toBeUndefined();
+});
+
 describe("lines that cannot be used", () => {
   test("are counted and told with their place: no log line, no time, no sandbox, cut off", () => {
     const cut = addLines("json", WEB, 5)[0]?.slice(0, -50) ?? "";

@@ -31,6 +31,8 @@ export interface NodeHistory {
   readonly unusableCount: number;
   /** Without the agent's debug lines a pod is named, if at all, when it gets its address, and silence tells of no gap. */
   readonly hasDebug: boolean;
+  /** As slash28's own agent says it; undefined: the reference's agent. */
+  readonly policy: string | undefined;
 }
 
 const UNUSABLE_SHOWN_MAX = 10;
@@ -55,6 +57,7 @@ export class LogHistory implements LogReader {
   #lineNumber = 0;
   #lineCount = 0;
   #hasDebug = false;
+  #policy: string | undefined;
 
   constructor(options: { readonly node: NodeKey | undefined; readonly onEnd: (history: NodeHistory) => void }) {
     this.#node = options.node;
@@ -84,6 +87,7 @@ export class LogHistory implements LogReader {
       unusable: this.#unusable,
       unusableCount: this.#unusableCount,
       hasDebug: this.#hasDebug,
+      policy: this.#policy,
     });
     return {};
   }
@@ -155,6 +159,7 @@ export class LogHistory implements LogReader {
   ): void {
     if (line === "nothing") return;
     if (line === "start") this.#clock.started(nowMs);
+    else if (line?.kind === "policy") this.#policy = line.policy;
     else if (line === undefined) this.#useless(at.bytes, at.start, at.end, "names no sandbox");
     else this.#book.line(line, nowMs, this.#clock.lastGapEndMs ?? this.#clock.firstMs ?? nowMs);
   }

@@ -2,6 +2,7 @@
 // ends with the DEL of the sandbox that got the address.
 
 import type { Ms } from "../base/units.ts";
+import { asciiBytes, decodeBytes } from "../diagnose/readers/logs/bytes.ts";
 import type { PodLine } from "./pod-lines.ts";
 
 export interface LoggedLife {
@@ -123,8 +124,8 @@ export class PodBook {
 
   #names(line: PodLine, nowMs: Ms): void {
     if (line.name === undefined || line.namespace === undefined) return;
-    this.#named.set(line.sandbox, line);
     const sandbox = this.#sandboxes.get(line.sandbox);
+    if (sandbox === undefined) this.#named.set(line.sandbox, line);
     if (sandbox === undefined || sandbox.isGranted) return;
     sandbox.life ??= this.#waitingLife(line, sandbox);
     sandbox.life.lastTryMs = nowMs;
@@ -234,24 +235,31 @@ function openLife(pod: {
   readonly sandbox: string;
   readonly askedMs: Ms;
 }): OpenLife {
-  return { ...pod, isFromBefore: false, servedMs: undefined, endedMs: undefined, lastTryMs: pod.askedMs };
+  const { namespace, name } = pod;
+  const names = { namespace: own(namespace), name: own(name) };
+  return { ...pod, ...names, isFromBefore: false, servedMs: undefined, endedMs: undefined, lastTryMs: pod.askedMs };
 }
 
 /** What was noted last, by sandbox; of older ones nothing is known. Lines of one call come within a second. */
 class Recent<T> {
-  readonly #entries = new Map<string, T>();
+  #young = new Map<string, T>();
+  #old = new Map<string, T>();
 
   get(id: string): T | undefined {
-    return this.#entries.get(id);
+    return this.#young.get(id) ?? this.#old.get(id);
   }
 
   set(id: string, value: T): void {
-    this.#entries.delete(id);
-    this.#entries.set(id, value);
-    if (this.#entries.size <= RECENT_MAX) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
-    }
+    this.#young.set(id, value);
+    if (this.#young.size < RECENT_MAX) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
+}
+
+/** A part of a line keeps the whole line in memory; this is a text of its own. */
+function own(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const bytes = asciiBytes(text);
+  return decodeBytes(bytes, 0, bytes.length);
 }

@@ -1,12 +1,12 @@
 // The lines of an agent's log that tell of one sandbox: its ADD, its address, its DEL. Texts of v1.0 to v1.23 and of slash28's own
 // agent (ipamd.md 9.6; the forms of pkg/ipamd and pkg/ipamd/datastore, read 2026-11-30).
 
-import { asciiBytes, decodeBytes } from "../diagnose/readers/logs/bytes.ts";
 import { FragmentSearch } from "../diagnose/readers/logs/fragment-search.ts";
 
 /** What a line says of a sandbox. `granted`: it got an address; `released`: it held one until now. */
 export type PodLineKind = "add" | "names" | "granted" | "del" | "released" | "recovered" | "lost";
 
+/** The names are parts of the line: who keeps them makes them texts of their own. */
 export interface PodLine {
   readonly kind: PodLineKind;
   /** Of the sandbox; where a log has no id of it, of the pod. */
@@ -50,41 +50,55 @@ const FORMS: readonly Form[] = [
   { mark: "uses unknown IP Address", kind: "lost", pattern: new RegExp(`Sandbox ${KEY} uses`) },
 ];
 
-/** Lines with a mark that tell of no sandbox's beginning or end, or not of one alone. */
-const OF_NOTHING = /Failed to find|trying CRI-migrated|^Recovered (?!\S*\/\S*\/)/;
+/** Each such line is of one ADD or DEL. The other marks are in lines of other meaning, too. */
+const CALLS = ["Received AddNetwork for NS", "Received DelNetwork for "];
 /** The first line of an agent. */
 const START = "Starting L-IPAMD";
+/** slash28's own agent says how it decides. */
+const POLICY = /^Policy (slash28|vpc-cni), seed /;
 
-const MARKS = [...new Set(FORMS.map((form) => form.mark)), START];
+const MARKS = [...new Set(FORMS.map((form) => form.mark)), START, "Policy slash28, seed ", "Policy vpc-cni, seed "];
+const FORMS_OF = MARKS.map((mark) => FORMS.filter((form) => form.mark === mark));
 
-/** A sandbox's id is 64 characters; so many tell it from the others of its node. */
-const ID_LENGTH = 24;
+/** A sandbox's id is 64 random characters; so many of its beginning and end tell it from the others of its node. */
+const ID_PART = 12;
 
-export type ReadPodLine = PodLine | "start" | "nothing" | undefined;
+export type ReadPodLine =
+  | PodLine
+  | { readonly kind: "policy"; readonly policy: string }
+  | "start"
+  | "nothing"
+  | undefined;
 
 export class PodLines {
   readonly #search = new FragmentSearch(MARKS.map((text, id) => ({ text, id, isStart: false })));
+  #count = 0;
 
-  /** Whether a mark is in the range. */
+  /** Whether a mark is in the range; `read` then tells what its text says. */
   isMarked(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#search.search(bytes, start, end, { isLoose: true }) > 0;
+    this.#count = this.#search.search(bytes, start, end, { isLoose: true });
+    return this.#count > 0;
   }
 
-  /** The line whose message this is; "nothing": it has no say here; undefined: it should have, and cannot be understood. */
+  /** The range last looked at, as text. "nothing": it has no say here; undefined: it should have, and cannot be understood. */
   read(message: string): ReadPodLine {
     if (message.startsWith(START)) return "start";
-    let isMarked = false;
-    for (const { mark, kind, pattern } of FORMS) {
-      if (!message.includes(mark)) continue;
-      isMarked = true;
-      const groups = kind === "names" ? namesIn(message) : pattern.exec(message)?.groups;
-      if (groups === undefined) continue;
-      const { namespace, name } = groups;
-      const sandbox = groups["id"] || (name === undefined ? "" : `${namespace}/${name}`);
-      if (sandbox === "") continue;
-      return { kind, sandbox: own(sandbox.slice(0, ID_LENGTH)), namespace: owned(namespace), name: owned(name) };
+    const policy = POLICY.exec(message)?.[1];
+    if (policy !== undefined) return { kind: "policy", policy };
+    let isCall = false;
+    for (let i = 0; i < this.#count; i++) {
+      const mark = this.#search.found[i] as number;
+      if (CALLS.includes(MARKS[mark] as string)) isCall = true;
+      for (const { kind, pattern } of FORMS_OF[mark] as readonly Form[]) {
+        const groups = kind === "names" ? namesIn(message) : pattern.exec(message)?.groups;
+        if (groups === undefined) continue;
+        const { namespace, name } = groups;
+        const sandbox = groups["id"] || (name === undefined ? "" : `${namespace}/${name}`);
+        if (sandbox === "") continue;
+        return { kind, sandbox: shortId(sandbox), namespace, name };
+      }
     }
-    return isMarked && !OF_NOTHING.test(message) && !message.includes(START) ? undefined : "nothing";
+    return isCall ? undefined : "nothing";
   }
 }
 
@@ -96,12 +110,7 @@ function namesIn(message: string): Record<string, string> | undefined {
   return name === undefined || namespace === undefined || id === undefined ? undefined : { name, namespace, id };
 }
 
-/** A part of a line keeps the whole line in memory; this is a text of its own. */
-function own(text: string): string {
-  const bytes = asciiBytes(text);
-  return decodeBytes(bytes, 0, bytes.length);
-}
-
-function owned(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : own(text);
+/** Two parts put together are a text of their own; a part alone would keep the whole line in memory. */
+function shortId(id: string): string {
+  return id.length <= 2 * ID_PART ? id : id.slice(0, ID_PART) + id.slice(-ID_PART);
 }

@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
-import { diagnose } from "../../diagnose/doctor/judge.ts";
+import { type DoctorFinding, diagnose } from "../../diagnose/doctor/judge.ts";
 import { parseSubject, timeline } from "../../diagnose/doctor/timeline.ts";
 import type { FactsPart } from "../../diagnose/facts/model.ts";
 import { createTimelineReader } from "../../diagnose/readers/logs/timeline.ts";
@@ -14,6 +14,7 @@ import { timelineDocument, timelineText } from "../../diagnose/render/timeline-t
 import { type CollectFlags, collectFacts, collectOptions } from "../collect-facts.ts";
 import { CommandError } from "../command-error.ts";
 import type { LiveFlags } from "../live-facts.ts";
+import { openRunProgress } from "../progress.ts";
 
 interface Options extends CollectFlags, LiveFlags {
   readonly output: "table" | "json" | "markdown";
@@ -87,7 +88,11 @@ async function withProof(paths: readonly string[], options: Options, parts: read
   const facts = await collectFacts(paths, options, { parts, logReader });
   const diagnosis = diagnose(facts, FAILURE_CLASSES);
   const document = doctorDocument(diagnosis, facts);
-  const proof = proveFix(diagnosis.findings, (finding) => scenario ?? caseOfFacts(facts, histories, finding));
+  // How many runs there will be shows when each is done: the bar is for two.
+  const progress = openRunProgress(2);
+  const caseFor = (finding: DoctorFinding) => scenario ?? caseOfFacts(facts, histories, finding);
+  const proof = proveFix(diagnosis.findings, caseFor, (done) => progress.update(done));
+  progress.end();
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ ...document, proof }, null, 2)}\n`);
   else {
     const text = options.output === "markdown" ? proofMarkdown(proof) : `\n${proofText(proof)}`;
