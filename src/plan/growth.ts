@@ -70,11 +70,14 @@ export function grownFleet(cluster: Cluster, steady: Fleet, given: { factor: num
     const grown = grownCount(own.length, given.factor);
     const joiningCount = Math.ceil((grown * given.surgePercent) / 100);
     const fullest = Math.max(0, ...own.map((one) => one.podCount));
-    const places = group.subnets.map((subnetId) => placeOf(cluster, group, subnetId));
+    // Few of many subnets get a node: labels are made for these alone.
+    const places: ReturnType<typeof placeOf>[] = [];
     for (let index = own.length; index < grown + joiningCount; index++) {
       const isJoining = index >= grown;
       const podCount = isJoining ? fullest : (own[index % own.length]?.podCount ?? 0);
-      const place = places[index % places.length]!;
+      const turn = index % group.subnets.length;
+      const place = places[turn] ?? placeOf(cluster, group, group.subnets[turn] ?? "");
+      places[turn] = place;
       const name = `${group.name}-${index + 1}`;
       (isJoining ? joining : nodes).push({ name, group, ...place, held: undefined, podCount });
     }

@@ -1,6 +1,6 @@
 // The pods that live when most of them do.
 
-import { type PlanInput, type PlannedPod, PodStream, plannedPod } from "../cluster/index.ts";
+import { type PlanInput, type PodSpec, PodStream } from "../cluster/index.ts";
 
 /** More pods than this in one run are of no use to a plan. */
 const PODS_MAX = 2_000_000;
@@ -9,9 +9,10 @@ const PODS_MAX = 2_000_000;
  * At the busiest of all moments, of equal ones the first. Comings and ends are taken one by one: a rolling update has its surge and
  * no more. A pod that ends still counts while those come that stand for it. A pod that its workload would replace lives on.
  */
-export function podsAtPeak(input: PlanInput): PlannedPod[] {
+export function podsAtPeak(input: PlanInput): PodSpec[] {
   const stream = new PodStream(input);
-  const pods: PlannedPod[] = [];
+  const pods: PodSpec[] = [];
+  const timesUpMs: number[] = [];
   /** Of each pod, the numbers of the events that bring it and that end it; 0: none has. */
   const comings: number[] = [];
   const ends: number[] = [];
@@ -36,8 +37,9 @@ export function podsAtPeak(input: PlanInput): PlannedPod[] {
     }
     hasComeSince = ending.length > 0;
     const pod = pods.length;
-    const one = plannedPod(stream, atMs);
-    pods.push(stream.spec.isKept ? { ...one, lifetimeMs: undefined } : one);
+    const { spec, nodeName } = stream;
+    pods.push(nodeName === spec.nodeName ? spec : { ...spec, nodeName });
+    timesUpMs.push(spec.isKept ? Number.POSITIVE_INFINITY : atMs + stream.lifetimeMs);
     comings.push(momentsMs.length);
     ends.push(0);
     momentsMs.push(atMs);
@@ -46,10 +48,8 @@ export function podsAtPeak(input: PlanInput): PlannedPod[] {
     stream.ran(pod, stream.spec, 0, atMs);
   }
   end();
-  pods.forEach(({ atMs, lifetimeMs }, pod) => {
-    if (ends[pod] === 0) {
-      ends[pod] = lifetimeMs === undefined ? momentsMs.length : firstAfter(momentsMs, atMs + lifetimeMs);
-    }
+  timesUpMs.forEach((atMs, pod) => {
+    if (ends[pod] === 0) ends[pod] = firstAfter(momentsMs, atMs);
   });
   const busiest = busiestEvent(comings, ends);
   return pods.filter((_, pod) => comings[pod]! <= busiest && ends[pod]! > busiest);
