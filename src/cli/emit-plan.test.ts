@@ -184,6 +184,25 @@ workloads: [{ name: web, pods: ${part.pods ?? 20} }]
     expect(files.find((one) => one.path === "nodeadm/as-eks.yaml")?.text).not.toContain("EKS's own number");
   });
 
+  test("every subnet of a group is reserved for, though its nodes are fewer", async () => {
+    const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }, { id: b, az: us-west-2b, cidr: 10.0.16.0/20 }";
+    const groups = "{ name: g, instanceType: m5.large, count: 1 }";
+    const { reservations } = await readBack(made(cluster({ subnets, groups })).emission.files);
+    expect(reservations.map((one) => one.subnetId)).toEqual(["aws_subnet.a", "aws_subnet.b"]);
+  });
+
+  test("Karpenter finds the group's subnets alone, though names are alike", async () => {
+    const tags = "tags: { Name: pods }";
+    const subnets = `{ id: a, az: us-west-2a, cidr: 10.0.0.0/20, ${tags} }, { id: b, az: us-west-2a, cidr: 10.0.16.0/26, ${tags} }`;
+    const groups = "{ name: g, instanceType: m5.large, count: 1, subnets: [a] }";
+    const facts = await readBack(made(cluster({ subnets, groups })).emission.files);
+    expect(facts.bootstraps.flatMap((one) => one.subnetTags ?? []).map((one) => [...one])).toEqual([
+      [["slash28/subnet", "a"]],
+    ]);
+    // Subnet b is too small for prefixes (PD1080), and no node's.
+    expect(findings(facts)).toEqual([]);
+  });
+
   test("policy slash28 may ask for reservations, vpc-cni need not", () => {
     const policy = (text: string) => made(text).emission.files.find((one) => one.format === "iam")?.text ?? "";
     const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }";

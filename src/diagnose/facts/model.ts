@@ -147,6 +147,8 @@ export interface NodeBootstrap {
   /** Karpenter's requirements on node labels. */
   readonly requirements: readonly Requirement[];
   readonly subnetIds: readonly Located<string>[];
+  /** Karpenter's subnet selectors by tag: a subnet that has all tags of one of them; the value `*` is any. */
+  readonly subnetTags?: readonly ReadonlyMap<string, string>[] | undefined;
   readonly nodeCountMax?: Located<number> | undefined;
   readonly nodeCountDesired?: Located<number> | undefined;
   readonly amiId?: Located<string> | undefined;

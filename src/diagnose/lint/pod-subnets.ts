@@ -19,15 +19,13 @@ export interface PodSubnet {
 }
 
 /**
- * Under custom networking those of the ENIConfigs; otherwise those that node groups name and those tagged for the CNI; where
+ * Under custom networking those of the ENIConfigs; otherwise those that node groups name or select and those tagged for the CNI; where
  * none is named, all but the public ones.
  */
 export function podSubnets(facts: SubnetSections, settings: EffectiveSettings): PodSubnet[] {
-  const named = new Set(
-    settings.customNetworking
-      ? facts.eniConfigs.flatMap((one) => one.subnetId?.value ?? [])
-      : facts.bootstraps.flatMap((one) => one.subnetIds.map((id) => id.value)),
-  );
+  const ofNodes = settings.customNetworking ? [] : nodeSubnetIds(facts);
+  const ofConfigs = settings.customNetworking ? facts.eniConfigs.flatMap((one) => one.subnetId?.value ?? []) : [];
+  const named = new Set([...ofNodes, ...ofConfigs]);
   const isTagged = (subnet: SubnetFact): boolean => {
     const role = subnet.tags.get(ROLE_TAG) ?? "";
     return !settings.customNetworking && role !== "" && role !== "0";
@@ -36,6 +34,17 @@ export function podSubnets(facts: SubnetSections, settings: EffectiveSettings): 
   const isPublic = (subnet: SubnetFact): boolean => subnet.tags.has("kubernetes.io/role/elb");
   const fallback = settings.customNetworking ? [] : facts.subnets.filter((subnet) => !isPublic(subnet));
   return (chosen.length > 0 ? chosen : fallback).flatMap((subnet) => withSize(subnet) ?? []);
+}
+
+/** Of the subnets that node groups name, and of those read that a node class selects by their tags. */
+export function nodeSubnetIds({ subnets, bootstraps }: Pick<Facts, "subnets" | "bootstraps">): string[] {
+  const selectors = bootstraps.flatMap((one) => one.subnetTags ?? []);
+  const isSelected = ({ tags }: SubnetFact): boolean =>
+    selectors.some((wanted) =>
+      [...wanted].every(([key, value]) => (value === "*" ? tags.has(key) : tags.get(key) === value)),
+    );
+  const named = bootstraps.flatMap((one) => one.subnetIds.map((id) => id.value));
+  return [...named, ...subnets.filter(isSelected).map((subnet) => subnet.id)];
 }
 
 export function withSize(subnet: SubnetFact): PodSubnet | undefined {

@@ -326,6 +326,12 @@ const ON_NODES: readonly Case[] = [
   ],
 ];
 
+const NAMED = tagged({ Name: "other" });
+const LARGE_AND_SMALL = [
+  subnet("10.0.0.0/26", NAMED),
+  subnet("10.0.4.0/22", { id: "subnet-0bbb", ...tagged({ Name: "pods" }) }),
+];
+
 const ON_SUBNETS: readonly Case[] = [
   [
     "without prefix mode a small subnet is only small",
@@ -451,6 +457,12 @@ const ON_SUBNETS: readonly Case[] = [
     { settings: [settings({ WARM_IP_TARGET: "17" })], subnets: [subnet("10.0.0.0/24")] },
   ],
   [
+    "a subnet that no node class selects carries no prefixes",
+    "PD1080",
+    { settings: [settings(PREFIX)], bootstraps: [selecting({ Name: "*" })], subnets: [subnet("10.0.0.0/26", NAMED)] },
+    { settings: [settings(PREFIX)], bootstraps: [selecting({ Name: "pods" })], subnets: LARGE_AND_SMALL },
+  ],
+  [
     "an ENIConfig uses its subnet, whatever the tag",
     "PD1088",
     { settings: [settings({})], subnets: [subnet("10.0.0.0/22", tagged({ [ROLE]: "0" }))] },
@@ -559,6 +571,10 @@ function group(maxPods: number, ...names: string[]): FactsPart {
     settings: [settings({})],
     bootstraps: [nodes({ instanceTypes: types(...names), maxPods: located(maxPods) })],
   };
+}
+
+function selecting(tags: Readonly<Record<string, string>>) {
+  return nodes({ origin: "karpenter-nodeclass", maxPods: located(40), subnetTags: [new Map(Object.entries(tags))] });
 }
 
 function bootstrapSh(text: string) {

@@ -48,11 +48,16 @@ export function boundDensity(cluster: Cluster, plan: Plan, options: PlanOptions)
     for (let cap = highest; cap >= least; cap = (divCeil(cap, ADDRESSES_PER_PREFIX) - 1) * ADDRESSES_PER_PREFIX) {
       const bounded = atMost(cap);
       if (!canAllBeFull(bounded, options, fullNodesMin)) continue;
-      return { cluster: bounded, why: reasons(bounded, wanted, plan.groups), isBounded: true };
+      return {
+        cluster: bounded,
+        why: reasons(bounded, { wanted, plans: plan.groups, lowered: FULL }),
+        isBounded: true,
+      };
     }
   }
-  const loose = atMost(highest);
-  return { cluster: loose, why: reasons(loose, wanted, plan.groups), isBounded: false };
+  // Fewest: a pod that finds no node makes more nodes come, one that finds no address waits.
+  const loose = atMost(divCeil(least, ADDRESSES_PER_PREFIX) * ADDRESSES_PER_PREFIX);
+  return { cluster: loose, why: reasons(loose, { wanted, plans: plan.groups, lowered: LEAST }), isBounded: false };
 }
 
 /** Pods with an address of the node that has most of them. */
@@ -75,9 +80,12 @@ function withMaxPods(cluster: Cluster, maxPodsOf: (group: NodeGroup) => number):
   return { ...cluster, nodeGroups: cluster.nodeGroups.map((group) => ({ ...group, maxPods: maxPodsOf(group) })) };
 }
 
-/** Every node with as many pods as it may have; in an upgrade, the joining ones too. */
+/**
+ * Every node with as many pods as it may have; in an upgrade, the joining ones too. Each subnet of a group counts as the one that
+ * has its odd node: which it will be is the autoscaler's choice.
+ */
 function whenFull(asked: Cluster, options: PlanOptions): ScenarioPlan {
-  const cluster = withReservedEnis(asked, options.reservedEniCount ?? 0);
+  const cluster = withOddNodes(withReservedEnis(asked, options.reservedEniCount ?? 0));
   const standing = options.known?.standing ?? [];
   const empty = buildFleet({ ...cluster, workloads: [] }, { sources: { manifests: [], traces: [] }, standing });
   const nodes = empty.nodes.map((node) => {
@@ -88,6 +96,14 @@ function whenFull(asked: Cluster, options: PlanOptions): ScenarioPlan {
   const { surgePercent } = options;
   const fleet = surgePercent > 0 ? grownFleet(cluster, full, { factor: 1, surgePercent }) : full;
   return planScenario(groundOf(cluster, options), "full", fleet);
+}
+
+function withOddNodes(cluster: Cluster): Cluster {
+  const nodeGroups = cluster.nodeGroups.map((group) => {
+    const subnetCount = Math.max(1, group.subnets.length);
+    return { ...group, count: divCeil(group.count, subnetCount) * subnetCount };
+  });
+  return { ...cluster, nodeGroups };
 }
 
 /** With reservations for what the scenarios ask at once of each subnet. */
@@ -111,17 +127,23 @@ function canAllBeFull(cluster: Cluster, options: PlanOptions, fullNodesMin: numb
   });
 }
 
+const FULL = "so many that every planned node can be full at once and still finds its addresses";
+const LEAST = "the least that still places the planned pods, since not all nodes can be full at once";
+
 function reasons(
   bounded: Cluster,
-  wanted: ReadonlyMap<string, number>,
-  plans: readonly GroupPlan[],
+  given: {
+    readonly wanted: ReadonlyMap<string, number>;
+    readonly plans: readonly GroupPlan[];
+    readonly lowered: string;
+  },
 ): Map<string, string> {
-  const recommended = new Map(plans.map((one) => [one.name, one.recommendedMaxPods]));
+  const recommended = new Map(given.plans.map((one) => [one.name, one.recommendedMaxPods]));
   return new Map(
     bounded.nodeGroups.map((group) => {
       const why =
-        group.maxPods < (wanted.get(group.name) ?? 0)
-          ? "so many that every planned node can be full at once and still finds its addresses"
+        group.maxPods < (given.wanted.get(group.name) ?? 0)
+          ? given.lowered
           : group.maxPods === recommended.get(group.name)
             ? `recommended for ${group.instanceType} in this mode`
             : "as in the cluster file";

@@ -74,7 +74,7 @@ export function emitPlan(given: Cluster, asked: Plan, options: EmitOptions): Emi
   );
   if (!density.isBounded)
     notes.push(
-      "Not all nodes can have max-pods pods at once: the subnets give too few addresses for that, and max-pods is left as recommended.",
+      "Not all nodes can have max-pods pods at once, however few these are: the subnets give too few addresses. Max-pods is the least that still places the planned pods.",
     );
   const refused = addonEnv(figures.env).refused;
   if (figures.hasAddon && refused.length > 0)

@@ -2,7 +2,7 @@
 // the pool's limit keeps it from more nodes than the subnets were planned for.
 
 import { commented, shellWord, yamlText } from "./emitted-file.ts";
-import type { EmittedFile, Figures, GroupFigures } from "./types.ts";
+import { type EmittedFile, type Figures, type GroupFigures, SUBNET_TAG } from "./types.ts";
 
 export function karpenterFiles(figures: Figures): EmittedFile[] {
   return figures.groups.map((one) => {
@@ -59,7 +59,7 @@ function nodeClass(figures: Figures, { group, name, maxPods }: GroupFigures): un
       amiSelectorTerms: [{ alias: `${figures.os}@latest` }],
       role: `KarpenterNodeRole-${figures.clusterName}`,
       subnetSelectorTerms: subnets.map(({ subnet, isExisting }) =>
-        isExisting ? { id: subnet.id } : { tags: { Name: subnet.tags.get("Name") ?? subnet.id } },
+        isExisting ? { id: subnet.id } : { tags: { [SUBNET_TAG]: subnet.id } },
       ),
       securityGroupSelectorTerms: [{ tags: { "karpenter.sh/discovery": figures.clusterName } }],
       kubelet: { maxPods },

@@ -7,7 +7,7 @@ import { commented } from "./emitted-file.ts";
 import { encodedText, expression, formatBlock, type HclBlock, type HclTerm, jsonencode, reference } from "./hcl.ts";
 import { imageOf } from "./images.ts";
 import { type ClusterReferences, userData } from "./node-boot.ts";
-import type { EmittedFile, Figures, GroupFigures, SubnetFigures } from "./types.ts";
+import { type EmittedFile, type Figures, type GroupFigures, SUBNET_TAG, type SubnetFigures } from "./types.ts";
 
 const CLUSTER = "data.aws_eks_cluster.this";
 
@@ -84,7 +84,7 @@ function settingsBlocks(figures: Figures): HclBlock[] {
 }
 
 function subnetBlocks({ subnet, isExisting, address }: SubnetFigures): HclBlock[] {
-  const tags: Record<string, string> = { Name: subnet.id, ...Object.fromEntries(subnet.tags) };
+  const tags: Record<string, string> = { Name: subnet.id, [SUBNET_TAG]: subnet.id, ...Object.fromEntries(subnet.tags) };
   const id: HclTerm = isExisting ? subnet.id : expression(`aws_subnet.${address}.id`);
   const reservations = subnet.reservations.map(({ cidr, type }, index): HclBlock => {
     return {

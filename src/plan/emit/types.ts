@@ -24,6 +24,9 @@ export const ALL_FORMATS: readonly EmitFormat[] = EMIT_FORMATS.filter((format) =
 export const OS_FAMILIES = ["al2023", "al2", "bottlerocket"] as const;
 export type OsFamily = (typeof OS_FAMILIES)[number];
 
+/** On subnets that Terraform makes: by this tag Karpenter finds them, since names need not be unique. */
+export const SUBNET_TAG = "slash28/subnet";
+
 export interface EmittedFile {
   /** Below the folder that is written, with `/`. */
   readonly path: string;

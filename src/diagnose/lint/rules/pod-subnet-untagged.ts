@@ -2,7 +2,7 @@
 
 import { cidrWithin, formatCidr, parseCidr } from "../../../base/ipv4.ts";
 import { settingsWhere } from "../declared.ts";
-import { ROLE_TAG } from "../pod-subnets.ts";
+import { nodeSubnetIds, ROLE_TAG } from "../pod-subnets.ts";
 import { defineRule } from "../rule.ts";
 
 const CARRIER_GRADE = parseCidr("100.64.0.0/10");
@@ -23,7 +23,7 @@ export const rule = defineRule({
     const effective = settingsWhere({ settings }, (one) => !one.customNetworking);
     if (effective === undefined || CARRIER_GRADE === undefined) return;
     const used = new Set([
-      ...bootstraps.flatMap((one) => one.subnetIds.map((id) => id.value)),
+      ...nodeSubnetIds({ subnets, bootstraps }),
       ...eniConfigs.flatMap((one) => one.subnetId?.value ?? []),
     ]);
     for (const subnet of subnets) {

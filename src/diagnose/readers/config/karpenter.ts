@@ -63,11 +63,16 @@ export const readNodeClass: ObjectHandler = (object) => {
     at: object.at,
     osFamily: family,
     subnetIds: terms.flatMap((term) => term.get("id").locatedText ?? []),
+    subnetTags: terms.map((term) => tagsOf(term.get("tags"))).filter((tags) => tags.size > 0),
     metadataOptions: metadataOf(spec.get("metadataOptions")),
     nodeClass: "",
   };
   return { bootstraps: [bootstrap], unread: unreadOf(found?.errors ?? []) };
 };
+
+function tagsOf(tags: Placed): ReadonlyMap<string, string> {
+  return new Map(tags.entries().flatMap(([key, value]) => (value.text === undefined ? [] : [[key, value.text]])));
+}
 
 function kubeletFields(kubelet: Placed): Partial<NodeBootstrap> {
   const maxPods = kubelet.get("maxPods").locatedCount;
