@@ -36,28 +36,44 @@ export function boundDensity(cluster: Cluster, plan: Plan, options: PlanOptions)
       return [group.name, groupPlan === undefined ? group.maxPods : wantedMaxPods(group, groupPlan)];
     }),
   );
-  const highest = Math.max(0, ...wanted.values());
-  const least = Math.max(1, fullestNode(cluster, options) + HOST_NETWORK_POD_COUNT);
-  const atMost = (cap: number): Cluster => {
-    const bounded = withMaxPods(cluster, (group) => Math.min(cap, wanted.get(group.name) ?? group.maxPods));
+  const least =
+    divCeil(fullestNode(cluster, options) + HOST_NETWORK_POD_COUNT, ADDRESSES_PER_PREFIX) * ADDRESSES_PER_PREFIX;
+  const crowded = crowdedFrom(cluster, whenFull(cluster, options));
+  const caps = new Map([...wanted].map(([name, one]) => [name, crowded < least ? one : Math.min(one, crowded)]));
+  // Each round lowers a group, or ends: there are never more rounds than groups times steps.
+  for (;;) {
+    const bounded = withMaxPods(cluster, (group) => caps.get(group.name) ?? group.maxPods);
     const scenarios = [...plan.scenarios, whenFull(bounded, options)];
-    return reservedFor(bounded, scenarios, options);
-  };
-  for (const fullNodesMin of [FULL_NODES_MIN, 1]) {
-    // A node with 16k max-pods holds k /28s at most: numbers in between gain nothing.
-    for (let cap = highest; cap >= least; cap = (divCeil(cap, ADDRESSES_PER_PREFIX) - 1) * ADDRESSES_PER_PREFIX) {
-      const bounded = atMost(cap);
-      if (!canAllBeFull(bounded, options, fullNodesMin)) continue;
-      return {
-        cluster: bounded,
-        why: reasons(bounded, { wanted, plans: plan.groups, lowered: FULL }),
-        isBounded: true,
-      };
+    const reserved = reservedFor(bounded, scenarios, options);
+    const short = shortSubnets(reserved, options);
+    const lowered = short.flatMap((id) => lowerable(reserved, id, { caps, least }));
+    if (lowered.length === 0) {
+      const stuck = new Set(short.flatMap((id) => groupsAt(reserved, id)));
+      const why = reasons(reserved, { wanted, plans: plan.groups, stuck });
+      return { cluster: reserved, why, isBounded: short.length === 0 };
     }
+    // A node with 16k max-pods holds k /28s at most: numbers in between gain nothing.
+    for (const name of new Set(lowered))
+      caps.set(name, (divCeil(caps.get(name) ?? 0, ADDRESSES_PER_PREFIX) - 1) * ADDRESSES_PER_PREFIX);
   }
-  // Fewest: a pod that finds no node makes more nodes come, one that finds no address waits.
-  const loose = atMost(divCeil(least, ADDRESSES_PER_PREFIX) * ADDRESSES_PER_PREFIX);
-  return { cluster: loose, why: reasons(loose, { wanted, plans: plan.groups, lowered: LEAST }), isBounded: false };
+}
+
+/** Of the groups whose pods lie in the subnet, those with the highest max-pods that can still be lowered. */
+function lowerable(
+  cluster: Cluster,
+  subnetId: string,
+  given: { readonly caps: ReadonlyMap<string, number>; readonly least: number },
+): string[] {
+  const own = groupsAt(cluster, subnetId);
+  const most = Math.max(0, ...own.map((name) => given.caps.get(name) ?? 0));
+  return most <= given.least ? [] : own.filter((name) => given.caps.get(name) === most);
+}
+
+/** Groups with nodes in the subnet's zone: ENIConfigs and subnet discovery stay within it. */
+function groupsAt(cluster: Cluster, subnetId: string): string[] {
+  const zone = cluster.subnets.find((subnet) => subnet.id === subnetId)?.az;
+  const isOfZone = (id: string): boolean => cluster.subnets.some((subnet) => subnet.id === id && subnet.az === zone);
+  return cluster.nodeGroups.filter((group) => group.subnets.some(isOfZone)).map((group) => group.name);
 }
 
 /** Pods with an address of the node that has most of them. */
@@ -116,15 +132,21 @@ function reservedFor(cluster: Cluster, scenarios: readonly ScenarioPlan[], optio
   return withReservations(cluster, reservations);
 }
 
-function canAllBeFull(cluster: Cluster, options: PlanOptions, fullNodesMin: number): boolean {
-  const held = Math.max(0, ...cluster.nodeGroups.map((group) => divCeil(group.maxPods, ADDRESSES_PER_PREFIX)));
-  return whenFull(cluster, options).subnets.every(({ prefixes, addresses }, index) => {
-    const prefixLength = cluster.subnets[index]?.cidr.prefixLength ?? 0;
-    const isCrowded = held * fullNodesMin > eligiblePrefixCount(prefixLength);
-    // Not the verdict: subnet discovery makes it unsure whatever the numbers are.
-    const isEnough = prefixes.needed <= prefixes.fewest && addresses.needed <= addresses.available;
-    return isEnough && !(prefixes.needed > 0 && isCrowded);
-  });
+/** The most max-pods with which each subnet that gives /28s still holds a few full nodes. */
+function crowdedFrom(cluster: Cluster, full: ScenarioPlan): number {
+  const giving = cluster.subnets.filter((_, index) => (full.subnets[index]?.prefixes.needed ?? 0) > 0);
+  const blockCounts = giving.map((subnet) => eligiblePrefixCount(subnet.cidr.prefixLength));
+  return Math.floor(Math.min(...blockCounts) / FULL_NODES_MIN) * ADDRESSES_PER_PREFIX;
+}
+
+/** Subnets that lack something when every node is full. */
+function shortSubnets(cluster: Cluster, options: PlanOptions): string[] {
+  // Not the verdict: subnet discovery makes it unsure whatever the numbers are.
+  return whenFull(cluster, options)
+    .subnets.filter(
+      ({ prefixes, addresses }) => prefixes.needed > prefixes.fewest || addresses.needed > addresses.available,
+    )
+    .map((one) => one.id);
 }
 
 const FULL = "so many that every planned node can be full at once and still finds its addresses";
@@ -135,7 +157,7 @@ function reasons(
   given: {
     readonly wanted: ReadonlyMap<string, number>;
     readonly plans: readonly GroupPlan[];
-    readonly lowered: string;
+    readonly stuck: ReadonlySet<string>;
   },
 ): Map<string, string> {
   const recommended = new Map(given.plans.map((one) => [one.name, one.recommendedMaxPods]));
@@ -143,7 +165,9 @@ function reasons(
     bounded.nodeGroups.map((group) => {
       const why =
         group.maxPods < (given.wanted.get(group.name) ?? 0)
-          ? given.lowered
+          ? given.stuck.has(group.name)
+            ? LEAST
+            : FULL
           : group.maxPods === recommended.get(group.name)
             ? `recommended for ${group.instanceType} in this mode`
             : "as in the cluster file";

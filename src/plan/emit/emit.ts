@@ -76,6 +76,10 @@ export function emitPlan(given: Cluster, asked: Plan, options: EmitOptions): Emi
     notes.push(
       "Not all nodes can have max-pods pods at once, however few these are: the subnets give too few addresses. Max-pods is the least that still places the planned pods.",
     );
+  if (figures.policy === "slash28")
+    notes.push(
+      "Policy slash28 runs in slash28's agent (docs/agent.md): the add-on and the chart install amazon-vpc-cni, whose environment the agent reads in its place.",
+    );
   const refused = addonEnv(figures.env).refused;
   if (figures.hasAddon && refused.length > 0)
     notes.push(
@@ -126,6 +130,7 @@ function figuresOf(density: Density, options: EmitOptions): Figures {
     os: options.os,
     hasAddon: options.hasAddon,
     policy: cluster.cni.policy,
+    isKnown: options.known !== undefined,
     groups: cluster.nodeGroups.map((group, index) => ({
       group,
       limits: group.limits,

@@ -55,8 +55,8 @@ function reservationNotes(figures: Figures): string[] {
   if (!isReserved) return [];
   const existing = figures.subnets.filter((one) => one.isExisting && one.subnet.reservations.length > 0);
   return [
-    "Reservations come from the upper end of each subnet, as many whole blocks as its nodes hold when they are full.",
-    ...(existing.length > 0
+    "Reservations are aligned ranges for as many /28s as the subnet's nodes hold when they are full.",
+    ...(existing.length > 0 && !figures.isKnown
       ? [
           `Addresses of others that lie in a range already stay there and spoil its /28s: look at ${existing.map((one) => one.subnet.id).join(", ")} with slash28 map first.`,
         ]
@@ -99,7 +99,11 @@ function subnetBlocks({ subnet, isExisting, address }: SubnetFigures): HclBlock[
     };
   });
   if (isExisting) {
-    const tagBlocks = [...subnet.tags].map(
+    // Its other tags are there already, and somebody else's.
+    const ofAgent = [...subnet.tags].filter(([key]) =>
+      /^(?:kubernetes\.io\/role\/cni$|cni\.networking\.k8s\.aws\/)/.test(key),
+    );
+    const tagBlocks = ofAgent.map(
       ([key, value], index): HclBlock => ({
         head: `resource "aws_ec2_tag" "${address}_${index + 1}"`,
         attributes: { resource_id: id, key, value },

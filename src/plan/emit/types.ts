@@ -78,6 +78,8 @@ export interface Figures {
   /** false: the chart installs the agent, and neither Terraform nor eksctl may. */
   readonly hasAddon: boolean;
   readonly policy: string;
+  /** What lies in the subnets was read, so the ranges are free. */
+  readonly isKnown: boolean;
   readonly groups: readonly GroupFigures[];
   readonly subnets: readonly SubnetFigures[];
   /** What the agent is given; the add-on's schema takes strings alone. */
