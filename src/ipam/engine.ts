@@ -23,6 +23,7 @@ import type {
   Outcome,
   PolicyId,
 } from "./types.ts";
+import type { Unsaved, UnsavedChange } from "./unsaved.ts";
 import { viewOf } from "./view.ts";
 
 /** An operation between two resumptions: it waits for an outcome, or for a time. */
@@ -34,24 +35,6 @@ interface Task {
   rethink: (() => Ms | undefined) | undefined;
   wakesOnMetadata: boolean;
 }
-
-/** A change of the pool that is not on disk yet. */
-interface UnsavedChange {
-  readonly kind: "allocate" | "release";
-  readonly saveId: number;
-  readonly requestId: number;
-  readonly attachment: Attachment;
-  readonly at: PoolAddress;
-}
-
-/** A reply that changes nothing itself and waits for changes before it. */
-interface WaitingReply {
-  readonly kind: "reply";
-  readonly saveId: number;
-  readonly requestId: number;
-}
-
-type Unsaved = UnsavedChange | WaitingReply;
 
 const POLICIES: Readonly<Record<PolicyId, () => Policy>> = { "vpc-cni": () => vpcCni, slash28: () => new Slash28() };
 
@@ -67,6 +50,8 @@ class IpamEngine implements Engine {
   readonly #waiting = new Map<number, Task>();
   readonly #refusals = new Map<Reason, number>();
   #unsaved: Unsaved[] = [];
+  /** Released for good, though the disk did not take it: until a write succeeds it would give them their address back. */
+  readonly #onDiskOnly = new Set<Attachment>();
   #nextEffectId = 1;
   /** Of the operation that sleeps shortest. */
   #wakeAtMs: Ms = Number.POSITIVE_INFINITY;
@@ -143,6 +128,7 @@ class IpamEngine implements Engine {
       }
       case "saved":
         this.#forgetSaved(input.saveId);
+        if (this.#onDiskOnly.size > 0) this.#onDiskOnly.clear();
         return;
       case "saveFailed":
         this.#undo(node, input.saveId, input.message);
@@ -302,7 +288,9 @@ class IpamEngine implements Engine {
     const at = node.pool.release(attachment, node.nowMs);
     if (at === undefined) {
       node.log("releaseUnknown", attachment);
-      const after = this.#waitForUnsaved(node, requestId, attachment);
+      const after = this.#onDiskOnly.has(attachment)
+        ? this.#saveFor(node, requestId)
+        : this.#waitForUnsaved(node, requestId, attachment);
       node.effects.push({ kind: "reply", requestId, after, result: { kind: "unknownAttachment", attachment } });
       return;
     }
@@ -344,6 +332,13 @@ class IpamEngine implements Engine {
     node.effects.push({ kind: "reply", requestId, after, result: { kind: "collected", releasedCount: stale.length } });
   }
 
+  /** A save of its own for a reply that changes nothing. */
+  #saveFor(node: Node, requestId: number): number {
+    const saveId = node.save();
+    this.#unsaved.push({ saveId, requestId, kind: "reply" });
+    return saveId;
+  }
+
   /** Until it is on disk, what it is about does not go back to EC2: the disk could still give it to the pod. */
   #pushUnsaved(change: UnsavedChange): void {
     change.at.cidr.unsavedCount++;
@@ -383,8 +378,11 @@ class IpamEngine implements Engine {
   #undoRelease(node: Node, { attachment, at }: UnsavedChange): void {
     const { cidr, offset } = at;
     // Without a cooldown somebody else may have it by now, and a reconcile may have dropped its CIDR: then it stays released.
-    if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] === ALLOCATED) return;
     if (node.pool.addressOf(attachment) !== undefined) return;
+    if (cidr.eni.cidrs[cidr.index] !== cidr || cidr.states[offset] === ALLOCATED) {
+      this.#onDiskOnly.add(attachment);
+      return;
+    }
     node.pool.allocate(at, attachment, cidr.allocatedWallMsAt(offset), cidr.allocatedNsRestAt(offset));
   }
 

@@ -98,11 +98,10 @@ export class ExhaustionCheck {
       this.#breakers.set(keyOf(asked), { refusedAtMs: nowMs, hasSeenSpace: false });
   }
 
-  /** A count says that a single address is free, and, where it grew, that a block may be. */
+  /** A count that grew says that somebody gave back; what it is does not say much: reserved addresses are in it. */
   #sawCount(subnetId: SubnetId, count: number): void {
     const hasGrown = count > (this.#availableSeen.get(subnetId) ?? Number.POSITIVE_INFINITY);
     this.#availableSeen.set(subnetId, count);
-    if (count > 0) this.#sawSpace(subnetId, "single");
     if (hasGrown) this.#sawSpace(subnetId, "prefix", "single");
   }
 

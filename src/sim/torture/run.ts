@@ -24,6 +24,8 @@ import { Timeline } from "./timeline.ts";
 import { Truth } from "./truth.ts";
 import { Weather, type WeatheredNode } from "./weather.ts";
 
+/** So long after the faults buckets are full again, and what was told to stop has started anew. */
+const SETTLING_MS = 60 * SECOND_MS;
 /** How soon after the faults every pod that fits has an address (I10). */
 const HEALING_MS = 60 * SECOND_MS;
 /** Room that appeared in the last so long need not have been used. */
@@ -236,6 +238,8 @@ class TortureRun {
     this.#isFaulted = false;
     this.story.add(this.timeline.nowMs, "torture", "faults stop");
     for (const { body } of this.nodes) body.rates = NO_FAULTS;
+    this.#weather.clear();
+    this.#pass(this.timeline.nowMs + SETTLING_MS);
     this.#weather.clear();
     for (const { runtime } of this.nodes) runtime.calm();
     const healedMs = this.timeline.nowMs + HEALING_MS;

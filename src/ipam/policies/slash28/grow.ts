@@ -209,7 +209,10 @@ function* make(
     // A call beside this one may have brought enough while the subnets were asked for.
     if (supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods) return undefined;
     const { space } = ask;
-    const count = Math.min(ask.count, node.slotsPerEni);
+    // The ENI's primary address is one of those that a look has counted.
+    const seen = space === "single" ? state.views.freeSingleCount(node, subnetId) : 0;
+    if (seen === 1) continue;
+    const count = Math.min(ask.count, node.slotsPerEni, seen > 0 ? seen - 1 : Number.POSITIVE_INFINITY);
     order.addresses = count * ADDRESSES[space];
     node.log("tryingNewEni", count);
     state.breakers.asked(subnetId, space);

@@ -80,8 +80,9 @@ export class SubnetViews {
     return this.#recent(node, subnetId)?.freeCount ?? 0;
   }
 
-  /** What was named is gone, or nothing is left: the look is not believed any more. */
+  /** What was named is gone, or nothing is left: the look is not believed any more, and what was counted is old. */
   forget(node: Node, subnetId: SubnetId): void {
+    this.#counts.delete(subnetId);
     const view = this.#views.get(subnetId);
     if (view === undefined) return;
     view.seenMs = Number.NEGATIVE_INFINITY;
