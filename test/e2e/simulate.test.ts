@@ -34,7 +34,7 @@ const GROWTH = scenario(`subnets: [{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.
 nodeGroups: [{ name: general, instanceType: m5.large, count: 2 }]
 cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
 workloads: [{ name: web, pods: 60, at: 0s }]
-run: { duration: 40s, seed: 1 }
+run: { duration: 30s, seed: 1 }
 `);
 
 /** Four /28s for two nodes, full with the second workload's pods: the third one's are refused for good. */
@@ -44,9 +44,9 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TAR
 workloads:
   - { name: first, pods: 32, at: 0s }
   - { name: second, pods: 32, at: 1s }
-  - { name: third, pods: 16, at: 25s }
+  - { name: third, pods: 16, at: 20s }
 ec2: { createExhaustion: by-cause }
-run: { duration: 45s, seed: 1 }
+run: { duration: 32s, seed: 1 }
 `);
 
 /** ADDs wait for six /28s that one slow call brings. */
@@ -55,7 +55,7 @@ nodeGroups: [{ name: general, instanceType: m5.xlarge, count: 1, maxPods: 112 }]
 cni: { policy: slash28, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
 workloads: [{ name: web, pods: 110, at: 10s }]
 faults: [{ at: 5s, op: delay, action: AssignPrivateIpAddresses, ms: 6000, times: 9 }]
-run: { duration: 40s, seed: 1 }
+run: { duration: 25s, seed: 1 }
 `);
 
 /** The parts of a result that are compared. */
