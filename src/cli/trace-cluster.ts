@@ -17,7 +17,9 @@ export function isTrace(path: string): boolean {
   if (/\.ya?ml$/i.test(path)) return false;
   try {
     const head = readFileSync(path, "utf8");
-    return /^[\uFEFF\s]*\{/.test(head) ? !/"kind"\s*:\s*"Cluster"/.test(head) : /^\uFEFF?[A-Za-z]+,/.test(head);
+    return /^[\uFEFF\s]*\{/.test(head)
+      ? !/"kind"\s*:\s*"Cluster"/.test(head)
+      : /^\uFEFF?(?:#.*\n)*[A-Za-z]+,/.test(head);
   } catch {
     return false;
   }

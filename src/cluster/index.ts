@@ -17,7 +17,7 @@ export { defaultMaxPods, type ParsedCluster, parseCluster } from "./parse-cluste
 export { JOIN_DELAY } from "./parse-node-events.ts";
 export { parseFaults } from "./parse-standing.ts";
 export { type PlannedPod, plannedPod, planPods } from "./plan-pods.ts";
-export { type PodLife, type TracedPods, tracePodsOf } from "./pod-life.ts";
+export { livesWithin, type PodLife, type TracedPods, tracePodsOf } from "./pod-life.ts";
 export type { PodSpec } from "./pod-spec.ts";
 export { type PlanInput, PodStream } from "./pod-stream.ts";
 export { NO_NODE, type Placement, type PodRequest, Scheduler } from "./scheduler.ts";

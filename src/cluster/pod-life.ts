@@ -30,12 +30,9 @@ export interface TracedPods {
  * A trace names a pod once. The second life of a name (a StatefulSet's pod, a sandbox made anew) is called `NAME.2`; it ends
  * the first one, where nothing else tells its end and the pod came back on another node.
  */
-export function tracePodsOf(lives: readonly PodLife[]): TracedPods {
-  const startWallMs = lives.reduce<number | undefined>((first, life) => {
-    const at = life.isFromBefore ? life.endedMs : life.askedMs;
-    return at === undefined || (first !== undefined && first <= at) ? first : at;
-  }, undefined);
-  if (startWallMs === undefined && lives.length > 0) return allFromBefore(lives);
+export function tracePodsOf(lives: readonly PodLife[], fromMs?: Ms): TracedPods {
+  // A span that was cut out begins where it was cut, if anything was there then.
+  const startWallMs = lives.some((life) => life.askedMs === fromMs) ? fromMs : startOf(lives);
   const ordered = lives.toSorted((a, b) => a.askedMs - b.askedMs || (keyOf(a) < keyOf(b) ? -1 : 1));
   const endings = endedByNext(ordered);
   const names = new UniqueNames(ordered);
@@ -56,9 +53,32 @@ export function tracePodsOf(lives: readonly PodLife[]): TracedPods {
   return { pods, startWallMs };
 }
 
-/** Nothing came or went: all were there from the beginning. */
-function allFromBefore(lives: readonly PodLife[]): TracedPods {
-  return tracePodsOf(lives.map((life) => ({ ...life, isFromBefore: false })));
+/** Pods on the host network are as old as their nodes: they are no part of the demand, and count where nothing else does. */
+function startOf(lives: readonly PodLife[]): Ms | undefined {
+  const demand = lives.filter((life) => !life.isHostNetwork);
+  const events = demand.flatMap((life) => (life.isFromBefore ? (life.endedMs ?? []) : life.askedMs));
+  return (
+    earliest(events) ?? earliest(demand.map((life) => life.askedMs)) ?? earliest(lives.map((life) => life.askedMs))
+  );
+}
+
+function earliest(moments: readonly Ms[]): Ms | undefined {
+  return moments.reduce<Ms | undefined>((first, at) => (first === undefined || at < first ? at : first), undefined);
+}
+
+/** What of the lives lies in a span: what came before is there from its beginning, what ends after has no end. */
+export function livesWithin(
+  lives: readonly PodLife[],
+  span: { readonly fromMs: Ms | undefined; readonly toMs: Ms | undefined },
+): readonly PodLife[] {
+  const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = span;
+  return lives.flatMap((life): PodLife[] => {
+    if (life.askedMs >= toMs || (life.endedMs !== undefined && life.endedMs <= fromMs)) return [];
+    const endedMs = life.endedMs !== undefined && life.endedMs > toMs ? undefined : life.endedMs;
+    if (life.askedMs >= fromMs) return [{ ...life, endedMs }];
+    const servedMs = life.servedMs === undefined ? undefined : Math.max(life.servedMs, fromMs);
+    return [{ ...life, askedMs: fromMs, isFromBefore: true, servedMs, endedMs }];
+  });
 }
 
 function keyOf(life: PodLife): string {

@@ -182,6 +182,24 @@ describe("events as kubectl prints them", () => {
   });
 });
 
+describe("moment 0", () => {
+  test("pods on the host network, as old as their node, do not move it", () => {
+    const old = { ...POD.metadata, uid: "u8", name: "proxy", creationTimestamp: "2025-01-01T00:00:00Z" };
+    const host = { ...POD, metadata: old, spec: { hostNetwork: true } };
+    const late = {
+      ...POD,
+      metadata: { ...POD.metadata, uid: "u9", name: "late", creationTimestamp: "2026-03-01T10:00:05Z" },
+    };
+    const at = (items: object[]) => parseTrace(list(items), "pods.json").pods.map((pod) => [pod.name, pod.atMs]);
+    expect(at([host, POD, late])).toEqual([
+      ["proxy", 0],
+      ["web-1", 0],
+      ["late", 5_000],
+    ]);
+    expect(at([host])).toEqual([["proxy", 0]]);
+  });
+});
+
 describe("names", () => {
   test("a name that comes again is made one of its own; it ends the first where the pod moved", () => {
     const life = (uid: string, node: string, at: string) => ({

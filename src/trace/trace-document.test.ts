@@ -101,6 +101,29 @@ describe("several sources of one node", () => {
   });
 });
 
+test("a span of the history: what came before is there at its beginning, what ends after has no end", () => {
+  const pods = ["gone", "long", "inside", "late"].map((name, index) => ({ id: sandboxId(`c${index}`), name }));
+  const [gone, long, inside, late] = pods as [typeof WEB, typeof WEB, typeof WEB, typeof WEB];
+  const history = historyOf([
+    [
+      ...addLines("json", gone, 0),
+      ...addLines("json", long, 2),
+      ...delLines("json", gone, 10),
+      ...addLines("json", inside, 60),
+      ...delLines("json", inside, 80),
+      ...delLines("json", long, 120),
+      ...addLines("json", late, 130),
+    ],
+  ]);
+  const span = { fromMs: START_MS + 20_000, toMs: START_MS + 100_000 };
+  const trace = traceOf(input([on("ip-1", history)], span));
+  expect(trace.pods.map((pod) => [pod.name, pod.atMs, pod.lifetimeMs])).toEqual([
+    ["long", 0, undefined],
+    ["inside", 40_000, 19_000],
+  ]);
+  expect(trace.document).toMatchObject({ start: "2024-01-02T03:04:25Z", counts: { pods: 2, fromBefore: 1 } });
+});
+
 test("standard error says all that the logs do not tell", () => {
   const odd = historyOf([
     [
@@ -116,7 +139,7 @@ test("standard error says all that the logs do not tell", () => {
   ]);
   const trace = traceOf(input([on("ip-1", odd)]));
   expect(traceTalk(trace)).toEqual([
-    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 nodes over 20s",
+    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 nodes over 20s: run.duration of a cluster file that replays it",
     "1 DELs without an ADD: those pods are there from the beginning of the logs, or from the end of a gap",
     "1 ADDs without a DEL: those pods still run when the logs end, and have no lifetime",
     "1 pods never got an address: they are in the trace, for as long as they asked",

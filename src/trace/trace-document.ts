@@ -2,7 +2,7 @@
 
 import { formatRfc3339 } from "../base/calendar.ts";
 import type { Ms } from "../base/units.ts";
-import { type KubectlPods, type TracePod, tracePodsOf } from "../cluster/index.ts";
+import { type KubectlPods, livesWithin, type TracePod, tracePodsOf } from "../cluster/index.ts";
 import type { CheckError } from "../text/check-error.ts";
 import { joinLives } from "./join-histories.ts";
 import type { NodeHistory } from "./log-history.ts";
@@ -12,6 +12,9 @@ export interface TraceInput {
   readonly kubectl: readonly { readonly file: string; readonly pods: KubectlPods }[];
   /** Nodes are called NAME-1, NAME-2, ... as a cluster file's node group calls its own. */
   readonly nodeGroup: string | undefined;
+  /** Wall time; undefined: no bound. */
+  readonly fromMs?: Ms | undefined;
+  readonly toMs?: Ms | undefined;
 }
 
 export interface TraceNode {
@@ -96,11 +99,13 @@ export function traceOf(input: TraceInput): Trace {
   const kubectl = input.kubectl.map((one) => one.pods);
   const ids = new Map(kubectl.flatMap((one) => [...one.nodeNames]));
   const sourceOf = (history: NodeHistory): string => ids.get(history.node ?? "") ?? history.node ?? stem(history);
-  const { lives, repeatedCount, unnamedCount } = joinLives(input.histories, kubectl, sourceOf);
-  const sources = [...new Set([...input.histories.map(sourceOf), ...lives.flatMap((life) => life.nodeName ?? [])])];
+  const { lives: all, repeatedCount, unnamedCount } = joinLives(input.histories, kubectl, sourceOf);
+  const lives = livesWithin(all, { fromMs: input.fromMs, toMs: input.toMs });
+  const sources = [...new Set([...input.histories.map(sourceOf), ...all.flatMap((life) => life.nodeName ?? [])])];
   const names = nodeNames(sources, input.nodeGroup);
   const traced = tracePodsOf(
     lives.map((life) => (life.nodeName === undefined ? life : { ...life, nodeName: names.get(life.nodeName) })),
+    input.fromMs,
   );
   const { pods, startWallMs } = traced;
   const podCounts = new Map<string, number>();

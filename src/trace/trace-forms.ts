@@ -74,7 +74,7 @@ export function traceTable({ document }: Trace): string {
 export function traceTalk({ document }: Trace): string[] {
   const { counts, start, durationMs, nodes } = document;
   const lines = [
-    `moment 0 is ${start ?? "not known"}; ${counts.pods} pods of ${nodes.length} nodes over ${formatDurationMs(durationMs)}`,
+    `moment 0 is ${start ?? "not known"}; ${counts.pods} pods of ${nodes.length} nodes over ${formatDurationMs(durationMs)}: run.duration of a cluster file that replays it`,
   ];
   const total = (of: (node: TraceNode) => number): number => nodes.reduce((sum, node) => sum + of(node), 0);
   const note = (count: number, text: string): void => {

@@ -32,4 +32,8 @@ test("what a trace holds and a run does not use is told: lines with their place,
   slash28 trace --node-group NAME writes the nodes as NAME-1, NAME-2 and so on.`,
   ]);
   expect(warnings("at,name,node\n0s,a,general-2\n")).toEqual([]);
+  expect(warnings("at,name\n0s,a\n1h,b\n2d,c\n")).toEqual([
+    `pods.csv:1:1: 2 of the trace's 3 pods come after the run's end (run.duration 10m), the last at 2d
+  Give cluster.yaml a longer run.duration, or the trace with slash28 trace --from and --to.`,
+  ]);
 });

@@ -7,6 +7,7 @@ import {
   type CheckError,
   type Cluster,
   formatCheckError,
+  formatDurationMs,
   type ManifestWorkload,
   type ParsedTrace,
   parseCluster,
@@ -93,7 +94,11 @@ export function loadPods(loaded: LoadedCluster, manifestPaths: readonly string[]
       for (const pod of parsed.pods) traces.push(pod);
       errors.push(...parsed.errors);
       if (parsed.errors.length === 0)
-        warnings.push(...skippedLines(parsed, path), ...foreignNodes(parsed.pods, path, loaded.cluster));
+        warnings.push(
+          ...skippedLines(parsed, path),
+          ...foreignNodes(parsed.pods, path, loaded.cluster),
+          ...afterTheEnd(parsed.pods, path, loaded.cluster),
+        );
     }
   }
   for (const path of manifestPaths) readManifest(path, readText(path));
@@ -107,6 +112,17 @@ function skippedLines({ skipped, skippedCount, pods }: ParsedTrace, file: string
   const shown = skipped.length < skippedCount ? `, of which these ${skipped.length} are shown` : "";
   const message = `${skippedCount} lines of the trace are not used${shown}; ${pods.length} pods are`;
   return [{ file, line: skipped[0]?.line ?? 1, column: 1, message }, ...skipped];
+}
+
+/** Pods that come when the run is over. */
+function afterTheEnd(pods: readonly TracePod[], file: string, { run, fileName }: Cluster): CheckError[] {
+  const late = pods.filter((pod) => pod.atMs > run.durationMs);
+  if (late.length === 0) return [];
+  const lastMs = late.reduce((last, pod) => Math.max(last, pod.atMs), 0);
+  const end = formatDurationMs(run.durationMs);
+  const message = `${late.length} of the trace's ${pods.length} pods come after the run's end (run.duration ${end}), the last at ${formatDurationMs(lastMs)}`;
+  const next = `Give ${fileName} a longer run.duration, or the trace with slash28 trace --from and --to.`;
+  return [{ file, line: 1, column: 1, message, next }];
 }
 
 /** Nodes that a trace names and the node groups do not have. Of a dump's own instances nothing is known here. */

@@ -37,7 +37,7 @@ at,name,namespace,node,lifetime,cpu,memory,hostNetwork
 0s,web-1,shop,general-1,59s,,,
 61s,job-1,shop,general-1,,,,
 `,
-    err: `moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 nodes over 1m 01s
+    err: `moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 nodes over 1m 01s: run.duration of a cluster file that replays it
 1 ADDs without a DEL: those pods still run when the logs end, and have no lifetime
 1 lines and objects could not be used:
   nodes/ip-10-0-0-1/ipamd.log:7: is no line of a log: garbage
@@ -57,6 +57,12 @@ test("standard input, and files that hold no history", () => {
   expect(ran.status).toBe(0);
   expect(ran.out).toContain("0s,web-1,shop,stdin,,,,");
   expect(ran.err).toContain("other.txt: not recognised by its content");
+});
+
+test("a span of time", () => {
+  const { out } = trace(["nodes", "--from", "2024-01-02T03:05:00Z", "--to", "2024-01-02T03:05:05Z"]);
+  expect(out.split("\n").slice(2)).toEqual(["0s,web-1,shop,ip-10-0-0-1,5s,,,", ""]);
+  expect(trace(["nodes", "--from", "yesterday"]).status).toBe(2);
 });
 
 test("no pod at all, a path that is not there, a bad group name", () => {

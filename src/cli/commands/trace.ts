@@ -1,6 +1,7 @@
 // slash28 trace: the history of real nodes' pods, from logs of the agent or from kubectl, as a trace for a cluster file.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { parseRfc3339 } from "../../base/calendar.ts";
 import { podDocument, type Trace, traceOf } from "../../trace/trace-document.ts";
 import { traceCsv, traceTable, traceTalk } from "../../trace/trace-forms.ts";
 import { collectTrace } from "../collect-trace.ts";
@@ -9,6 +10,8 @@ import { CommandError } from "../command-error.ts";
 interface Options {
   readonly output: "csv" | "json" | "table";
   readonly nodeGroup?: string;
+  readonly from?: number;
+  readonly to?: number;
 }
 
 export function traceCommand(): Command {
@@ -19,6 +22,12 @@ export function traceCommand(): Command {
       "ipamd.log and its rotated copies, support bundles, output of kubectl get pods or events -o json, folders of them; - reads standard input",
     )
     .option("--node-group <name>", "call the nodes NAME-1, NAME-2, ... as a node group of a cluster file does", toGroup)
+    .option(
+      "--from <time>",
+      "leave out what was before, as 2026-03-01T00:00:00Z; pods of then are there at moment 0",
+      toTime,
+    )
+    .option("--to <time>", "leave out what came after", toTime)
     .addOption(
       new Option("-o, --output <format>", "how to print the result").choices(["csv", "json", "table"]).default("csv"),
     )
@@ -29,7 +38,7 @@ export function traceCommand(): Command {
 
 async function trace(paths: readonly string[], options: Options): Promise<number> {
   const { histories, kubectl, unread } = await collectTrace(paths);
-  const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup });
+  const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup, fromMs: options.from, toMs: options.to });
   if (found.pods.length === 0) throw noPods(unread.map(({ file, reason }) => `${file}: ${reason}`));
   for (const line of traceTalk(found)) process.stderr.write(`${line}\n`);
   if (unread.length > 0) {
@@ -62,6 +71,12 @@ function noPods(unread: readonly string[]): CommandError {
     exitStatus: 1,
     next: "Give ipamd.log of the nodes (a support bundle has it), or the output of kubectl get pods -A -o json.",
   });
+}
+
+function toTime(text: string): number {
+  const ms = parseRfc3339(text);
+  if (ms === undefined) throw new InvalidArgumentError("A time is written as 2026-03-01T00:00:00Z.");
+  return ms;
 }
 
 function toGroup(text: string): string {
