@@ -215,6 +215,51 @@ test("nodes that ask for a trunk ENI get one from the resource controller, and k
   }
 });
 
+/** Looks at metadata whenever the reference does, told or not. */
+const lookingAnew: CreateEngine = (options) => {
+  const engine = createEngine(options);
+  return withStep(engine, (input) => {
+    if (input.kind === "metadataChanged") return [];
+    if (input.kind === "started") return engine.step({ ...input, facts: { ...input.facts, isMetadataTold: false } });
+    return engine.step(input);
+  });
+};
+
+/** After 20 minutes somebody else assigns a prefix to each node's first ENI, if it has room, and takes its security groups. */
+function runMeddledWith(text: string, over: Partial<SimInput>): Fleet {
+  const fleet = new Fleet(inputOf(clusterOf(text), over));
+  fleet.runTo(1_200_000);
+  const { vpc, nowMs } = fleet;
+  for (const { node } of fleet.nodes) {
+    const eni = [...vpc.world.instances.get(node.instanceId)!.enis][0]!;
+    const params = new Map([["NetworkInterfaceId", eni.id]]).set("Ipv4PrefixCount", "1");
+    const { reply } = vpc.act({ action: "AssignPrivateIpAddresses", params }, nowMs);
+    if (eni.now.addresses.length === 0) expect(reply.kind).toBe("ok");
+    vpc.world.changeEni(eni, { groups: [] });
+  }
+  fleet.run();
+  return fleet;
+}
+
+test("looks at metadata that would show nothing new are left out, and nothing but the number of events changes", () => {
+  const restless = "[{ name: churn, pods: 75, over: 3m, keep: true, lifetime: { mean: 4m } }]";
+  for (const workloads of [restless, "[{ name: web, pods: 50, at: 5s }]"]) {
+    for (const env of ["{}", '{ WARM_IP_TARGET: "4" }', '{ ENABLE_PREFIX_DELEGATION: "false" }']) {
+      const settings = env === "{}" ? '{ ENABLE_PREFIX_DELEGATION: "true" }' : env;
+      const cni = `{ policy: vpc-cni, env: ${settings} }`;
+      const text = churnText({ workloads, cni, run: "{ duration: 50m, seed: 1 }", ec2: "{ imdsLag: 4s }" });
+      const told = runMeddledWith(text, {});
+      const anew = runMeddledWith(text, { createEngine: lookingAnew });
+      expect(json(told, 1)).toBe(json(anew, 1));
+      expect(told.marks).toEqual(anew.marks);
+      expect(told.eventCount).toBeLessThan(anew.eventCount - 100);
+      expect(told.nodes.map((node) => node.engine.view(told.nowMs).enis)).toEqual(
+        anew.nodes.map((node) => node.engine.view(anew.nowMs).enis),
+      );
+    }
+  }
+});
+
 test("what the simulator cannot do, it says", () => {
   const template = `{ spec: { containers: [{ name: a, resources: { limits: { vpc.amazonaws.com/pod-eni: "1" } } }] } }`;
   const { workloads } = parseManifests(
