@@ -190,6 +190,7 @@ function* lookAt(node: Node, state: State, subnetId: string): Operation {
 function shrink(node: Node, state: State, demand: Demand): Ms | undefined {
   if (node.settings.provisioningDisabled || node.isStopping) return undefined;
   if (state.isReleasing || state.onTheWay > 0 || demand.missing > 0) return undefined;
+  if (node.nowMs < state.releaseNotBeforeMs) return state.releaseNotBeforeMs;
   const keep = state.peak.highest(node.nowMs, state.holdMs);
   const surplus = nextSurplus(node, state, demand.supply.total - keep);
   if (surplus === undefined) {

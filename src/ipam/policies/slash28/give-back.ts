@@ -1,7 +1,7 @@
 // What the pool has had too much of for a while goes back to EC2: single addresses first, then whole prefixes from the last ENI on,
 // then ENIs. Only with proof: nothing allocated, nothing cooling, and metadata shows it on this ENI.
 
-import { MINUTE_MS, type Ms } from "../../../base/units.ts";
+import { MINUTE_MS, type Ms, SECOND_MS } from "../../../base/units.ts";
 import { cidrKey, type Node } from "../../node.ts";
 import { callEc2 } from "../../operations/call.ts";
 import { freeEni } from "../../operations/free-eni.ts";
@@ -13,6 +13,8 @@ import { isOfMode } from "./supply.ts";
 import { unitOf } from "./target.ts";
 
 const ENI_AGE_MIN_MS = MINUTE_MS;
+/** Metadata lags by seconds (ec2-vpc.md). */
+const PROOF_PAUSE_MS = 5 * SECOND_MS;
 
 export interface Surplus {
   readonly eni: PoolEni;
@@ -91,7 +93,10 @@ export function* giveBack(node: Node, state: State, { eni, cidrs }: Surplus): Op
       }
     } else if (proven.length > 0) yield* unassign(node, state, eni, proven);
   }
-  if (shown === undefined || proven.length < cidrs.length) state.isReconcileDue = true;
+  if (shown === undefined || proven.length < cidrs.length) {
+    state.isReconcileDue = true;
+    state.releaseNotBeforeMs = node.nowMs + PROOF_PAUSE_MS;
+  }
   state.isReleasing = false;
   node.factsVersion++;
 }

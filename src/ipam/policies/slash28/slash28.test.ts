@@ -286,6 +286,27 @@ describe("6: nothing goes without proof", () => {
     expect(node.engine.allocations().length).toBe(28);
   });
 
+  test("what is not proven is not given back, and metadata is asked every few seconds only", () => {
+    const node = nodeOf();
+    node.input({ kind: "podsBound", count: 60 });
+    node.run(5_000);
+    node.addMany(1, 60);
+    let readCount = 0;
+    node.metadataView = (enis) => {
+      readCount++;
+      return enis.map((eni) => ({ ...eni, prefixes: [] }));
+    };
+    for (let attachment = 1; attachment <= 60; attachment++) node.del(attachment);
+    node.input({ kind: "podsBound", count: 0 });
+    node.run(300_000);
+    expect(node.callNames()).not.toContain("UnassignPrivateIpAddresses");
+    expect(readCount).toBeGreaterThan(10);
+    expect(readCount).toBeLessThan(150);
+    node.metadataView = (enis) => enis;
+    node.run(400_000);
+    expect(node.callNames()).toContain("UnassignPrivateIpAddresses");
+  });
+
   test("metadata that shows no prefix keeps everything where it is", () => {
     const node = nodeOf();
     node.run(5_000);

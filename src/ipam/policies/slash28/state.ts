@@ -45,6 +45,8 @@ export class State {
   readonly fullEnis = new Set<EniId>();
   /** Something is being given back. */
   isReleasing = false;
+  /** Nothing was proven the last time: metadata may lag, and is not asked again before. */
+  releaseNotBeforeMs: Ms = 0;
   /** ENIs that are being given back: metadata and EC2 show them a while longer. */
   readonly leavingEnis = new Set<EniId>();
   /** Since when pods wait, or the stock is low: growth starts a moment later, with what came meanwhile. */
