@@ -654,3 +654,62 @@ test("the engine hears at once how many pods are bound and how many nodes there 
   await until(() => told().length === 4);
   expect(told()).toEqual(["7 nodes", "3 pods", "56 pods", "8 nodes"]);
 });
+
+/** An agent under policy slash28 whose stock of 16 is taken, and whose next calls for more take `slowMs`. */
+async function fullNode(slowMs: number, env: Readonly<Record<string, string>> = {}) {
+  const made = await world();
+  const agent = await made.start({ SLASH28_POLICY: "slash28", ...env });
+  const cni = client(made);
+  const first = await Promise.all(Array.from({ length: 16 }, (_, i) => cni.add(addRequest(`first-${i}`), TIMEOUT_MS)));
+  expect(first.filter(({ reply }) => !reply.Success)).toEqual([]);
+  // Whatever stock follows is on its way slowly.
+  const slow = { op: "delay", ms: slowMs, times: 99 } as const;
+  expect(made.vpc.vpc.control(slow, performance.now())).toMatchObject({ ok: true });
+  const held = async () => {
+    const answer = await fetch("http://agent/v1/enis", { unix: made.path("i.sock") });
+    const card = ((await answer.json()) as Record<string, { TotalIPs: number; AssignedIPs: number }>)["0"];
+    return { total: card?.TotalIPs ?? 0, assigned: card?.AssignedIPs ?? 0 };
+  };
+  // What came before the slowness is taken, too: then the next ADD waits.
+  for (let i = 0; (await held()).total > (await held()).assigned; i++)
+    await cni.add(addRequest(`more-${i}`), TIMEOUT_MS);
+  return { made, agent, cni };
+}
+
+test("slash28: an ADD waits for the prefix on its way, is counted meanwhile, and gets its address", async () => {
+  const { agent, cni } = await fullNode(300);
+  const address = agent.metricsAddress;
+  if (address?.kind !== "tcp") throw new Error("metrics are served over TCP here");
+  const metrics = async () => (await fetch(`http://127.0.0.1:${address.port}/metrics`)).text();
+  const served = async () =>
+    Number(/add_wait_seconds_count\{outcome="allocated"\} (\d+)/.exec(await metrics())?.[1] ?? 0);
+  const servedBefore = await served();
+  const waiting = [cni.add(addRequest("a"), TIMEOUT_MS), cni.add(addRequest("b"), TIMEOUT_MS)];
+  const startMs = performance.now();
+  while (!(await metrics()).includes("\nslash28_adds_waiting 2\n")) {
+    if (performance.now() - startMs > 5_000) throw new Error("nobody waits");
+  }
+  for (const answer of await Promise.all(waiting)) expect(answer.reply.Success).toBe(true);
+  expect(await metrics()).toContain("\nslash28_adds_waiting 0\n");
+  expect((await served()) - servedBefore).toBe(2);
+});
+
+test("slash28: a wait ends at the deadline with its reason, by a DEL of the same sandbox, or when the agent stops", async () => {
+  const { made, agent, cni } = await fullNode(8_000, { SLASH28_ADD_DEADLINE: "1" });
+  const startMs = performance.now();
+  const late = await cni.add(addRequest("late"), TIMEOUT_MS);
+  const waitedMs = performance.now() - startMs;
+  expect(late).toMatchObject({ reply: { Success: false }, reason: "pool-growing" });
+  expect(waitedMs).toBeGreaterThan(900);
+  expect(waitedMs).toBeLessThan(3_000);
+  const deleted = ask(made.path("s.sock"), line("add", "deleted"));
+  await Bun.sleep(100);
+  expect(await ask(made.path("s.sock"), line("del", "deleted"))).toEqual([{ v: 1, ok: true, address: null }]);
+  expect(await deleted).toMatchObject([{ ok: false, reason: "invalid-request" }]);
+  const stopped = cni.add(addRequest("stopped"), TIMEOUT_MS);
+  await Bun.sleep(100);
+  const stopMs = performance.now();
+  expect(await agent.stop()).toBe(true);
+  expect(await stopped).toMatchObject({ reply: { Success: false }, reason: "stopping" });
+  expect(performance.now() - stopMs).toBeLessThan(900);
+});

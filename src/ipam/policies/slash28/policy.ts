@@ -47,6 +47,8 @@ export class Slash28 implements Policy {
   #outlook(node: Node): Outlook {
     const state = this.#state;
     const { nowMs } = node;
+    // The runtime tries again, and the next agent knows more: nothing is waited for that may come after the end.
+    if (node.isStopping) return { reason: "stopping", retryAfterMs: undefined, comesAtMs: undefined };
     if (!node.isReady) return { reason: "starting", retryAfterMs: undefined, comesAtMs: nowMs };
     state.cooldowns.sweep(node);
     const { total } = supplyOf(node);
