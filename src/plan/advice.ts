@@ -127,7 +127,8 @@ interface BlockRange {
 
 /**
  * The aligned range with the most blocks that can be prefixes, of equal ones the last: first one range that holds all that is
- * missing, then smaller ones. Half of a range at least must be of use, and single addresses must keep their room outside.
+ * missing, then smaller ones. Three quarters of a range must be of use, unless it holds all; and single addresses keep their
+ * room outside.
  */
 function bestRange(
   blocks: SubnetBlocks,
@@ -155,7 +156,7 @@ function bestRange(
       }
       // Free addresses of blocks that are no prefix anyway are lost to single addresses, too: at most 15 of each.
       const lost = open * ADDRESSES_PER_PREFIX + (size - good) * (ADDRESSES_PER_PREFIX - 1);
-      const isOfUse = isFree && good * 2 >= size && lost <= given.room;
+      const isOfUse = isFree && good >= Math.min(given.missing, size * 0.75) && lost <= given.room;
       const isBetter = good > (best?.good ?? 0) || (good === best?.good && goodNow >= best.goodNow);
       if (isOfUse && isBetter) best = { first, size, good, goodNow, lost };
     }

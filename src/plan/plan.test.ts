@@ -170,6 +170,44 @@ describe("does it fit", () => {
     expect(starved.scenarios[0]?.problems[0]?.text).toContain("the settings want no address beyond");
   });
 
+  test("more nodes over several subnets: the first that is full ends it, whatever the others have", () => {
+    const zones = `${SUBNET}, { id: b, az: us-west-2b, cidr: 10.0.1.0/25 }, { id: c, az: us-west-2c, cidr: 10.0.2.0/24 }`;
+    for (const count of [2, 3, 4]) {
+      const withNodes = (more: number) =>
+        planText(
+          cluster({ subnets: zones, groups: `{ name: g, instanceType: m5.large, count: ${count + more} }`, pods: 5 }),
+        );
+      // Every node is as full as its fullest then.
+      const { moreNodes, holds } = withNodes(0).groups[0]!;
+      expect(new Set(holds.map((one) => one.prefixes)).size).toBe(1);
+      expect(withNodes(moreNodes!.fewest).verdict).toBe("fits");
+      expect(withNodes(moreNodes!.fewest + 1).verdict).toBe("unsure");
+      expect(withNodes(moreNodes!.most).verdict).toBe("unsure");
+      expect(withNodes(moreNodes!.most + 1).verdict).toBe("does-not-fit");
+    }
+  });
+
+  test("the last address fits, the next does not", () => {
+    const env = '{ WARM_IP_TARGET: "1", MINIMUM_IP_TARGET: "1" }';
+    // Two nodes with 5 pods each: 6 addresses and a primary one.
+    const others = (count: number) =>
+      planText(
+        cluster({ env, pods: 10, subnets: `{ id: a, az: us-west-2a, cidr: 10.0.0.0/24, otherAddresses: ${count} }` }),
+      );
+    expect(others(251 - 14).verdict).toBe("fits");
+    expect(others(251 - 13).verdict).toBe("does-not-fit");
+  });
+
+  test("a quota that is passed is a doubt; the file's ec2 raises it, and request rates too", () => {
+    const quota = (count: number) => `${cluster()}ec2: { quotaNetworkInterfaces: ${count} }\n`;
+    expect(planText(quota(2)).verdict).toBe("fits");
+    const passed = planText(quota(1)).scenarios[0];
+    expect(passed).toMatchObject({ verdict: "unsure", enis: { value: 2, limit: 1 } });
+    const rate = `${cluster()}ec2: { throttlingActions: { AssignPrivateIpAddresses: 1/0.5 } }\n`;
+    // Four calls, one at once: the other three take two seconds each.
+    expect(planText(rate).scenarios[0]?.apiTimes[0]).toMatchObject({ callCount: 4, seconds: 6 });
+  });
+
   test("reserved ENIs of the flag lower max pods and take addresses", () => {
     const [bare, reserved] = [0, 1].map((reservedEniCount) => planText(cluster(), { reservedEniCount }));
     expect(bare?.groups[0]?.prefix?.possible).toBe(3 * 9 * 16 + 2);

@@ -1,7 +1,6 @@
 // AWS quotas and request rates that a fleet meets, at their defaults or as the cluster file's `ec2` raises them. Passing a quota
 // is a doubt, no refusal: it can be raised.
 
-import { divCeil } from "../base/units.ts";
 import type { Knobs, TokenRate } from "../catalog/emulator-knobs.ts";
 import type { NodeDemand } from "./node-demand.ts";
 
@@ -60,7 +59,8 @@ export function apiTimes(
 function apiTime(calls: { action: string; callCount: number; why: string; rate: TokenRate }): ApiTime {
   const { action, callCount, why, rate } = calls;
   const { burst, refillPerSecond } = rate;
-  const seconds = divCeil(Math.max(0, callCount - burst), refillPerSecond);
+  // A refill may be a fraction.
+  const seconds = Math.ceil(Math.max(0, callCount - burst) / refillPerSecond);
   const formula = `max(0, ${callCount} (${why}) - ${burst} burst) / ${refillPerSecond} a second = ${seconds} s`;
   return { action, callCount, seconds, formula };
 }

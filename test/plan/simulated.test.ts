@@ -221,6 +221,13 @@ workloads: [{ name: web, pods: 36 }]`;
   expect(run.nodes.map((one) => [one.enis, one.prefixes])).toEqual(run.nodes.map(() => [1, 2]));
   const batch = migration!.scenarios[1]!;
   expect(batch.nodeCount).toBe(8);
+  // The old nodes take what they held with them.
+  const end = migration!.scenarios[2]!;
+  const room = (one: typeof batch) => one.subnets.reduce((sum, subnet) => sum + subnet.addresses.available, 0);
+  expect(room(end)).toBeGreaterThan(room(batch));
+  expect(end.nau.value).toBe(
+    planText(before.replace(/env: .*/, 'env: { ENABLE_PREFIX_DELEGATION: "true" } }')).scenarios[0]!.nau.value,
+  );
   for (const subnet of batch.subnets) {
     // The old agents do not run here: their warm /28s are not taken, and their free addresses not given back.
     const left = run.subnets.find((one) => one.name === subnet.id)!;

@@ -1,8 +1,11 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Plan } from "../../plan/types.ts";
+
+// Every run is a process of its own.
+setDefaultTimeout(30_000);
 
 const ROOT = join(import.meta.dir, "../../..");
 
