@@ -170,6 +170,8 @@ test("nodes of a dump that hold what they want need nothing more; with twice the
       of.scenarios[0]!.subnets.reduce((total, one) => total + figure(one), 0);
     expect(plan.verdict).toBe("fits");
     expect([sum((one) => one.prefixes.needed), sum((one) => one.addresses.needed)]).toEqual([0, 0]);
+    const own = [...ofDump.known.occupancy.values()].flatMap((one) => one.ownPrefixes);
+    expect(own.length).toBe(sum((one) => one.held.prefixes));
     expect(sum((one) => one.held.prefixes)).toBe(sum((one) => one.prefixes.needed, before));
     expect(plan.scenarios[0]!.nau.value).toBe(before.scenarios[0]!.nau.value);
     const workloads = file.workloads.map((one) => (one.kind === "pods" ? { ...one, podCount: 2 * one.podCount } : one));
