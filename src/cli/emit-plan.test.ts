@@ -125,6 +125,26 @@ workloads: [{ name: web, pods: ${part.pods ?? 20} }]
     expect(maxPods(cluster({ subnets: "{ id: a, az: us-west-2a, cidr: 10.0.0.0/24 }", groups }))).toEqual([64]);
   });
 
+  test("each bound by itself: three nodes to a subnet, whole /28s, single addresses", () => {
+    const of = (count: number, subnet: string) =>
+      maxPods(
+        cluster({
+          subnets: `{ id: a, az: us-west-2a, ${subnet} }`,
+          groups: `{ name: g, instanceType: m5.large, count: ${count} }`,
+        }),
+      );
+    // One node would find 7 of 14 /28s; a second and a third could not.
+    expect(of(1, "cidr: 10.0.0.0/24")).toEqual([64]);
+    // Six nodes, 30 /28s, of which single addresses spoil some: four each.
+    expect(of(6, "cidr: 10.0.0.0/23")).toEqual([64]);
+    // Single addresses, whole ENIs of ten: five nodes with three would take 150 of 123, with two they take 100.
+    const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/25 }";
+    const groups = "{ name: g, instanceType: m5.large, count: 5 }";
+    expect(maxPods(cluster({ subnets, groups, env: "{}", pods: 5 }))).toEqual([16]);
+    // The blocks of an explicit reservation are no prefix: 14 of the 30 are left.
+    expect(of(3, "cidr: 10.0.0.0/23, reservations: [{ cidr: 10.0.0.0/24, type: explicit }]")).toEqual([64]);
+  });
+
   test("a number that images ship for single addresses counts as not raised", () => {
     const subnets = "{ id: a, az: us-west-2a, cidr: 10.0.0.0/20 }";
     const of = (number: number) =>
