@@ -45,9 +45,10 @@ export function clusterForTrace(tracePath: string, clusterFile: string | undefin
 /** What is wrong with its lines is told when the pods are loaded; here they only count. */
 function readTrace(path: string): readonly TracePod[] {
   try {
-    return parseTrace(readFileSync(path, "utf8"), path).pods;
-  } catch {
-    throw new LoadError(`${path}: the trace cannot be read`, { next: "Check the path.", isUnreadable: true });
+    return parseTrace(new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)), path).pods;
+  } catch (error) {
+    const what = error instanceof TypeError ? "is not UTF-8 text" : "cannot be read";
+    throw new LoadError(`${path}: the trace ${what}`, { next: "Check the path.", isUnreadable: true });
   }
 }
 

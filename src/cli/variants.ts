@@ -6,7 +6,7 @@
 //   other.yaml                               another cluster file, with --set and --policy
 
 import { existsSync } from "node:fs";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { KNOWN_VARIABLES } from "../diagnose/facts/variables.ts";
 import { nearNames } from "../text/near-names.ts";
 import { CommandError } from "./command-error.ts";
@@ -60,8 +60,12 @@ function settingOrError(part: string, before: ReadonlyMap<string, string>): Read
   }
 }
 
-/** For commander: `NAME=VALUE` added to those before. */
-export function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+/** `--set NAME=VALUE`, as often as one likes. */
+export function setOption(description: string): Option {
+  return new Option("--set <key=value>", description).argParser(toSetting).default(new Map(), "none");
+}
+
+function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
   if (match === null) throw new InvalidArgumentError("A setting is written NAME=VALUE, as WARM_PREFIX_TARGET=2.");
   const [, name = "", value = ""] = match;

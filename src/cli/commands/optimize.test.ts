@@ -88,11 +88,13 @@ test(
 test(
   "bad input is told with its place and the status that scripts look at",
   () => {
+    writeFileSync(join(folder, "junk.csv"), new Uint8Array([0xff, 0xfe, 0x80]));
     writeFileSync(join(folder, "bad.csv"), "at,nam\n1s,a\n");
     writeFileSync(join(folder, "bad.yaml"), "apiVersion: slash28/v1\nkind: Cluster\nsubents: []\n");
     const wrong: readonly [readonly string[], number, RegExp][] = [
       [["none.yaml"], 3, /none\.yaml: there is no such file/],
       [["none.csv"], 3, /none\.csv: the trace cannot be read/],
+      [["junk.csv"], 3, /junk\.csv: the trace is not UTF-8 text/],
       [["bad.csv"], 2, /bad\.csv:1:\d+: .*"nam" is unknown/],
       [["bad.yaml"], 2, /bad\.yaml:3:1: unknown key "subents".*did you mean "subnets"/],
       [["c.yaml", "--cluster", "c.yaml"], 2, /is no trace/],

@@ -22,7 +22,7 @@ import { baseOf, loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
 import type { SimBase, SimJob, SimSettings } from "../sim-job.ts";
 import { SimPool } from "../sim-pool.ts";
 import { clusterForTrace, isTrace } from "../trace-cluster.ts";
-import { seedsOf, toCount, toSetting } from "../variants.ts";
+import { seedsOf, setOption, toCount } from "../variants.ts";
 
 interface Options extends SimFlags {
   readonly cluster?: string;
@@ -52,7 +52,7 @@ export function optimizeCommand(): Command {
     )
     .option("--seed <number>", "the first seed, instead of the cluster file's", toSeed)
     .option("--seeds <count>", "seeds that the best candidates run on", toCount("--seeds"), DEFAULT_SEEDS)
-    .option("--set <key=value>", "a variable of cni.env for all candidates; can be repeated", toSetting, new Map())
+    .addOption(setOption("a variable of cni.env for all candidates; can be repeated"))
     .option("--policy <policy>", "search this policy alone, instead of all that can be simulated")
     .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to start from, instead of the cluster file's")
     .option("--faults <file>", "YAML: timed faults beside those of the cluster file, written as there")

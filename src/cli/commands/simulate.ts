@@ -25,7 +25,7 @@ import { openRunProgress } from "../progress.ts";
 import { loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
 import { type SimBase, type SimJob, type SimSettings, withSettings } from "../sim-job.ts";
 import { SimPool } from "../sim-pool.ts";
-import { parseVariant, seedsOf, toCount, toSetting } from "../variants.ts";
+import { parseVariant, seedsOf, setOption, toCount } from "../variants.ts";
 
 interface Options extends SimFlags {
   readonly seed?: number;
@@ -54,12 +54,7 @@ export function simulateCommand(): Command {
       `two configurations, pair by pair on the same seeds (${PAIRS} without --seeds): each is current, a policy, ` +
         "settings (WARM_PREFIX_TARGET=2,MINIMUM_IP_TARGET=16), or another cluster file",
     )
-    .option(
-      "--set <key=value>",
-      "a variable of cni.env, instead of the cluster file's; can be repeated",
-      toSetting,
-      new Map(),
-    )
+    .addOption(setOption("a variable of cni.env, instead of the cluster file's; can be repeated"))
     .option("--policy <policy>", "instead of the cluster file's")
     .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to start from, instead of the cluster file's")
     .option("--faults <file>", "YAML: timed faults beside those of the cluster file, written as there")
