@@ -55,6 +55,9 @@ class IpamEngine implements Engine {
   #nextEffectId = 1;
   /** Of the operation that sleeps shortest. */
   #wakeAtMs: Ms = Number.POSITIVE_INFINITY;
+  /** Those that sleep until a change, and up to which version they have been asked. */
+  readonly #watchers: Task[] = [];
+  #watchedVersion = 0;
   /** Effects of inputs before `started`. */
   #early: Effect[] = [];
 
@@ -68,7 +71,7 @@ class IpamEngine implements Engine {
     if (node === undefined) return this.#beforeStart(input);
     assert(input.nowMs >= node.nowMs, "time never goes back");
     node.nowMs = input.nowMs;
-    node.effects = [];
+    if (node.effects.length > 0) node.effects = [];
     this.#take(node, input);
     this.#runDue(node);
     // What an operation brought may serve an ADD that waits, and that may wake an operation.
@@ -144,6 +147,7 @@ class IpamEngine implements Engine {
       case "metadataChanged":
         node.metadataVersion++;
         for (const task of this.#tasks) if (task.wakesOnMetadata) task.wakeAtMs = node.nowMs;
+        this.#wakeAtMs = node.nowMs;
         return;
       case "clockStepped":
         node.log("clockStepped", input.wallOffsetMs - node.wallOffsetMs);
@@ -396,10 +400,12 @@ class IpamEngine implements Engine {
       rethink: undefined,
       wakesOnMetadata: false,
     });
+    this.#wakeAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Resumes every operation whose time has come, until none is due. */
   #runDue(node: Node): void {
+    if (this.#isQuiet(node)) return;
     for (let hasRun = true; hasRun; ) {
       hasRun = false;
       let wakeAtMs = Number.POSITIVE_INFINITY;
@@ -414,9 +420,23 @@ class IpamEngine implements Engine {
       }
       this.#wakeAtMs = wakeAtMs;
     }
+    this.#watchedVersion = node.version;
+  }
+
+  /** What nearly every ADD and DEL finds: nothing is due, and the change is none to wake for. */
+  #isQuiet(node: Node): boolean {
+    if (node.nowMs >= this.#wakeAtMs) return false;
+    if (node.version === this.#watchedVersion) return true;
+    for (const task of this.#watchers) {
+      const { wakeAtMs } = task;
+      if (wakesByChange(node, task) || task.wakeAtMs !== wakeAtMs) return false;
+    }
+    this.#watchedVersion = node.version;
+    return true;
   }
 
   #advance(node: Node, task: Task, outcome: Outcome | undefined): void {
+    if (task.wakesFromVersion !== undefined) this.#watchers.splice(this.#watchers.indexOf(task), 1);
     task.wakeAtMs = undefined;
     task.wakesFromVersion = undefined;
     task.wakesOnMetadata = false;
@@ -428,7 +448,9 @@ class IpamEngine implements Engine {
     const ask = next.value;
     if (ask.kind === "sleep") {
       task.wakeAtMs = ask.atMs;
+      this.#wakeAtMs = Math.min(this.#wakeAtMs, ask.atMs);
       task.wakesFromVersion = ask.wakesOnChange ? node.version : undefined;
+      if (ask.wakesOnChange) this.#watchers.push(task);
       task.rethink = ask.rethink;
       task.wakesOnMetadata = ask.wakesOnMetadata === true;
       return;

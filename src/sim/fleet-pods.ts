@@ -8,7 +8,6 @@ import {
   type Kubelet,
   type KubeletSettings,
   NO_NODE,
-  PodSandbox,
   type PodSpec,
   type PodStream,
   type Scheduler,
@@ -22,7 +21,7 @@ import {
   POD_STEPS,
   type PodCounts,
   type SimNode,
-  type SimPod,
+  SimPod,
 } from "./fleet-state.ts";
 import type { NodeBodies } from "./node-bodies.ts";
 import { TimedCount } from "./timed-count.ts";
@@ -129,26 +128,7 @@ export class FleetPods {
   #record(): SimPod {
     const { heap, stream } = this.#options;
     const { spec, lifetimeMs, nodeName } = stream;
-    const pod = this.#spare.pop();
-    if (pod === undefined) {
-      const fresh: SimPod = {
-        slot: this.#pods.length,
-        spec,
-        lifetimeMs,
-        nodeName,
-        cameMs: heap.atMs,
-        sandbox: new PodSandbox(this.#kubelet, heap.atMs),
-        requestId: 0,
-        node: undefined,
-        address: undefined,
-        outcome: "unschedulable",
-        reason: undefined,
-        wasRefused: false,
-        ticket: -1,
-      };
-      this.#pods.push(fresh);
-      return fresh;
-    }
+    const pod = this.#spare.pop() ?? new SimPod(this.#kubelet, this.#pods.length, spec);
     pod.spec = spec;
     pod.lifetimeMs = lifetimeMs;
     pod.nodeName = nodeName;
@@ -186,7 +166,7 @@ export class FleetPods {
     this.#options.bodies.bind(node, 1);
     this.counts.waiting++;
     this.waiting.add(1, nowMs);
-    pod.sandbox.bind(nowMs);
+    pod.bind(nowMs);
     this.#step(pod);
   }
 
@@ -243,20 +223,19 @@ export class FleetPods {
   step(slot: number): void {
     const pod = this.#pods[slot];
     if (pod?.ticket !== this.#options.heap.ticket) return;
-    if (pod.sandbox.phase === "adding") this.#giveUp(pod);
+    if (pod.phase === "adding") this.#giveUp(pod);
     this.#step(pod);
   }
 
   #step(pod: SimPod): void {
     // Its kubelet is gone with the node: nobody tries again.
     if (pod.node!.phase === "lost") return;
-    const sandbox = pod.sandbox;
     const { heap } = this.#options;
-    for (let step = sandbox.step(heap.atMs); step !== undefined; step = sandbox.step(heap.atMs)) {
+    for (let step = pod.step(heap.atMs); step !== undefined; step = pod.step(heap.atMs)) {
       if (step.kind === "del") this.#del(pod);
       else if (!this.#add(pod, step.deadlineMs)) this.#refused(pod, "starting");
     }
-    const dueMs = sandbox.dueMs();
+    const dueMs = pod.dueMs();
     if (dueMs !== undefined) pod.ticket = heap.add(dueMs, POD_STEPS, pod.slot);
   }
 
@@ -270,7 +249,7 @@ export class FleetPods {
     const input = this.#allocate;
     input.nowMs = this.#options.heap.atMs;
     input.requestId = pod.requestId;
-    input.attachment = pod.sandbox.sandboxId!;
+    input.attachment = pod.sandboxId!;
     input.deadlineMs = Math.min(deadlineMs, this.#options.heap.atMs + this.#options.addDeadlineMs);
     this.#options.bodies.feed(node, input);
     return true;
@@ -283,7 +262,7 @@ export class FleetPods {
     const input = this.#release;
     input.nowMs = this.#options.heap.atMs;
     input.requestId = this.#nextRequestId++;
-    input.attachment = pod.sandbox.sandboxId!;
+    input.attachment = pod.sandboxId!;
     this.#options.bodies.feed(node, input);
   }
 
@@ -337,8 +316,7 @@ export class FleetPods {
 
   #runs(pod: SimPod, address: Ipv4): void {
     const nowMs = this.#options.heap.atMs;
-    const sandbox = pod.sandbox;
-    sandbox.answered({ sandboxId: sandbox.sandboxId!, isAllocated: true, nowMs });
+    pod.answered({ sandboxId: pod.sandboxId!, isAllocated: true, nowMs });
     pod.outcome = "running";
     pod.address = address;
     pod.reason = undefined;
@@ -353,8 +331,7 @@ export class FleetPods {
   }
 
   #refused(pod: SimPod, reason: FailedAddReason): void {
-    const sandbox = pod.sandbox;
-    sandbox.answered({ sandboxId: sandbox.sandboxId!, isAllocated: false, nowMs: this.#options.heap.atMs });
+    pod.answered({ sandboxId: pod.sandboxId!, isAllocated: false, nowMs: this.#options.heap.atMs });
     if (!pod.wasRefused) this.counts.refusedAtLeastOnce++;
     pod.wasRefused = true;
     pod.reason = reason;
@@ -395,7 +372,7 @@ export class FleetPods {
     const { heap, scheduler } = this.#options;
     const { spec, node, outcome } = pod;
     if (outcome === "waiting") this.#abandon(pod);
-    if (pod.sandbox.end() !== undefined) this.#del(pod);
+    if (pod.end() !== undefined) this.#del(pod);
     if (!spec.isHostNetwork) {
       if (outcome === "running") {
         this.counts.running--;

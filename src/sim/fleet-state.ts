@@ -2,7 +2,7 @@
 
 import type { Ipv4 } from "../base/ipv4.ts";
 import type { Ms } from "../base/units.ts";
-import type { PodSandbox, PodSpec } from "../cluster/index.ts";
+import { type Kubelet, PodSandbox, type PodSpec } from "../cluster/index.ts";
 import type { ActReply } from "../emulator/model/index.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Attachment, Ec2Intention, Engine, Outcome, ReplyResult } from "../ipam/types.ts";
@@ -29,28 +29,33 @@ export type SimPodOutcome = "waiting" | "running" | "unschedulable" | "gone";
 /** Why an ADD failed: the agent's reason, or no answer within the runtime's deadline. */
 export type FailedAddReason = Reason | "no-answer";
 
-/** A pod that came and is not gone yet. Its record serves another pod afterwards. */
-export interface SimPod {
+/** A pod that came and is not gone yet, with its sandbox. Its record serves another pod afterwards. */
+export class SimPod extends PodSandbox<Attachment> {
   /** Its place in the fleet's table. */
   readonly slot: number;
   spec: PodSpec;
-  /** From running; infinite: until the run ends. */
-  lifetimeMs: Ms;
-  /** Its workload says where; undefined: the scheduler does. */
-  nodeName: string | undefined;
-  /** Since the agents' start. */
-  cameMs: Ms;
-  readonly sandbox: PodSandbox<Attachment>;
-  /** Of its ADD under way; 0: none. */
-  requestId: number;
   node: SimNode | undefined;
+  /** The event in the heap that is meant for it; others for its slot are out of date. */
+  ticket = -1;
+  outcome: SimPodOutcome = "unschedulable";
+  /** Of its ADD under way; 0: none. */
+  requestId = 0;
+  /** Since the agents' start. */
+  cameMs: Ms = 0;
+  /** From running; infinite: until the run ends. */
+  lifetimeMs: Ms = 0;
   address: Ipv4 | undefined;
-  outcome: SimPodOutcome;
+  wasRefused = false;
   /** Of its last failed ADD; undefined once it runs. */
   reason: FailedAddReason | undefined;
-  wasRefused: boolean;
-  /** The event in the heap that is meant for it; others for its slot are out of date. */
-  ticket: number;
+  /** Its workload says where; undefined: the scheduler does. */
+  nodeName: string | undefined;
+
+  constructor(kubelet: Kubelet<Attachment>, slot: number, spec: PodSpec) {
+    super(kubelet, 0);
+    this.slot = slot;
+    this.spec = spec;
+  }
 }
 
 /**

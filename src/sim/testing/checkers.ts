@@ -47,7 +47,7 @@ function checkAssigned(fleet: Fleet, node: SimNode, own: readonly SimPod[]): str
 }
 
 function checkBooks(fleet: Fleet, node: SimNode, own: readonly SimPod[]): string[] {
-  const wanted = new Map(own.map((pod) => [pod.sandbox.sandboxId, pod.address]));
+  const wanted = new Map(own.map((pod) => [pod.sandboxId, pod.address]));
   const broken: string[] = [];
   let count = 0;
   for (const cidr of node.engine.view(fleet.nowMs).enis.flatMap((eni) => eni.cidrs)) {
