@@ -230,6 +230,7 @@ class IpamEngine implements Engine {
 
   /** Ends the waiting of ADDs that nobody waits for any more. */
   #giveUp(node: Node, isGone: (add: WaitingAdd) => boolean): void {
+    if (node.waiting.length === 0) return;
     const gone = node.waiting.filter(isGone);
     if (gone.length === 0) return;
     node.waiting = node.waiting.filter((add) => !isGone(add));
@@ -269,6 +270,7 @@ class IpamEngine implements Engine {
   #waitForUnsaved(node: Node, requestId: number, attachment?: Attachment): number {
     const last = this.#unsaved.at(-1);
     if (last === undefined) return 0;
+    if (last.kind !== "reply" && last.requestId === requestId && last.attachment === attachment) return last.saveId;
     const own = this.#unsaved.findLast((change) => change.kind !== "reply" && change.attachment === attachment);
     const saveId = own?.saveId ?? node.lastSaveId;
     // Written down, so that it is answered again when that save fails.

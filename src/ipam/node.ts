@@ -42,24 +42,31 @@ export class Node {
   readonly pool: Pool;
   readonly usesPrefixes: boolean;
   readonly #logFrom: number;
+  readonly #isLogRead: boolean;
 
+  // What each ADD and DEL touches: it lies together in memory.
   nowMs: Ms;
   wallOffsetMs: Ms;
+  isReady = false;
+  /** ADDs that wait for an address, in the order of their coming. */
+  waiting: WaitingAdd[] = [];
+  effects: Effect[] = [];
+  #lastSaveId = 0;
+  /** Goes up when facts change that a decision could see and the pool's version does not show. */
+  factsVersion = 0;
+  /** When a checkpoint was restored: the cooldowns of its addresses are not known. */
+  restoredAtMs: Ms = NEVER;
+
   state: NodeState;
   /** Pods bound here that need an address of their own; undefined while nobody has told. */
   boundPodCount: number | undefined;
-  /** ADDs that wait for an address, in the order of their coming. */
-  waiting: WaitingAdd[] = [];
   /** How EC2 is called: attempts, delays, and what is learned from the answers. */
   callRules: CallRules = SDK_RULES;
-  isReady = false;
   isStopping = false;
   /** ENIs that EC2's tags or type say are not ours to manage (ipamd.md 1.7). Their number is U. */
   unmanagedEniIds: ReadonlySet<EniId> = new Set();
   /** Security groups of the primary ENI, sorted; empty until first read. */
   securityGroupIds: readonly string[] = [];
-  /** Goes up when facts change that a decision could see and the pool's version does not show. */
-  factsVersion = 0;
   /** Goes up when metadata comes to show something else, if the body tells. */
   metadataVersion = 0;
 
@@ -72,8 +79,6 @@ export class Node {
   exhaustedAtMs: Ms = NEVER;
   lastDecreaseMs: Ms = NEVER;
   lastPoolActionMs: Ms = NEVER;
-  /** When a checkpoint was restored: the cooldowns of its addresses are not known. */
-  restoredAtMs: Ms = NEVER;
   /** CIDRs given back to EC2, by `cidrKey`, and when: metadata may show them a while longer. Only a reconcile forgets them. */
   readonly returnedAtMs = new Map<number, Ms>();
   /** Why growth did not bring what was asked, last time it was tried; undefined after a success. */
@@ -85,10 +90,8 @@ export class Node {
   readonly inProgress: string[] = [];
   readonly counters = new Map<string, Map<string, number>>();
   readonly quirks = new Map<string, number>();
-  effects: Effect[] = [];
   readonly #spawn: (operation: Operation) => void;
   #clientTokenCount = 0;
-  #lastSaveId = 0;
 
   constructor(options: {
     readonly settings: Settings;
@@ -114,6 +117,7 @@ export class Node {
     this.nowMs = options.nowMs;
     this.wallOffsetMs = options.wallOffsetMs;
     this.#logFrom = options.logLevel === undefined ? Number.POSITIVE_INFINITY : LEVELS[options.logLevel];
+    this.#isLogRead = options.logLevel !== undefined;
     this.#spawn = options.spawn;
   }
 
@@ -172,7 +176,7 @@ export class Node {
   }
 
   isLogged(id: MessageId): boolean {
-    return LEVELS[MESSAGES[id].level] >= this.#logFrom;
+    return this.#isLogRead && LEVELS[MESSAGES[id].level] >= this.#logFrom;
   }
 
   /** Logs when the level asks for it. Where building the arguments costs something, ask `isLogged` first. */

@@ -67,25 +67,26 @@ export class NodeBodies {
 
   add(node: UpNode, seed: number): SimNode {
     const { createEngine } = this.#options;
+    // What each ADD and DEL touches comes first: it lies together in memory.
     const added: SimNode = {
+      engine: createEngine(seed),
+      isDown: true,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+      wakePlannedMs: Number.POSITIVE_INFINITY,
+      savesAsked: 0,
+      savesSettled: 0,
+      boundCount: 0,
+      runningCount: 0,
       index: this.nodes.length,
       node,
       seed,
       phase: "booting",
-      engine: createEngine(seed),
       life: 0,
-      isDown: true,
       hasServed: false,
       restartPauseMs: RESTART_FIRST_MS,
-      wakeAtMs: Number.POSITIVE_INFINITY,
-      wakePlannedMs: Number.POSITIVE_INFINITY,
       wakeTicket: -1,
-      savesAsked: 0,
-      savesSettled: 0,
       writing: undefined,
       held: [],
-      boundCount: 0,
-      runningCount: 0,
       refusedCount: 0,
       ec2CallCount: 0,
     };

@@ -73,7 +73,10 @@ function chooseOffset(pool: Pool, cidr: PoolCidr, options: ChooseOptions): numbe
       return chosen;
     }
   }
-  return cidr.states.indexOf(UNTOUCHED);
+  const { states } = cidr;
+  // No indexOf here: this runs for each ADD, and a loop over 16 bytes is faster.
+  for (let offset = 0; offset < states.length; offset++) if (states[offset] === UNTOUCHED) return offset;
+  return -1;
 }
 
 /** Every offset that the next pod may get from this CIDR: one walk decides among cooled-down ones. For tests. */
