@@ -6,35 +6,15 @@ import { Prng } from "../base/prng.ts";
 import type { Ms } from "../base/units.ts";
 import { STORE_ERRORS } from "./messages.ts";
 import { Node, type WaitingAdd } from "./node.ts";
-import type { Operation } from "./operations/operation.ts";
 import type { Outlook, Policy } from "./policies/policy.ts";
 import { Slash28 } from "./policies/slash28/policy.ts";
 import { vpcCni } from "./policies/vpc-cni/policy.ts";
 import { ALLOCATED, type PoolAddress } from "./pool/pool.ts";
 import type { Reason } from "./reasons.ts";
-import type {
-  Allocation,
-  Attachment,
-  Effect,
-  Engine,
-  EngineOptions,
-  EngineView,
-  Input,
-  Outcome,
-  PolicyId,
-} from "./types.ts";
+import { Tasks } from "./tasks.ts";
+import type { Allocation, Attachment, Effect, Engine, EngineOptions, EngineView, Input, PolicyId } from "./types.ts";
 import type { Unsaved, UnsavedChange } from "./unsaved.ts";
 import { viewOf } from "./view.ts";
-
-/** An operation between two resumptions: it waits for an outcome, or for a time. */
-interface Task {
-  readonly operation: Operation;
-  wakeAtMs: Ms | undefined;
-  /** The pool's version it went to sleep on; undefined unless it wakes on change. */
-  wakesFromVersion: number | undefined;
-  rethink: (() => Ms | undefined) | undefined;
-  wakesOnMetadata: boolean;
-}
 
 const POLICIES: Readonly<Record<PolicyId, () => Policy>> = { "vpc-cni": () => vpcCni, slash28: () => new Slash28() };
 
@@ -46,18 +26,11 @@ class IpamEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #policy: Policy;
   #node: Node | undefined;
-  readonly #tasks = new Set<Task>();
-  readonly #waiting = new Map<number, Task>();
+  readonly #tasks = new Tasks();
   readonly #refusals = new Map<Reason, number>();
   #unsaved: Unsaved[] = [];
   /** Released for good, though the disk did not take it: until a write succeeds it would give them their address back. */
   readonly #onDiskOnly = new Set<Attachment>();
-  #nextEffectId = 1;
-  /** Of the operation that sleeps shortest. */
-  #wakeAtMs: Ms = Number.POSITIVE_INFINITY;
-  /** Those that sleep until a change, and up to which version they have been asked. */
-  readonly #watchers: Task[] = [];
-  #watchedVersion = 0;
   /** Effects of inputs before `started`. */
   #early: Effect[] = [];
 
@@ -73,9 +46,9 @@ class IpamEngine implements Engine {
     node.nowMs = input.nowMs;
     if (node.effects.length > 0) node.effects = [];
     this.#take(node, input);
-    this.#runDue(node);
+    this.#tasks.runDue(node);
     // What an operation brought may serve an ADD that waits, and that may wake an operation.
-    while (node.waiting.length > 0 && this.#serveWaiting(node)) this.#runDue(node);
+    while (node.waiting.length > 0 && this.#serveWaiting(node)) this.#tasks.runDue(node);
     return node.effects;
   }
 
@@ -90,11 +63,11 @@ class IpamEngine implements Engine {
         nowMs: input.nowMs,
         wallOffsetMs: input.wallOffsetMs,
         logLevel: this.#options.logLevel,
-        spawn: (operation) => this.#spawn(operation),
+        spawn: (operation) => this.#tasks.spawn(operation),
       });
       this.#node = node;
-      this.#spawn(this.#policy.boot(node, input));
-      this.#runDue(node);
+      this.#tasks.spawn(this.#policy.boot(node, input));
+      this.#tasks.runDue(node);
       return node.effects;
     }
     if (input.kind === "allocate" || input.kind === "release" || input.kind === "validAttachments") {
@@ -122,13 +95,9 @@ class IpamEngine implements Engine {
         return;
       case "wake":
         return;
-      case "completed": {
-        const task = this.#waiting.get(input.id);
-        if (task === undefined) return; // A duplicate, or an answer that came after its deadline.
-        this.#waiting.delete(input.id);
-        this.#advance(node, task, input.outcome);
+      case "completed":
+        this.#tasks.completed(node, input.id, input.outcome);
         return;
-      }
       case "saved":
         this.#forgetSaved(input.saveId);
         if (this.#onDiskOnly.size > 0) this.#onDiskOnly.clear();
@@ -146,8 +115,7 @@ class IpamEngine implements Engine {
         return;
       case "metadataChanged":
         node.metadataVersion++;
-        for (const task of this.#tasks) if (task.wakesOnMetadata) task.wakeAtMs = node.nowMs;
-        this.#wakeAtMs = node.nowMs;
+        this.#tasks.metadataChanged(node);
         return;
       case "clockStepped":
         node.log("clockStepped", input.wallOffsetMs - node.wallOffsetMs);
@@ -392,84 +360,13 @@ class IpamEngine implements Engine {
     node.pool.allocate(at, attachment, cidr.allocatedWallMsAt(offset), cidr.allocatedNsRestAt(offset));
   }
 
-  // -------------------------------------------------------------- operations
-
-  #spawn(operation: Operation): void {
-    this.#tasks.add({
-      operation,
-      wakeAtMs: Number.NEGATIVE_INFINITY,
-      wakesFromVersion: undefined,
-      rethink: undefined,
-      wakesOnMetadata: false,
-    });
-    this.#wakeAtMs = Number.NEGATIVE_INFINITY;
-  }
-
-  /** Resumes every operation whose time has come, until none is due. */
-  #runDue(node: Node): void {
-    if (this.#isQuiet(node)) return;
-    for (let hasRun = true; hasRun; ) {
-      hasRun = false;
-      let wakeAtMs = Number.POSITIVE_INFINITY;
-      for (const task of this.#tasks) {
-        if (task.wakeAtMs === undefined) continue;
-        if (task.wakeAtMs > node.nowMs && !wakesByChange(node, task)) {
-          if (task.wakeAtMs < wakeAtMs) wakeAtMs = task.wakeAtMs;
-          continue;
-        }
-        hasRun = true;
-        this.#advance(node, task, undefined);
-      }
-      this.#wakeAtMs = wakeAtMs;
-    }
-    this.#watchedVersion = node.version;
-  }
-
-  /** What nearly every ADD and DEL finds: nothing is due, and the change is none to wake for. */
-  #isQuiet(node: Node): boolean {
-    if (node.nowMs >= this.#wakeAtMs) return false;
-    if (node.version === this.#watchedVersion) return true;
-    for (const task of this.#watchers) {
-      const { wakeAtMs } = task;
-      if (wakesByChange(node, task) || task.wakeAtMs !== wakeAtMs) return false;
-    }
-    this.#watchedVersion = node.version;
-    return true;
-  }
-
-  #advance(node: Node, task: Task, outcome: Outcome | undefined): void {
-    if (task.wakesFromVersion !== undefined) this.#watchers.splice(this.#watchers.indexOf(task), 1);
-    task.wakeAtMs = undefined;
-    task.wakesFromVersion = undefined;
-    task.wakesOnMetadata = false;
-    const next = task.operation.next(outcome);
-    if (next.done === true) {
-      this.#tasks.delete(task);
-      return;
-    }
-    const ask = next.value;
-    if (ask.kind === "sleep") {
-      task.wakeAtMs = ask.atMs;
-      this.#wakeAtMs = Math.min(this.#wakeAtMs, ask.atMs);
-      task.wakesFromVersion = ask.wakesOnChange ? node.version : undefined;
-      if (ask.wakesOnChange) this.#watchers.push(task);
-      task.rethink = ask.rethink;
-      task.wakesOnMetadata = ask.wakesOnMetadata === true;
-      return;
-    }
-    node.askCount++;
-    const id = this.#nextEffectId++;
-    this.#waiting.set(id, task);
-    node.effects.push({ ...ask, id } as Effect);
-  }
+  // -------------------------------------------------------------- looking in
 
   wakeAt(): Ms | undefined {
-    let atMs = this.#wakeAtMs;
+    let atMs = this.#tasks.wakeAtMs;
     for (const { deadlineMs } of this.#node?.waiting ?? []) if (deadlineMs < atMs) atMs = deadlineMs;
     return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
   }
-
-  // -------------------------------------------------------------- looking in
 
   allocations(): Allocation[] {
     const found: Allocation[] = [];
@@ -497,16 +394,6 @@ class IpamEngine implements Engine {
   checkBooks(): void {
     this.#node?.pool.checkBooks();
   }
-}
-
-/** The pool or the facts have changed, and the operation has something to do about it now. */
-function wakesByChange(node: Node, task: Task): boolean {
-  if (task.wakesFromVersion === undefined || task.wakesFromVersion === node.version) return false;
-  const atMs = task.rethink?.();
-  if (atMs === undefined) return true;
-  task.wakesFromVersion = node.version;
-  task.wakeAtMs = atMs;
-  return false;
 }
 
 function comesInTime({ comesAtMs }: Outlook, deadlineMs: Ms): boolean {

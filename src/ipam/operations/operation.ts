@@ -7,19 +7,25 @@ import type { Effect, Outcome } from "../types.ts";
 type EffectWithId = Extract<Effect, { readonly id: number }>;
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
+/** An object rather than a function: this is asked at each ADD and DEL, and a closure lies scattered in memory. */
+export interface Rethinker {
+  /** A later moment: the change is none to wake for. undefined: it is. Nothing of the node is changed. */
+  rethink(): Ms | undefined;
+}
+
 /** What an operation asks for: an effect whose outcome it awaits, or time. */
 export type Ask =
   | WithoutId<EffectWithId>
   /**
-   * Resumed at `atMs`; with `wakesOnChange` also as soon as the pool or the node's facts change. `rethink` is asked at each
-   * change first: a later moment means that the change is none to wake for, undefined that it is. It changes nothing itself.
+   * Resumed at `atMs`; with `wakesOnChange` also as soon as the pool or the node's facts change. `rethinker` is asked at
+   * each change first.
    * With `wakesOnMetadata` also when metadata shows something else, if the body tells.
    */
   | {
       readonly kind: "sleep";
       readonly atMs: Ms;
       readonly wakesOnChange: boolean;
-      readonly rethink?: () => Ms | undefined;
+      readonly rethinker?: Rethinker;
       readonly wakesOnMetadata?: boolean;
     };
 

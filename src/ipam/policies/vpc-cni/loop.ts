@@ -7,7 +7,7 @@ import { announceTrunk } from "../../operations/announce.ts";
 import { returnCidrs } from "../../operations/cidrs.ts";
 import { freeEni } from "../../operations/free-eni.ts";
 import { growOnce, logPoolStats } from "../../operations/grow.ts";
-import type { Operation } from "../../operations/operation.ts";
+import type { Operation, Rethinker } from "../../operations/operation.ts";
 import { reconcile } from "../../operations/reconcile.ts";
 import type { PoolStats } from "../../pool/pool.ts";
 import type { LoopPolicy } from "../policy.ts";
@@ -102,23 +102,17 @@ function* idle(
   agreement: Agreement,
 ): Operation<{ readonly periodStartMs: Ms; readonly next: "pool-update" | "reconcile-check" }> {
   let periodStartMs = startMs;
-  const mayAct = actionTest(node);
+  const watch = new IdleWatch(node);
   for (;;) {
     // A trigger counts from the first pass after it: its comparisons are strict.
-    let poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, nextPoolTriggerMs(node));
+    watch.poolPassMs = firstPassAfter(periodStartMs + HALF_PERIOD_MS, nextPoolTriggerMs(node));
     const nextReconcileMs = firstPassAfter(periodStartMs + PERIOD_MS, node.lastPoolActionMs + RECONCILE_INTERVAL_MS);
     const isKnown = agreement.holds(node);
     const { metadataVersion } = node;
-    const reconcilePassMs = isKnown ? Number.POSITIVE_INFINITY : nextReconcileMs;
-    const rethink = (): Ms | undefined => {
-      if (mayAct()) return undefined;
-      poolPassMs = Number.POSITIVE_INFINITY;
-      return reconcilePassMs;
-    };
-    const atMs = Math.min(poolPassMs, reconcilePassMs);
-    yield { kind: "sleep", atMs, wakesOnChange: true, wakesOnMetadata: isKnown, rethink };
+    watch.reconcilePassMs = isKnown ? Number.POSITIVE_INFINITY : nextReconcileMs;
+    yield { kind: "sleep", atMs: watch.dueMs, wakesOnChange: true, wakesOnMetadata: isKnown, rethinker: watch };
     if (isKnown && node.nowMs > nextReconcileMs) periodStartMs = agreement.catchUp(node, nextReconcileMs);
-    const dueMs = Math.min(poolPassMs, reconcilePassMs);
+    const { poolPassMs, reconcilePassMs, dueMs } = watch;
     // Timers are late: what was due is done now, however late it is.
     if (node.nowMs >= dueMs) {
       return dueMs === poolPassMs
@@ -137,21 +131,44 @@ function* idle(
   }
 }
 
-/** Whether a pool update might do or log something, now or later without a further change. False only where it is certain. */
-function actionTest(node: Node): () => boolean {
-  let targets = node.targets();
-  let { factsVersion } = node;
-  return () => {
+/** When an idle loop goes on, looked at anew when the pool or the facts have changed. */
+class IdleWatch implements Rethinker {
+  poolPassMs: Ms = Number.POSITIVE_INFINITY;
+  reconcilePassMs: Ms = Number.POSITIVE_INFINITY;
+  readonly #node: Node;
+  #targets: decide.Targets;
+  #factsVersion: number;
+
+  constructor(node: Node) {
+    this.#node = node;
+    this.#targets = node.targets();
+    this.#factsVersion = node.factsVersion;
+  }
+
+  get dueMs(): Ms {
+    return Math.min(this.poolPassMs, this.reconcilePassMs);
+  }
+
+  rethink(): Ms | undefined {
+    if (this.#mayAct()) return undefined;
+    this.poolPassMs = Number.POSITIVE_INFINITY;
+    return this.reconcilePassMs;
+  }
+
+  /** Whether a pool update might do or log something, now or later without a further change. False only where it is certain. */
+  #mayAct(): boolean {
+    const node = this.#node;
     if (node.isLogged("ipStats")) return true;
-    if (factsVersion !== node.factsVersion) targets = node.targets();
-    factsVersion = node.factsVersion;
+    if (this.#factsVersion !== node.factsVersion) this.#targets = node.targets();
+    this.#factsVersion = node.factsVersion;
+    const targets = this.#targets;
     const stats = node.pool.stats(targets.usesPrefixes);
     return (
       decide.isTooLow(stats, targets) ||
       decide.surplusCidrCount(stats, targets) > 0 ||
       decide.isEniReleaseGateOpen(node.pool, stats, targets)
     );
-  };
+  }
 }
 
 /** The first of `firstMs`, `firstMs` + `periodMs` ... that lies after `triggerMs`. */
