@@ -24,6 +24,8 @@ import { PROVE_SEED, type ProveCase } from "./prove-case.ts";
 const REPLAY_MS_MAX = 86_400_000;
 /** What comes after the last pod: growth, retries and back-off have shown what they come to. */
 const AFTER_MS = 600_000;
+/** A large fleet that grows at once waits for EC2's rates: three ENIs a node at some 5 calls a second. */
+const AFTER_MS_PER_NODE = 1_000;
 const LEAD_MS_MAX = 300_000;
 const DENIED = /UnauthorizedOperation|AccessDenied/;
 const ALWAYS = 1_000_000_000;
@@ -58,7 +60,10 @@ export function caseOfFacts(
   );
   const lastMs = pods.reduce((last, pod) => Math.max(last, pod.atMs + (pod.lifetimeMs ?? 0)), 0);
   return {
-    cluster: { ...cluster, run: { ...cluster.run, durationMs: lastMs + AFTER_MS } },
+    cluster: {
+      ...cluster,
+      run: { ...cluster.run, durationMs: lastMs + AFTER_MS + found.nodes.length * AFTER_MS_PER_NODE },
+    },
     ...found,
     pods,
     manifests: [],
