@@ -114,6 +114,30 @@ describe("manifests as kubectl prints them", () => {
     expect(problems(cpu)).toEqual(['m.yaml:5:43: cpu must be a quantity such as 250m or 128Mi, not "much"']);
   });
 
+  test("topology spread constraints of a pod", () => {
+    const spread =
+      "{maxSkew: 2, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: SEL}";
+    const text = (selector: string) =>
+      `kind: Pod\nmetadata: {name: a, labels: {app: x}}\nspec: {containers: [{name: c}], topologySpreadConstraints: [${spread.replace("SEL", selector)}]}\n`;
+    const parsed = parseManifests(text("{matchLabels: {app: x}}"), "m.yaml");
+    expect([parsed.errors, parsed.warnings]).toEqual([[], []]);
+    expect(parsed.workloads[0]?.pod.spread).toEqual([
+      {
+        maxSkew: 2,
+        topologyKey: "topology.kubernetes.io/zone",
+        whenUnsatisfiable: "ScheduleAnyway",
+        matchLabels: new Map([["app", "x"]]),
+      },
+    ]);
+    const byExpression = parseManifests(text("{matchExpressions: [{key: app, operator: Exists}]}"), "m.yaml");
+    expect(byExpression.warnings.map((one) => one.message)).toEqual([
+      "matchExpressions is not weighed when the pods are placed",
+    ]);
+    expect(problems("kind: List\nitems: &i [{kind: List, items: *i}]\n")[0]).toContain(
+      "stands inside what it stands for",
+    );
+  });
+
   test("what the scheduler does not weigh is said", () => {
     const text = "kind: Pod\nmetadata: {name: a}\nspec:\n  affinity: {nodeAffinity: {}}\n  containers: [{name: c}]\n";
     expect(parseManifests(text, "m.yaml").warnings.map(formatCheckError)).toEqual([

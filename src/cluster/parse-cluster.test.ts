@@ -187,6 +187,17 @@ describe("cluster files", () => {
     expect(problems("- 1\n- 2\n")[0]).toBe("c.yaml:1:1: the cluster file must be a map of keys and values, not a list");
   });
 
+  test("a file that stands in itself", () => {
+    const next = "Write the value out.";
+    expect(changed("ec2: { throttling", "ec2: &e { throttlingActions: *e, throttling")).toEqual([
+      `c.yaml:17:30: the alias *e stands inside what it stands for\n  ${next}`,
+    ]);
+    expect(changed("  - { name: web", "  - &w { lifetime: { mean: *w }, name: web")).toEqual([
+      `c.yaml:13:28: the alias *w stands inside what it stands for\n  ${next}`,
+    ]);
+    expect(changed("lifetime: 30s", "lifetime: &l 30s, at: *l")).toEqual([]);
+  });
+
   test("a region is no pattern", () => {
     expect(parseCluster(GOOD.replace("region: us-west-2", "region: u[s-west-2"), "c.yaml").kind).toBe("errors");
   });

@@ -88,7 +88,8 @@ export interface SimDocument {
 export const ASSUMPTIONS: readonly string[] = [
   "the runtime, an agent's start and its replies take as long as kubelet.runtime, agent.start and agent.reply say, by default no time",
   "metadata answers at once; its lag behind EC2 is the knob imdsLag",
-  "all agents start at the same moment; workloads count from when each has served or ended once, 10 min at the latest",
+  "the first agents start at the same moment; workloads count from when each has served or ended once, 10 min at the latest, or from that moment with run.start cold",
+  "a node that joins starts its agent a joinDelay after its launch; an evicted pod is gone at once, and comes again at once",
   "EC2's latencies and token buckets are those of the cluster file's knobs",
   "an EC2 call without an answer is given up after 10 s (HTTP_TIMEOUT's default)",
   "which free /28 or address EC2 takes is drawn as prefixPlacement and addressPlacement say: AWS does not document it",

@@ -1,7 +1,17 @@
 // YAML with places: typed reading of maps and lists that collects every error with its line and column.
 // Unknown keys are errors with a suggestion; nothing is read twice, nothing throws.
 
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type YAMLMap,
+} from "yaml";
 import type { Ms } from "../base/units.ts";
 import type { CheckError } from "./check-error.ts";
 import { parseDurationMs } from "./duration.ts";
@@ -21,7 +31,6 @@ export class YamlSource {
   readonly documents: readonly Document[];
   readonly #file: string;
   readonly #lines = new LineCounter();
-  readonly #documentOf = new Map<unknown, Document>();
 
   constructor(text: string, file: string) {
     this.#file = file;
@@ -29,8 +38,19 @@ export class YamlSource {
     this.documents = [...parsed] as Document[];
     for (const document of this.documents) {
       for (const error of document.errors) this.#push(this.errors, error.pos[0], firstLine(error.message), undefined);
-      this.#documentOf.set(document.contents, document);
+      if (text.includes("&")) this.#refuseCycles(document);
     }
+  }
+
+  /** An alias inside what it stands for has no end: every reader would run in a circle. */
+  #refuseCycles(document: Document): void {
+    visit(document, {
+      Alias: (_key, alias, path) => {
+        const target = alias.resolve(document);
+        if (target === undefined || !path.includes(target)) return;
+        this.error(alias, `the alias *${alias.source} stands inside what it stands for`, "Write the value out.");
+      },
+    });
   }
 
   error(node: YamlNode, message: string, next?: string): void {
