@@ -13,7 +13,7 @@ import {
   type Scheduler,
 } from "../cluster/index.ts";
 import { groupLabels } from "../world/world.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import type { FleetNodes, GroupNodes } from "./fleet-nodes.ts";
 import type { FleetPods } from "./fleet-pods.ts";
 import type { SimNode } from "./fleet-state.ts";
@@ -29,7 +29,7 @@ export interface AutoscalerOptions {
   readonly nodes: FleetNodes;
   readonly pods: FleetPods;
   readonly scheduler: Scheduler;
-  readonly heap: EventHeap;
+  readonly heap: EventQueue;
   readonly later: Later;
 }
 

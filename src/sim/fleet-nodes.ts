@@ -6,7 +6,7 @@ import { type Ms, SECOND_MS } from "../base/units.ts";
 import { HOST_NETWORK_POD_COUNT, type NodeGroup, type Scheduler } from "../cluster/index.ts";
 import type { ActReply, ReplyTree, Vpc } from "../emulator/model/index.ts";
 import { groupNode, type UpWorld } from "../world/world.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import type { FleetPods } from "./fleet-pods.ts";
 import type { SimNode } from "./fleet-state.ts";
 import type { SimInput } from "./input.ts";
@@ -23,7 +23,7 @@ export interface FleetNodesOptions {
   readonly input: SimInput;
   readonly built: UpWorld;
   readonly vpc: Vpc;
-  readonly heap: EventHeap;
+  readonly heap: EventQueue;
   readonly later: Later;
   readonly bodies: NodeBodies;
   readonly pods: FleetPods;

@@ -13,7 +13,7 @@ import {
   type Scheduler,
 } from "../cluster/index.ts";
 import type { Attachment, ReplyResult } from "../ipam/types.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import {
   type FailedAddReason,
   POD_ARRIVES,
@@ -30,7 +30,7 @@ import { WaitLog } from "./wait-log.ts";
 
 export interface FleetPodsOptions {
   readonly stream: PodStream;
-  readonly heap: EventHeap;
+  readonly heap: EventQueue;
   readonly bodies: NodeBodies;
   readonly scheduler: Scheduler;
   readonly kubelet: KubeletSettings;

@@ -14,7 +14,7 @@ import type { Settings } from "../ipam/settings.ts";
 import type { PolicyId } from "../ipam/types.ts";
 import { buildUpWorld, type UpWorld, WorldMismatch } from "../world/world.ts";
 import { Autoscaler } from "./autoscaler.ts";
-import { EventHeap } from "./event-heap.ts";
+import { EventQueue } from "./event-queue.ts";
 import { FleetNodes } from "./fleet-nodes.ts";
 import { FleetPods } from "./fleet-pods.ts";
 import {
@@ -66,7 +66,7 @@ export class Fleet {
   startMs: Ms | undefined;
   readonly #input: SimInput;
   readonly #policy: PolicyId;
-  readonly #heap = new EventHeap();
+  readonly #heap = new EventQueue();
   readonly #bodies: NodeBodies;
   readonly #controller: ResourceController;
   readonly #pods: FleetPods;

@@ -1,15 +1,15 @@
 // Actions planned for a moment, as events of the fleet's heap: for what happens seldom and in many steps.
 
 import type { Ms } from "../base/units.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import { LATER } from "./fleet-state.ts";
 
 export class Later {
-  readonly #heap: EventHeap;
+  readonly #heap: EventQueue;
   readonly #actions: ((() => void) | undefined)[] = [];
   readonly #free: number[] = [];
 
-  constructor(heap: EventHeap) {
+  constructor(heap: EventQueue) {
     this.#heap = heap;
   }
 

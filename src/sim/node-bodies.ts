@@ -8,7 +8,7 @@ import type { ActReply, Vpc } from "../emulator/model/index.ts";
 import type { Ec2Intention, Effect, Engine, Input, NodeFacts, Outcome, ReplyResult } from "../ipam/types.ts";
 import type { UpNode } from "../world/world.ts";
 import { ec2Outcome, ec2Request, nextTokenOf } from "./ec2-wire.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import { type Answer, COMPLETED, METADATA, type Pending, RESTART, SAVED, type SimNode, WAKE } from "./fleet-state.ts";
 import { START_WALL_MS } from "./input.ts";
 import { MetadataViews, metadataEnis } from "./metadata.ts";
@@ -23,7 +23,7 @@ const RESTART_MAX_MS = 300 * SECOND_MS;
 
 export interface NodeBodiesOptions {
   readonly vpc: Vpc;
-  readonly heap: EventHeap;
+  readonly heap: EventQueue;
   readonly cluster: Cluster;
   readonly subnetIds: ReadonlyMap<string, string>;
   readonly createEngine: (seed: number) => Engine;

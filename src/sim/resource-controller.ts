@@ -4,7 +4,7 @@
 import { type Ms, SECOND_MS } from "../base/units.ts";
 import type { ActReply, ActRequest, ReplyTree, ReplyValue, Vpc } from "../emulator/model/index.ts";
 import type { UpNode } from "../world/world.ts";
-import type { EventHeap } from "./event-heap.ts";
+import type { EventQueue } from "./event-queue.ts";
 import { CONTROLLER } from "./fleet-state.ts";
 
 /** Pauses between attempts: the controller's workqueue backs off from 5 ms to minutes; a node notices seconds. */
@@ -16,11 +16,11 @@ type Task = Generator<Want, void, ActReply | undefined>;
 
 export class ResourceController {
   readonly #vpc: Vpc;
-  readonly #heap: EventHeap;
+  readonly #heap: EventQueue;
   /** By the node's index: what it is at, and the answer that is on its way. */
   readonly #tasks = new Map<number, { readonly task: Task; reply: ActReply | undefined }>();
 
-  constructor(vpc: Vpc, heap: EventHeap) {
+  constructor(vpc: Vpc, heap: EventQueue) {
     this.#vpc = vpc;
     this.#heap = heap;
   }
