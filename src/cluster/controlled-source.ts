@@ -10,8 +10,6 @@ import type { RollingUpdate, Share } from "./types.ts";
 export interface ControlledOptions extends SourceOptions {
   readonly curve: ScaleCurve;
   readonly rollingUpdate: RollingUpdate | undefined;
-  /** A pod that ends by itself is replaced. */
-  readonly isKept: boolean;
 }
 
 interface Member {
@@ -35,8 +33,6 @@ export class ControlledSource extends BasicSource {
   /** To come, and to end. */
   #comingCount = 0;
   #ending: Member[] = [];
-  /** Pods that ended by themselves and are not wanted again. */
-  #endedCount = 0;
   #scaleMs: Ms;
   #rolloutMs: Ms;
   #hasStarted = false;
@@ -99,7 +95,6 @@ export class ControlledSource extends BasicSource {
   }
 
   gone(pod: number, nowMs: Ms): void {
-    if (!this.#options.isKept) this.#endedCount++;
     this.evicted(pod, nowMs);
   }
 
@@ -143,7 +138,7 @@ export class ControlledSource extends BasicSource {
       this.#rolloutMs += rollingUpdate?.everyMs ?? Number.POSITIVE_INFINITY;
     }
     this.#isToLookAgain = false;
-    const wanted = Math.max(0, podsWanted(curve, nowMs) - this.#endedCount);
+    const wanted = podsWanted(curve, nowMs);
     const surplus = this.#newCount - wanted;
     if (surplus > 0) this.#end(surplus, (member) => member.revision === this.#revision);
     else if (this.#newCount === this.#members.size) this.#comingCount = -surplus;

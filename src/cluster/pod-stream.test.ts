@@ -169,6 +169,22 @@ describe("the pod stream", () => {
     expect([body.live.size, body.comeCount, body.runningCount]).toEqual([10, 14, 8]);
   });
 
+  test("a rolling update stops when neither old nor new pods serve", () => {
+    const update = "{ at: 10m, maxSurge: 0, maxUnavailable: 2 }";
+    const body = new Body(streamOf(`[{ name: web, pods: 10, rollingUpdate: ${update} }]`), HOUR);
+    body.runTo(30 * MINUTE);
+    expect([body.live.size, body.comeCount]).toEqual([10, 12]);
+  });
+
+  test("kept pods of one fixed lifetime do not all end together", () => {
+    const body = new Body(streamOf("[{ name: web, pods: 40, keep: true, lifetime: 10m }]"));
+    body.runTo(9 * MINUTE);
+    expect(body.comeCount).toBeGreaterThan(40 + 20);
+    const ends = [...body.live.values()].map((pod) => pod.endsMs);
+    expect(new Set(ends).size).toBeGreaterThan(35);
+    expect(Math.max(...ends)).toBeLessThanOrEqual(19 * MINUTE);
+  });
+
   test("scale-down takes pods without an address first, then from the fullest node", () => {
     const stream = streamOf("[{ name: web, scale: [{ at: 0s, pods: 6 }, { at: 1m, pods: 3 }] }]");
     for (let pod = 0; pod < 6; pod++) {

@@ -188,5 +188,5 @@ function workloadSource(workload: PodsWorkload, spec: PodSpec, prng: Prng): PodS
   };
   if (!spec.isControlled) return new RoundsSource({ ...options, podCount, atMs, overMs, everyMs, isKept, parallelism });
   const curve = scale ?? { kind: "steps", steps: [{ atMs, podCount, overMs }] };
-  return new ControlledSource({ ...options, curve, rollingUpdate, isKept: isKept || scale !== undefined });
+  return new ControlledSource({ ...options, curve, rollingUpdate });
 }

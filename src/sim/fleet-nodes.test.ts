@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseManifests } from "../cluster/index.ts";
+import { createEngine } from "../ipam/engine.ts";
+import type { Engine, EngineOptions, Input } from "../ipam/types.ts";
 import { Fleet } from "./fleet.ts";
 import { checkFleet } from "./testing/checkers.ts";
 import { churnText, clusterOf, inputOf } from "./testing/clusters.ts";
@@ -27,6 +29,13 @@ function phases(fleet: Fleet): Record<string, number> {
   return counts;
 }
 
+/** Recounted from the nodes that are there. */
+function prefixesHeld(fleet: Fleet): number {
+  const ids = fleet.nodes.filter((one) => one.phase !== "gone").map((one) => one.node.instanceId);
+  const enis = ids.flatMap((id) => [...(fleet.vpc.world.instances.get(id)?.enis ?? [])]);
+  return enis.reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
+}
+
 function calls(fleet: Fleet, action: string): number {
   return fleet.vpc.stats(fleet.nowMs).ec2.reduce((sum, one) => sum + (one.action === action ? one.count : 0), 0);
 }
@@ -36,18 +45,21 @@ describe("nodes that come and go", () => {
     const fleet = fleetOf({
       nodeGroups: "[{ name: general, instanceType: m5.large, count: 1, maxPods: 40, joinDelay: 90s }]",
       nodeEvents: "[{ at: 5m, op: join, group: general, count: 1 }]",
+      workloads: "[{ name: web, pods: 60 }, { name: late, pods: 5, at: 330s }]",
     });
     fleet.runTo(6 * MINUTE);
-    expect([fleet.counts.running, fleet.counts.unschedulable]).toEqual([38, 22]);
+    expect([fleet.counts.running, fleet.counts.unschedulable]).toEqual([38, 27]);
+    expect(Number.isInteger(fleet.startMs)).toBe(true);
     expect(phases(fleet)).toEqual({ serving: 1, booting: 1 });
     fleet.runTo(9 * MINUTE);
     expect(phases(fleet)).toEqual({ serving: 2 });
-    expect([fleet.counts.running, fleet.counts.unschedulable]).toEqual([60, 0]);
+    expect([fleet.counts.running, fleet.counts.unschedulable]).toEqual([65, 0]);
     expect(fleet.nodes[1]!.node).toMatchObject({ name: "general-2", groupName: "general" });
     // The emptiest zone gets the new node.
     expect(fleet.nodes[1]!.node.labels.get("topology.kubernetes.io/zone")).toBe("us-west-2b");
     expect(fleet.waits.quantile(1)).toBeGreaterThan(6.5 * MINUTE);
     fleet.run();
+    expect(fleet.samples.at(-1)!.prefixesHeld).toBe(prefixesHeld(fleet));
     expect(checkFleet(fleet)).toEqual([]);
   });
 
@@ -60,16 +72,11 @@ describe("nodes that come and go", () => {
     expect(fleet.counts.came).toBe(80);
     fleet.run();
     expect(phases(fleet)).toEqual({ serving: 2, gone: 1 });
-    expect(fleet.counts.running).toBe(60);
+    expect([fleet.counts.running, node.isDown]).toEqual([60, true]);
     expect(fleet.vpc.world.instances.get(node.node.instanceId)?.enis.size ?? 0).toBe(0);
     expect(calls(fleet, "TerminateInstances")).toBe(1);
     expect(checkFleet(fleet)).toEqual([]);
-    // What is held is recounted from the nodes that are left.
-    const held = fleet.nodes
-      .filter((one) => one.phase === "serving")
-      .flatMap((one) => [...fleet.vpc.world.instances.get(one.node.instanceId)!.enis])
-      .reduce((sum, eni) => sum + eni.now.prefixes.length, 0);
-    expect(fleet.samples.at(-1)!.prefixesHeld).toBe(held);
+    expect(fleet.samples.at(-1)!.prefixesHeld).toBe(prefixesHeld(fleet));
   });
 
   test("a spot notice: the pods move, two minutes later the instance is gone, and another comes", () => {
@@ -133,10 +140,25 @@ describe("nodes that come and go", () => {
     expect(checkFleet(fleet)).toEqual([]);
   });
 
+  test("a lost zone is no domain to spread over once its nodes are given up, and its pods do not ask again before", () => {
+    const fleet = fleetOf({
+      nodeGroups: "[{ name: general, instanceType: m5.large, count: 3, maxPods: 100 }]",
+      workloads: "[{ name: web, pods: 30, spread: [{ topologyKey: zone }] }, { name: burst, pods: 80, at: 5m }]",
+      nodeEvents: "[{ at: 301s, op: zone-loss, zone: us-west-2a, evictAfter: 5m }]",
+    });
+    fleet.runTo(300.9 * 1_000);
+    expect(fleet.counts.waiting).toBeGreaterThan(3);
+    fleet.run();
+    expect(fleet.livePods().filter((pod) => pod.spec.workloadName === "web" && pod.outcome === "running")).toHaveLength(
+      30,
+    );
+    expect(fleet.failedAdds.get("starting")).toBeUndefined();
+  });
+
   test("autoscaling: nodes for pods that find none, up to max; little used nodes leave, down to min", () => {
     const fleet = fleetOf({
       nodeGroups:
-        "[{ name: general, instanceType: m5.large, count: 1, maxPods: 22, autoscaling: { min: 1, max: 4, idleAfter: 5m } }]",
+        "[{ name: general, instanceType: m5.large, count: 2, maxPods: 22, autoscaling: { min: 2, max: 4, idleAfter: 5m } }]",
       workloads: "[{ name: web, scale: [{ at: 1m, pods: 100 }, { at: 10m, pods: 15 }] }]",
     });
     fleet.runTo(9 * MINUTE);
@@ -144,9 +166,27 @@ describe("nodes that come and go", () => {
     expect(phases(fleet)).toEqual({ serving: 4 });
     expect([fleet.counts.running, fleet.counts.unschedulable]).toEqual([80, 20]);
     fleet.run();
-    expect(phases(fleet)).toEqual({ serving: 1, gone: 3 });
+    expect(phases(fleet)).toEqual({ serving: 2, gone: 2 });
     expect(fleet.counts.running).toBe(15);
     expect(checkFleet(fleet)).toEqual([]);
+  });
+
+  test("autoscaling: a node whose pods fit nowhere else stays, and so does an idle one for a while after a launch", () => {
+    const group = "autoscaling: { min: 0, max: 3, idleAfter: 5m, idleBelow: 90 }, joinDelay: 10s";
+    const tight = fleetOf({
+      nodeGroups: `[{ name: general, instanceType: m5.large, count: 2, maxPods: 22, ${group} }]`,
+      workloads: "[{ name: web, pods: 24 }]",
+    });
+    tight.run();
+    expect(phases(tight)).toEqual({ serving: 2 });
+    const two = fleetOf({
+      nodeGroups: `[{ name: small, instanceType: m5.large, count: 2, ${group} }, { name: big, instanceType: m5.4xlarge, count: 1, ${group} }]`,
+      workloads: "[{ name: big, pods: 8, cpu: 3, at: 4m }]",
+    });
+    two.runTo(8 * MINUTE);
+    expect(phases(two)).toEqual({ serving: 4 });
+    two.runTo(11 * MINUTE);
+    expect(phases(two)["gone"]).toBeGreaterThanOrEqual(1);
   });
 
   test("EC2 refuses a launch: the group tries again", () => {
@@ -190,6 +230,44 @@ describe("nodes that come and go", () => {
     expect(daemons.counts.running).toBe(3);
     daemons.run();
     expect([daemons.counts.running, daemons.counts.came]).toEqual([1, 3]);
+  });
+
+  test("agents hear of a cordon, and those that share the account's budget of the cluster's size", () => {
+    const told: { agent: number; isUnschedulable: boolean; nodeCount: number | undefined }[] = [];
+    let agentCount = 0;
+    const createEngineThatTells = (options: EngineOptions): Engine => {
+      const engine = createEngine(options);
+      const agent = agentCount++;
+      return {
+        ...{ wakeAt: () => engine.wakeAt(), view: (nowMs: number) => engine.view(nowMs) },
+        step: (input: Input) => {
+          if (input.kind === "nodeChanged") {
+            const { isUnschedulable, clusterNodeCount } = input.state;
+            told.push({ agent, isUnschedulable, nodeCount: clusterNodeCount });
+          }
+          return engine.step(input);
+        },
+      } as Engine;
+    };
+    const text = (policy: string) =>
+      churnText({
+        cni: `{ policy: ${policy}, env: { ENABLE_PREFIX_DELEGATION: "true" } }`,
+        nodeEvents:
+          "[{ at: 2m, op: join, group: general, count: 2 }, { at: 10m, op: drain, group: general, count: 1, grace: 5m }]",
+        run: "{ duration: 20m, seed: 1 }",
+      });
+    const run = (policy: string): void => {
+      told.length = 0;
+      agentCount = 0;
+      new Fleet(inputOf(clusterOf(text(policy)), { createEngine: createEngineThatTells })).run();
+    };
+    run("vpc-cni");
+    expect(told.map((one) => [one.isUnschedulable, one.nodeCount])).toEqual([[true, 4]]);
+    run("slash28");
+    expect(told.filter((one) => one.isUnschedulable)).toHaveLength(1);
+    const counts = told.filter((one) => !one.isUnschedulable).map((one) => one.nodeCount);
+    expect(counts.slice(0, 4)).toEqual([4, 4, 4, 4]);
+    expect(counts.slice(-3)).toEqual([3, 3, 3]);
   });
 
   test("the same seed gives the same run, nodes included", () => {

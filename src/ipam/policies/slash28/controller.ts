@@ -165,7 +165,10 @@ function look(node: Node, state: State, demand: Demand): Ms | undefined {
 
 /** Somebody gave addresses back: one probe may find them. */
 function* peek(node: Node, state: State): Operation {
-  for (const { subnetId, kind } of yield* state.views.peek(node)) state.breakers.hasRoom(node, subnetId, kind);
+  for (const subnetId of yield* state.views.peek(node)) {
+    state.breakers.hasRoom(node, subnetId, "prefix");
+    state.breakers.hasRoom(node, subnetId, "single");
+  }
   node.factsVersion++;
 }
 
