@@ -150,14 +150,18 @@ function adviceFor(
   }
   const peaks = peaksOf(best.scenarios);
   const { blocks } = groundOf(best.cluster, options);
-  const reservations = [...peaks].flatMap(([id, peak]) => reservationsFor(blocks.get(id)!, peak));
-  const reserved = withReservations(best.cluster, reservations);
+  const ranges = [...peaks].flatMap(([id, peak]) => reservationsFor(blocks.get(id)!, peak));
+  const reserved = withReservations(best.cluster, ranges);
   const scenarios = planAll(groundOf(reserved, options), { fleets, options });
+  const without = worstOf(best.scenarios.map((one) => one.verdict));
+  const within = worstOf(scenarios.map((one) => one.verdict));
+  // Ranges that cannot hold the whole peak may do harm: prefixes may be held to them, and single addresses have less room.
+  const isNoWorse = worstOf([without, within]) === without;
   return {
-    verdict: worstOf(scenarios.map((one) => one.verdict)),
+    verdict: isNoWorse ? within : without,
     env: [...best.cluster.cni.env].map(([name, value]) => ({ name, value })),
     changes: best.changes,
-    reservations,
+    reservations: isNoWorse ? ranges : [],
   };
 }
 
