@@ -84,7 +84,11 @@ describe("what is emitted, read back", () => {
     }
 
     test(`examples/${name}.yaml by the chart: no add-on beside it, and lint finds nothing`, async () => {
-      const facts = await readBack(made(example(name), { hasAddon: false }).emission.files);
+      const { files } = made(example(name), { hasAddon: false }).emission;
+      const eksctl = files.find((one) => one.format === "eksctl")?.text ?? "";
+      expect(parseAllDocuments(eksctl)[0]?.toJS()).toMatchObject({ addonsConfig: { disableDefaultAddons: true } });
+      expect(eksctl).not.toContain("name: vpc-cni");
+      const facts = await readBack(files);
       expect(findings(facts)).toEqual([]);
       expect(facts.settings.map((one) => one.origin)).toEqual(["helm-values"]);
     });

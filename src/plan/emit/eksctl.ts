@@ -24,7 +24,10 @@ export function eksctlFiles(figures: Figures): EmittedFile[] {
     kind: "ClusterConfig",
     metadata: { name: figures.clusterName, region: figures.region },
     vpc: { ...(isNew ? { id: `\${VPC_ID}` } : {}), subnets: { private: subnetsOf(figures) } },
-    ...(figures.hasAddon ? { addons } : {}),
+    // eksctl installs its default add-ons, vpc-cni among them, unless it is told not to.
+    ...(figures.hasAddon
+      ? { addons }
+      : { addonsConfig: { disableDefaultAddons: true }, addons: [{ name: "kube-proxy" }, { name: "coredns" }] }),
     ...(managed.length > 0 ? { managedNodeGroups: managed.map((one) => nodeGroup(figures, one)) } : {}),
     ...(own.length > 0 ? { nodeGroups: own.map((one) => nodeGroup(figures, one)) } : {}),
   };
@@ -35,7 +38,7 @@ export function eksctlFiles(figures: Figures): EmittedFile[] {
     commented(figures, {
       path,
       format: "eksctl",
-      about: "ClusterConfig of eksctl: node groups with max-pods, and the add-on vpc-cni.",
+      about: `ClusterConfig of eksctl: node groups with max-pods${figures.hasAddon ? ", and the add-on vpc-cni" : "; the chart installs aws-node"}.`,
       notes: [
         ...notes,
         ...(own.length > 0
