@@ -1,56 +1,49 @@
 import { describe, expect, test } from "bun:test";
-import { instanceTypeLimits, instanceTypes } from "./instance-types.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Hypervisor, instanceTypeLimits, instanceTypes } from "./instance-types.ts";
 import { maxPodsCap, podAddressCapacity, uncappedMaxPods } from "./pod-capacity.ts";
 
 const PLAIN = { prefixDelegation: false, customNetworking: false, maxEni: undefined };
 
-/** Type; secondary, with custom networking, capped; prefixes, with custom networking, capped, capped with custom networking. */
-const TABLE: readonly (readonly [string, ...(number | undefined)[]])[] = [
-  ["t3.nano", 4, 3, 4, 34, 18, 34, 18],
-  ["t3.small", 11, 8, 11, 146, 98, 110, 98],
-  ["t3.medium", 17, 12, 17, 242, 162, 110, 110],
-  ["t3.large", 35, 24, 35, 530, 354, 110, 110],
-  ["t4g.medium", 17, 12, 17, 242, 162, 110, 110],
-  ["c6g.medium", 8, 5, 8, 98, 50, 98, 50],
-  ["m5.large", 29, 20, 29, 434, 290, 110, 110],
-  ["m5.xlarge", 58, 44, 58, 898, 674, 110, 110],
-  ["m5.2xlarge", 58, 44, 58, 898, 674, 110, 110],
-  ["m5.4xlarge", 234, 205, 110, 3714, 3250, 110, 110],
-  ["c5.4xlarge", 234, 205, 110, 3714, 3250, 110, 110],
-  ["c8i.large", 59, 40, 59, 914, 610, 110, 110],
-  ["m6i.8xlarge", 234, 205, 234, 3714, 3250, 250, 250],
-  ["r5.12xlarge", 234, 205, 234, 3714, 3250, 250, 250],
-  ["c7g.16xlarge", 737, 688, 250, 11762, 10978, 250, 250],
-  ["m5.24xlarge", 737, 688, 250, 11762, 10978, 250, 250],
-  ["m7i.48xlarge", 737, 688, 250, 11762, 10978, 250, 250],
-  ["m6in.32xlarge", 394, 345, 250, 6274, 5490, 250, 250],
-  ["p5.48xlarge", 100, 51, 100, 1570, 786, 250, 250],
-  ["g6e.48xlarge", 492, 443, 250, 7842, 7058, 250, 250],
-  ["t2.large", 35, 24, 35, undefined, undefined, 35, 24],
-  ["m4.4xlarge", 234, 205, 110, undefined, undefined, 110, 110],
-  ["i3.8xlarge", 234, 205, 234, undefined, undefined, 234, 205],
-  ["a1.metal", 234, 205, 110, 3714, 3250, 110, 110],
-  ["c5.metal", 737, 688, 250, 11762, 10978, 250, 250],
-];
+/** The reference's 25 worked types, recorded 2026-08. An empty cell: the type cannot have prefixes. */
+const CASES = readFileSync(join(import.meta.dir, "testdata/max-pods.tsv"), "utf8")
+  .trimEnd()
+  .split("\n")
+  .map((line) => line.split("\t"));
+const [HEADER = [], ...ROWS] = CASES;
 
 describe("max pods", () => {
-  for (const [type, ...wanted] of TABLE) {
-    test(`${type} has the numbers of the reference table`, () => {
-      const limits = instanceTypeLimits(type)!;
+  for (const row of ROWS) {
+    const cell = (name: string): string => row[HEADER.indexOf(name)] ?? "no such column";
+    const number = (name: string): number => Number(cell(name));
+    test(`${cell("type")} has the numbers of the worked table`, () => {
+      const limits = instanceTypeLimits(cell("type"))!;
+      expect([limits.eniCountMax, limits.ipv4PerEni, limits.vcpuCount, limits.networkCardCount]).toEqual(
+        ["enis", "ipv4PerEni", "vcpus", "cards"].map(number),
+      );
+      expect(limits.isBareMetal ? "bare metal" : limits.hypervisor).toBe(cell("hypervisor") as Hypervisor);
+      if (cell("branchEnis") !== "no") expect(limits.branchEniCountMax).toBe(number("branchEnis"));
+      expect(limits.isTrunkingCompatible).toBe(cell("branchEnis") !== "no");
       const count = (over: object) => uncappedMaxPods(limits, { ...PLAIN, ...over });
       const capped = (over: object) => Math.min(maxPodsCap(limits), count(over));
-      const isXen = limits.hypervisor === "xen";
-      expect([
-        count({}),
-        count({ customNetworking: true }),
-        capped({}),
-        isXen ? undefined : count({ prefixDelegation: true }),
-        isXen ? undefined : count({ prefixDelegation: true, customNetworking: true }),
-        capped({ prefixDelegation: true }),
-        capped({ prefixDelegation: true, customNetworking: true }),
-      ]).toEqual(wanted);
+      const custom = { customNetworking: true };
+      const prefix = { prefixDelegation: true };
+      expect([count({}), count(custom), capped({})]).toEqual(
+        ["secondary", "secondaryCustom", "secondaryRecommended"].map(number),
+      );
+      expect(limits.publishedMaxPods).toBe(number("published"));
+      expect([capped(prefix), capped({ ...prefix, ...custom })]).toEqual(
+        ["prefixRecommended", "prefixCustomRecommended"].map(number),
+      );
+      if (cell("prefix") === "") expect(count(prefix)).toBe(count({}));
+      else expect([count(prefix), count({ ...prefix, ...custom })]).toEqual(["prefix", "prefixCustom"].map(number));
     });
   }
+
+  test("the worked table is whole", () => {
+    expect([ROWS.length, ...ROWS.map((row) => row.length)]).toEqual([25, ...ROWS.map(() => HEADER.length)]);
+  });
 
   test("every type has the published number in secondary-IP mode", () => {
     const types = instanceTypes();

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { example, planText } from "../../test/plan/plan-text.ts";
 import { planTable } from "./plan-table.ts";
 
@@ -206,6 +208,30 @@ describe("does it fit", () => {
     const rate = `${cluster()}ec2: { throttlingActions: { AssignPrivateIpAddresses: 1/0.5 } }\n`;
     // Four calls, one at once: the other three take two seconds each.
     expect(planText(rate).scenarios[0]?.apiTimes[0]).toMatchObject({ callCount: 4, seconds: 6 });
+  });
+
+  test("the plan's max pods are those of the worked table, in both modes, with custom networking or without", () => {
+    const [header = [], ...rows] = readFileSync(join(import.meta.dir, "../catalog/testdata/max-pods.tsv"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t"));
+    for (const row of rows) {
+      const cell = (name: string): number => Number(row[header.indexOf(name)]);
+      const hasPrefixes = row[header.indexOf("prefix")] !== "";
+      const groups = `{ name: g, instanceType: ${row[0]}, count: 1 }`;
+      const figures = (env: string) => planText(cluster({ env, groups, pods: 1 })).groups[0]!;
+      for (const [env, custom] of [
+        ["{}", ""],
+        ['{ AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: "true" }', "Custom"],
+      ] as const) {
+        const { secondary, prefix, maxPods } = figures(env);
+        expect([row[0], secondary.possible]).toEqual([row[0], cell(`secondary${custom}`)]);
+        expect(prefix?.possible).toBe(hasPrefixes ? cell(`prefix${custom}`) : undefined);
+        if (hasPrefixes) expect(prefix?.recommended).toBe(cell(`prefix${custom}Recommended`));
+        if (custom === "")
+          expect([secondary.recommended, maxPods]).toEqual(Array(2).fill(cell("secondaryRecommended")));
+      }
+    }
   });
 
   test("reserved ENIs of the flag lower max pods and take addresses", () => {

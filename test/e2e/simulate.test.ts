@@ -25,28 +25,27 @@ const scenario = (rest: string): string => `apiVersion: slash28/v1
 kind: Cluster
 region: us-west-2
 vpc: { cidrs: [10.0.0.0/16] }
-kubelet: { runtime: 95ms }
+kubelet: { runtime: 95ms, retry: 16s }
 agent: { start: 100ms, reply: 100ms }
 ${rest}`;
 
-/** The pool of 16 serves half of the pods at once; the others come again after 10 to 15 s, and it has grown by then. */
+/** The pool of 16 serves half of the pods at once; the others come again after 16 to 24 s, and it has grown by then. */
 const GROWTH = scenario(`subnets: [{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/20 }]
 nodeGroups: [{ name: general, instanceType: m5.large, count: 2 }]
 cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
 workloads: [{ name: web, pods: 60, at: 0s }]
-run: { duration: 30s, seed: 1 }
+run: { duration: 36s, seed: 1 }
 `);
 
-/** Four /28s for two nodes, full with the second workload's pods: the third one's are refused for good. */
+/** Four /28s for two nodes, full with the first workload's pods when each was tried twice: the second one's are refused for good. */
 const FULL = scenario(`subnets: [{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/25 }]
 nodeGroups: [{ name: general, instanceType: m5.large, count: 2, maxPods: 110 }]
 cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } }
 workloads:
-  - { name: first, pods: 32, at: 0s }
-  - { name: second, pods: 32, at: 1s }
-  - { name: third, pods: 16, at: 20s }
+  - { name: first, pods: 64, at: 0s }
+  - { name: second, pods: 16, at: 27s }
 ec2: { createExhaustion: by-cause }
-run: { duration: 32s, seed: 1 }
+run: { duration: 36s, seed: 1 }
 `);
 
 /** ADDs wait for six /28s that one slow call brings. */

@@ -239,6 +239,22 @@ workloads: [{ name: web, pods: 36 }]`;
   }
 });
 
+test("under churn nodes hold no less than steady pods need and no more than full nodes do", () => {
+  for (const policy of ["vpc-cni", "slash28"]) {
+    const text = `${HEAD.replace("10m", "2h")}${TWO_ZONES}
+nodeGroups: [{ name: g, instanceType: m5.large, count: 3, maxPods: 60 }]
+cni: { policy: ${policy}, env: { ENABLE_PREFIX_DELEGATION: "true" } }
+workloads: [{ name: web, pods: 75, keep: true, lifetime: { mean: 1m } }]`;
+    const [steady, full] = planText(text, { areNodesFull: true }).scenarios.map((one) =>
+      one.subnets.reduce((sum, subnet) => sum + subnet.prefixes.needed, 0),
+    );
+    const fleet = runFleet(text);
+    const most = Math.max(...simDocument(fleet, { policy, seed: 3 }).samples.map((one) => one.prefixesHeld));
+    expect(most).toBeGreaterThanOrEqual(steady!);
+    expect(most).toBeLessThanOrEqual(full!);
+  }
+}, 30_000);
+
 describe("the answer is what runs come to", () => {
   const envs = [
     '{ ENABLE_PREFIX_DELEGATION: "true" }',

@@ -9,6 +9,8 @@ import type { Witness } from "./witness.ts";
 
 /** Whatever a policy's pause is: below this it is hammering. */
 export const PAUSE_MIN_MS: Ms = 10 * SECOND_MS;
+/** A count that is younger than this when EC2 refuses has led to the call. */
+const FRESH_MS: Ms = 10 * SECOND_MS;
 
 /** A limit that EC2 told of may be believed for so long: asking again changes nothing until something is given back. */
 const LIMIT_BELIEVED_MS: Ms = 30 * MINUTE_MS;
@@ -18,12 +20,18 @@ type Kind = "prefix" | "single";
 /** There is one while no call of the kind has succeeded since EC2's refusal. */
 interface Breaker {
   readonly refusedAtMs: Ms;
+  /** So many free addresses are known not to be enough; undefined: none were counted yet. */
+  shortAt: number | undefined;
   hasSeenSpace: boolean;
 }
 
-interface Asked {
+interface Place {
   readonly subnetId: SubnetId;
   readonly kind: Kind;
+}
+
+interface Asked extends Place {
+  readonly addressCount: number;
 }
 
 export class ExhaustionCheck {
@@ -33,7 +41,7 @@ export class ExhaustionCheck {
   readonly #breakers = new Map<string, Breaker>();
   #limitedAtMs: Ms = Number.NEGATIVE_INFINITY;
   readonly #underWay = new Map<number, Asked>();
-  readonly #availableSeen = new Map<SubnetId, number>();
+  readonly #counted = new Map<SubnetId, { readonly count: number; readonly atMs: Ms }>();
   /** Calls that give back, by effect id, with the subnet that gains. */
   readonly #givingBack = new Map<number, SubnetId>();
   /** Looks at a whole subnet, by effect id. */
@@ -88,21 +96,31 @@ export class ExhaustionCheck {
     this.#looking.delete(id);
     if (isDone) {
       if (looked !== undefined) this.#sawSubnet(looked, result.answer.enis ?? []);
-      for (const subnet of result.answer.subnets ?? []) this.#sawCount(subnet.subnetId, subnet.availableIpAddressCount);
+      for (const subnet of result.answer.subnets ?? [])
+        this.#sawCount(subnet.subnetId, subnet.availableIpAddressCount, nowMs);
     }
     const asked = this.#underWay.get(id);
     if (asked === undefined) return;
     this.#underWay.delete(id);
     if (isDone) this.#breakers.delete(keyOf(asked));
-    else if (result.errorClass === "exhausted")
-      this.#breakers.set(keyOf(asked), { refusedAtMs: nowMs, hasSeenSpace: false });
+    else if (result.errorClass === "exhausted") {
+      const counted = this.#counted.get(asked.subnetId);
+      const isFresh = counted !== undefined && nowMs - counted.atMs <= FRESH_MS;
+      const enough = Math.max(asked.addressCount - 1, isFresh ? counted.count : 0);
+      const shortAt = asked.kind === "single" ? enough : counted?.count;
+      this.#breakers.set(keyOf(asked), { refusedAtMs: nowMs, shortAt, hasSeenSpace: false });
+    }
   }
 
-  /** A count that grew says that somebody gave back; what it is does not say much: reserved addresses are in it. */
-  #sawCount(subnetId: SubnetId, count: number): void {
-    const hasGrown = count > (this.#availableSeen.get(subnetId) ?? Number.POSITIVE_INFINITY);
-    this.#availableSeen.set(subnetId, count);
-    if (hasGrown) this.#sawSpace(subnetId, "prefix", "single");
+  /** More addresses are free than EC2 found too few; for whole /28s: than were counted before, as one free says little. */
+  #sawCount(subnetId: SubnetId, count: number, nowMs: Ms): void {
+    this.#counted.set(subnetId, { count, atMs: nowMs });
+    for (const kind of ["prefix", "single"] as const) {
+      const breaker = this.#breakers.get(keyOf({ subnetId, kind }));
+      if (breaker === undefined) continue;
+      if (breaker.shortAt === undefined) breaker.shortAt = count;
+      else if (count > breaker.shortAt) breaker.hasSeenSpace = true;
+    }
   }
 
   /** Every ENI of a subnet says which blocks and addresses are free. */
@@ -138,13 +156,16 @@ export class ExhaustionCheck {
   #askedBy(intention: Ec2Intention): Asked | undefined {
     if (intention.action !== "CreateNetworkInterface" && intention.action !== "AssignPrivateIpAddresses")
       return undefined;
-    const kind = intention.prefixCount > 0 || (intention.prefixes?.length ?? 0) > 0 ? "prefix" : "single";
-    if (intention.action === "CreateNetworkInterface") return { subnetId: intention.subnetId, kind };
+    const prefixCount = intention.prefixCount + (intention.prefixes?.length ?? 0);
+    const kind = prefixCount > 0 ? "prefix" : "single";
+    const named = "addresses" in intention ? (intention.addresses?.length ?? 0) : 0;
+    const addressCount = prefixCount * ADDRESSES_PER_PREFIX + intention.addressCount + named;
+    if (intention.action === "CreateNetworkInterface") return { subnetId: intention.subnetId, kind, addressCount };
     const subnetId = this.#witness.eni(intention.eniId)?.subnetId;
-    return subnetId === undefined ? undefined : { subnetId, kind };
+    return subnetId === undefined ? undefined : { subnetId, kind, addressCount };
   }
 }
 
-function keyOf({ subnetId, kind }: Asked): string {
+function keyOf({ subnetId, kind }: Place): string {
   return `${subnetId} ${kind}`;
 }

@@ -165,10 +165,7 @@ function look(node: Node, state: State, demand: Demand): Ms | undefined {
 
 /** Somebody gave addresses back: one probe may find them. */
 function* peek(node: Node, state: State): Operation {
-  for (const subnetId of yield* state.views.peek(node)) {
-    state.breakers.hasRoom(node, subnetId, "prefix");
-    state.breakers.hasRoom(node, subnetId, "single");
-  }
+  for (const { subnetId, kind } of yield* state.views.peek(node)) state.breakers.hasRoom(node, subnetId, kind);
   node.factsVersion++;
 }
 

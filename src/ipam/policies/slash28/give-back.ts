@@ -117,7 +117,10 @@ function isProven(eni: PoolEni, cidr: PoolCidr, shown: ImdsEni | "unasked" | und
 
 /** No pod gets an address of these while the call is under way; a refused call leaves them where they are. */
 function* unassign(node: Node, state: State, eni: PoolEni, cidrs: readonly PoolCidr[]): Operation {
-  for (const cidr of cidrs) cidr.isQuarantined = true;
+  for (const cidr of cidrs) {
+    cidr.isQuarantined = true;
+    state.returnTriedMs.set(cidr, Number.POSITIVE_INFINITY);
+  }
   node.pool.version++;
   const isPrefix = cidrs[0]!.isPrefix;
   const bases = cidrs.map((cidr) => cidr.base);
@@ -128,6 +131,7 @@ function* unassign(node: Node, state: State, eni: PoolEni, cidrs: readonly PoolC
     prefixes: isPrefix ? bases : [],
     addresses: isPrefix ? [] : bases,
   });
+  for (const cidr of cidrs) state.returnTriedMs.set(cidr, node.nowMs);
   if (result.ok || result.errorClass === "notFound") {
     for (const cidr of cidrs) drop(node, eni, cidr);
     state.fullEnis.delete(eni.eniId);

@@ -57,7 +57,7 @@ export function* assign(
       addressCount: named === undefined && space === "single" ? count : 0,
       ...namesOf(space, named),
     },
-    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) },
+    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) || !hasSlots(node, eni, count) },
   );
   state.assigning.delete(eniId);
   node.factsVersion++;
@@ -76,7 +76,12 @@ export function* assign(
   if (result.errorClass === "lost" || result.awsCode === "PrivateIpAddressLimitExceeded") {
     state.breakers.undecided(subnetId, space);
     yield* reread(node, state, eni, result);
-  } else learn(node, state, { subnetId, space, isNamed: named !== undefined, failure: result });
+  } else learn(node, state, { subnetId, space, count, isNamed: named !== undefined, failure: result });
+}
+
+/** What was lost or given meanwhile may have taken the slots. */
+function hasSlots(node: Node, eni: PoolEni, count: number): boolean {
+  return node.pool.eni(eni.eniId) === eni && eni.cidrCount + count <= node.slotsPerEni;
 }
 
 function namesOf(space: SpaceKind, named: readonly Ipv4[] | undefined): Names {
@@ -91,6 +96,8 @@ function learn(
   refused: {
     readonly subnetId: SubnetId;
     readonly space: SpaceKind;
+    /** Units that were asked for. */
+    readonly count: number;
     readonly isNamed: boolean;
     readonly failure: CallFailure;
   },
@@ -98,7 +105,7 @@ function learn(
   const { subnetId, space, failure } = refused;
   const { breakers, views } = state;
   if (failure.errorClass === "exhausted") {
-    views.forget(node, subnetId);
+    views.wasShort(node, subnetId, space, refused.count * ADDRESSES[space]);
     if (!state.has(node, "breaker")) {
       state.restFor(node, reasonOf(failure), failure.message);
       return;
@@ -226,7 +233,7 @@ function* make(
     node.log("createEniFailed", created.message, subnetId);
     node.count("awscni_ipamd_error_count", "increaseIPPoolAllocENI");
     const isSingle = created.awsCode === "InsufficientFreeAddressesInSubnet";
-    learn(node, state, { subnetId, space: isSingle ? "single" : space, isNamed: false, failure: created });
+    learn(node, state, { subnetId, space: isSingle ? "single" : space, count, isNamed: false, failure: created });
     if (isSingle) state.breakers.undecided(subnetId, space);
     if (created.errorClass !== "exhausted") return undefined;
   }

@@ -3,7 +3,7 @@
 
 import type { Node } from "../../node.ts";
 import type { Operation } from "../../operations/operation.ts";
-import type { PoolAddress } from "../../pool/pool.ts";
+import type { PoolAddress, PoolCidr } from "../../pool/pool.ts";
 import type { Outlook, Policy, Started } from "../policy.ts";
 import { chooseAddress } from "../vpc-cni/choose-address.ts";
 import { boot } from "./boot.ts";
@@ -11,7 +11,7 @@ import { fullestFirst } from "./choose-address.ts";
 import { growthFor, readyMs } from "./controller.ts";
 import { hasPending } from "./growth-plan.ts";
 import { State } from "./state.ts";
-import { supplyOf } from "./supply.ts";
+import { serves, supplyOf } from "./supply.ts";
 
 export class Slash28 implements Policy {
   readonly id = "slash28";
@@ -25,7 +25,8 @@ export class Slash28 implements Policy {
     this.#state.cooldowns.sweep(node);
     if (this.#state.has(node, "packing")) return fullestFirst(node);
     const { cooldownMs } = node.settings;
-    const options = { cooldownMs, nowMs: node.nowMs, random: node.random.walk };
+    const isClosed = (cidr: PoolCidr) => cidr.isQuarantined || !serves(cidr.eni);
+    const options = { cooldownMs, nowMs: node.nowMs, random: node.random.walk, isClosed };
     const at = chooseAddress(node.pool, { ...options, usesPrefixes: node.usesPrefixes });
     // The reference never gives single addresses in prefix mode; here they stand in for /28s.
     return at ?? (node.usesPrefixes ? chooseAddress(node.pool, { ...options, usesPrefixes: false }) : undefined);

@@ -3,7 +3,7 @@
 // for long, and empty, is forgotten.
 
 import { formatCidr } from "../../../base/ipv4.ts";
-import { MINUTE_MS, SECOND_MS } from "../../../base/units.ts";
+import { MINUTE_MS, type Ms, SECOND_MS } from "../../../base/units.ts";
 import type { Node } from "../../node.ts";
 import { announceTrunk } from "../../operations/announce.ts";
 import { callEc2 } from "../../operations/call.ts";
@@ -18,6 +18,8 @@ import type { State } from "./state.ts";
 
 const EVERY_MS = MINUTE_MS;
 const SOON_MS = 5 * SECOND_MS;
+/** A describe may be outdated by this much. */
+const READ_LAG_MS = 20 * SECOND_MS;
 /** Unseen for so long, and empty, it is gone. Longer than any lag seen in public logs (18 s). */
 const GONE_AFTER_MS = 3 * MINUTE_MS;
 
@@ -77,10 +79,11 @@ function* takeInNew(node: Node, state: State, seen: readonly ImdsEni[]): Operati
 
 function* compare(node: Node, state: State, eni: PoolEni, shown: ImdsEni | undefined): Operation {
   if (shown !== undefined && agrees(eni, shown)) {
-    trust(node, eni, shown);
+    trust(node, state, eni, { shown, askedMs: node.nowMs });
     return;
   }
   if (node.settings.imdsOnly) return;
+  const askedMs = node.nowMs;
   const described = yield* callEc2(node, { action: "DescribeNetworkInterfaces", eniIds: [eni.eniId] });
   if (node.pool.eni(eni.eniId) !== eni) return;
   const found = described.ok ? described.answer.enis?.find((one) => one.eniId === eni.eniId) : undefined;
@@ -90,7 +93,7 @@ function* compare(node: Node, state: State, eni: PoolEni, shown: ImdsEni | undef
     if (shown === undefined) suspect(node, eni);
     return;
   }
-  trust(node, eni, found);
+  trust(node, state, eni, { shown: found, askedMs });
   if (shown !== undefined) {
     // Both show it, and nobody here gave it back lately: it is ours.
     const both = {
@@ -115,7 +118,12 @@ function agrees(eni: PoolEni, shown: ImdsEni): boolean {
 }
 
 /** It is shown: what was in doubt is not any more. */
-function trust(node: Node, eni: PoolEni, shown: Pick<Ec2Eni, "addresses" | "prefixes">): void {
+function trust(
+  node: Node,
+  state: State,
+  eni: PoolEni,
+  { shown, askedMs }: { readonly shown: Pick<Ec2Eni, "addresses" | "prefixes">; readonly askedMs: Ms },
+): void {
   eni.unseenSinceMs = undefined;
   if (eni.isQuarantined) {
     eni.isQuarantined = false;
@@ -124,6 +132,7 @@ function trust(node: Node, eni: PoolEni, shown: Pick<Ec2Eni, "addresses" | "pref
   }
   for (const cidr of eni.present()) {
     if (!(cidr.isPrefix ? shown.prefixes : shown.addresses).includes(cidr.base)) continue;
+    if (askedMs - (state.returnTriedMs.get(cidr) ?? Number.NEGATIVE_INFINITY) < READ_LAG_MS) continue;
     cidr.unseenSinceMs = undefined;
     if (!cidr.isQuarantined || wasReturned(node, cidr.base, cidr.isPrefix)) continue;
     cidr.isQuarantined = false;

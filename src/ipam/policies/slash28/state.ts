@@ -2,6 +2,7 @@
 
 import { MINUTE_MS, type Ms, SECOND_MS } from "../../../base/units.ts";
 import type { Node } from "../../node.ts";
+import type { PoolCidr } from "../../pool/pool.ts";
 import type { Reason } from "../../reasons.ts";
 import type { PolicyPoint } from "../../settings.ts";
 import type { EniId } from "../../types.ts";
@@ -18,7 +19,8 @@ const HOLD_MS_MAX = 60 * MINUTE_MS;
 /** Asked for again within so long after it went back, it went too soon. */
 const MISSED_MS = 60 * MINUTE_MS;
 const REST_FIRST_MS = 5 * SECOND_MS;
-const REST_MAX_MS = 5 * MINUTE_MS;
+/** Within I10's minute, jitter included. */
+const REST_MAX_MS = 40 * SECOND_MS;
 /** An attach limit that EC2 told is believed for so long. */
 const ATTACH_LIMIT_MS = 30 * MINUTE_MS;
 
@@ -47,6 +49,8 @@ export class State {
   isReleasing = false;
   /** Nothing was proven the last time: metadata may lag, and is not asked again before. */
   releaseNotBeforeMs: Ms = 0;
+  /** When the last try to give a CIDR back ended, infinite while it lasts: a read that was asked for before proves nothing. */
+  readonly returnTriedMs = new WeakMap<PoolCidr, Ms>();
   /** ENIs that are being given back: metadata and EC2 show them a while longer. */
   readonly leavingEnis = new Set<EniId>();
   /** Since when pods wait, or the stock is low: growth starts a moment later, with what came meanwhile. */

@@ -20,6 +20,7 @@ const FIRST_LOOK_MS_MAX = 2 * SECOND_MS;
 /** While pods wait, the count of free addresses is asked for this often; a fleet more seldom. */
 const PEEK_EVERY_MS = 20 * SECOND_MS;
 const PEEK_MS_PER_NODE = 0.1 * SECOND_MS;
+const FRESH_MS = 10 * SECOND_MS;
 
 interface View {
   /** When EC2 was asked. */
@@ -80,9 +81,28 @@ export class SubnetViews {
     return this.#recent(node, subnetId)?.freeCount ?? 0;
   }
 
-  /** What was named is gone, or nothing is left: the look is not believed any more, and what was counted is old. */
+  /**
+   * EC2 had no room for so many addresses: a count that is no higher is no news. How many are free says little about whole /28s:
+   * there only more than was counted last, or will be counted first, is news.
+   */
+  wasShort(node: Node, subnetId: SubnetId, kind: SpaceKind, addressCount: number): void {
+    const counted = this.#lastCount(node, subnetId);
+    // A count from a moment ago has led here.
+    const isFresh = counted !== undefined && node.nowMs - counted.atMs <= FRESH_MS;
+    if (kind === "single") this.#shortAt.single.set(subnetId, Math.max(addressCount - 1, isFresh ? counted.count : 0));
+    else if (counted !== undefined) this.#shortAt.prefix.set(subnetId, counted.count);
+    else this.#shortAt.prefix.delete(subnetId);
+    this.forget(node, subnetId);
+  }
+
+  #lastCount(node: Node, subnetId: SubnetId): { readonly count: number; readonly atMs: Ms } | undefined {
+    const listed = node.subnetsSeen?.subnets.find((subnet) => subnet.subnetId === subnetId);
+    if (node.subnetsSeen === undefined || listed === undefined) return this.#counted.get(subnetId);
+    return { count: listed.availableIpAddressCount, atMs: node.subnetsSeen.atMs };
+  }
+
+  /** What was named is gone, or nothing is left: the look is not believed any more. */
   forget(node: Node, subnetId: SubnetId): void {
-    this.#counts.delete(subnetId);
     const view = this.#views.get(subnetId);
     if (view === undefined) return;
     view.seenMs = Number.NEGATIVE_INFINITY;
@@ -96,20 +116,28 @@ export class SubnetViews {
 
   /** When the counts may be read again. */
   nextPeekMs: Ms = 0;
-  readonly #counts = new Map<SubnetId, number>();
+  readonly #counted = new Map<SubnetId, { readonly count: number; readonly atMs: Ms }>();
+  /** The highest count that is known not to be enough. */
+  readonly #shortAt = { prefix: new Map<SubnetId, number>(), single: new Map<SubnetId, number>() };
 
-  /** Reads how many addresses each subnet has free; the subnets in which there are more than before. */
-  *peek(node: Node): Operation<SubnetId[]> {
+  /** Reads how many addresses each subnet has free; where there are more than were found too few, and for what. */
+  *peek(node: Node): Operation<{ readonly subnetId: SubnetId; readonly kind: SpaceKind }[]> {
     const leastMs = PEEK_EVERY_MS + (node.state.clusterNodeCount ?? 0) * PEEK_MS_PER_NODE;
     this.nextPeekMs = node.nowMs + node.random.retry.between(leastMs, leastMs * 1.5);
     node.subnetsSeen = undefined;
+    const askedMs = node.nowMs;
     const listed = yield* listSubnets(node);
     if (!listed.ok) return [];
-    const grown: SubnetId[] = [];
-    for (const { subnetId, availableIpAddressCount } of listed.value) {
-      const before = this.#counts.get(subnetId);
-      this.#counts.set(subnetId, availableIpAddressCount);
-      if (before !== undefined && availableIpAddressCount > before) grown.push(subnetId);
+    const grown: { subnetId: SubnetId; kind: SpaceKind }[] = [];
+    for (const { subnetId, availableIpAddressCount: count } of listed.value) {
+      this.#counted.set(subnetId, { count, atMs: node.nowMs });
+      // Asked before the refusal, it says nothing about the time after.
+      if (askedMs < (this.#views.get(subnetId)?.forgottenMs ?? 0)) continue;
+      for (const kind of ["prefix", "single"] as const) {
+        const short = this.#shortAt[kind].get(subnetId);
+        if (short === undefined) this.#shortAt[kind].set(subnetId, count);
+        else if (count > short) grown.push({ subnetId, kind });
+      }
     }
     return grown;
   }

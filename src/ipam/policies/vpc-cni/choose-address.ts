@@ -11,6 +11,8 @@ export interface ChooseOptions {
   readonly cooldownMs: Ms;
   readonly nowMs: Ms;
   readonly random: Prng;
+  /** CIDRs that serve nobody now; the reference has none. */
+  readonly isClosed?: (cidr: PoolCidr) => boolean;
   /** Told what the walk meets, for the log; undefined where nobody reads it. */
   readonly trace?: ChoiceTrace | undefined;
 }
@@ -47,7 +49,7 @@ function chooseOn(pool: Pool, eni: PoolEni, options: ChooseOptions): PoolAddress
   order.begin(options.random);
   for (let index = order.next(); index >= 0; index = order.next()) {
     const cidr = eni.cidrs[index]!;
-    if (cidr.isPrefix !== options.usesPrefixes) continue;
+    if (cidr.isPrefix !== options.usesPrefixes || options.isClosed?.(cidr) === true) continue;
     const offset = cidr.allocatedCount === cidr.size ? -1 : chooseOffset(pool, cidr, options);
     if (offset >= 0) return { cidr, offset };
     options.trace?.nothingIn(cidr);
