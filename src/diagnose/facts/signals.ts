@@ -241,7 +241,11 @@ export const SIGNALS = {
   }),
   "backoff-recorded": row({ contains: ["subnet doesn't seem to have enough IPs/Prefixes"] }),
   "backoff-active": row({ contains: ["Recently we had InsufficientCidr error"] }),
-  cordoned: row({ contains: ["AWS CNI is on a non schedulable node"] }),
+  /** Policy slash28 takes single addresses where no /28 is to be had: they are no other mode's. */
+  "singles-stand-in": row({ starts: ["No /28 to be had in subnet"], captures: /(?<subnet>subnet-[0-9a-z-]+)/ }),
+  cordoned: row({
+    contains: ["AWS CNI is on a non schedulable node", ["Refused ADD for sandbox", ": node-cordoned"]],
+  }),
   terminating: row({ contains: ["AWS CNI is terminating"] }),
   "prefix-short": row({
     contains: ["Prefix target is"],

@@ -1,6 +1,6 @@
 // Nodes with prefixes share their subnet with users of single addresses, who break its blocks.
 
-import { effectiveSettings, quotes } from "../../facts/settings.ts";
+import { effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { clusterOf, nodeInstances } from "../eni-holder.ts";
 import { defineClass } from "../failure-class.ts";
 import { sum } from "../starving.ts";
@@ -11,7 +11,7 @@ import { describeEnis, spoilers } from "../subnet-view.ts";
 export const failureClass = defineClass({
   id: "mixed-mode-shared-subnet",
   title: "Prefix nodes and single-address users share the subnet",
-  needs: [...SHORTAGE_NEEDS],
+  needs: [...SHORTAGE_NEEDS, "sightings"],
   lookAlikes: [],
   causes: ["subnet-fragmented-no-free-28", "eni-create-no-prefix-space"],
   docs: {
@@ -30,7 +30,10 @@ export const failureClass = defineClass({
     const errors = [...noBlockErrors(facts), ...noRoomErrors(facts)];
     if (errors.length === 0) return;
     const nodes = nodeInstances(facts);
+    const standIns = new Set(sightingsOf(facts, "singles-stand-in").map((one) => one.captures["subnet"]));
     for (const view of shortageOf(facts, errors).views) {
+      // Prefix nodes themselves took them, since there was no /28: an effect, not the cause.
+      if (standIns.has(view.id)) continue;
       const all = spoilers(view, facts);
       const clusters = new Set(view.enis.flatMap((eni) => clusterOf(eni) ?? []));
       const single = all.filter((one) => one.holder.kind === "node-addresses");

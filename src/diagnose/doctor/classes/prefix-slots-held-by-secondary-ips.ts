@@ -38,6 +38,8 @@ export const failureClass = defineClass({
         (node) =>
           effectiveSettings(facts, node).prefixDelegation || index.logs(node).some((log) => log.mode === "prefix"),
       )
+      // Those of policy slash28 go back when their pods are gone and a /28 is to be had: no switch of modes is behind them.
+      .filter((node) => index.sightings(node, "singles-stand-in").length === 0)
       .flatMap((node) => holdingOf(index, node) ?? []);
     const cases = holdings.map((holding) => ({ holding, ...troubleOn(index, holding.node, 0) }));
     const worst = cases.find((one) => one.trouble === "full") ?? cases.find((one) => one.trouble === "unclear");

@@ -69,6 +69,12 @@ const MESSAGES: readonly (readonly [string, SignalId, Readonly<Record<string, st
     { currentEnis: "3", maxEni: "3", unmanagedEni: "0", trunkEni: "0", excludedEni: "0", hasRoom: "false" },
   ],
   ["AWS CNI is on a non schedulable node, will not try to attach any new IPs or ENIs right now", "cordoned"],
+  ["Refused ADD for sandbox aws-cni/4f/eth0: node-cordoned", "cordoned"],
+  [
+    "No /28 to be had in subnet subnet-0abc: asking for 3 single addresses instead",
+    "singles-stand-in",
+    { subnet: "subnet-0abc" },
+  ],
   ["AWS CNI is terminating, will not try to attach any new IPs or ENIs right now", "terminating"],
   ["Failed to get pod ENI config", "eniconfig-missing"],
   ["No slot available for a trunk ENI to be attached.", "no-slot-for-trunk"],
@@ -356,7 +362,8 @@ describe("whatever comes", () => {
       }),
       { numRuns: 400 },
     );
-  });
+    // A second of work on a machine of its own.
+  }, 30_000);
 
   test("a buffer that its owner fills again leaves no trace", () => {
     const text = Array.from({ length: 40 }, (_, n) => ERAS.json("DataStore has no available IP addresses", n)).join(

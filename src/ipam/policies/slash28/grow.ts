@@ -46,6 +46,7 @@ export function* assign(
   const startMs = node.nowMs;
   state.assigning.set(eniId, count * ADDRESSES[space]);
   state.breakers.asked(subnetId, space);
+  if (space === "single" && node.usesPrefixes) node.log("singlesInstead", subnetId, count);
   node.log("tryingToAllocate", count, eniId);
   const named = state.views.choose(node, subnetId, space, count);
   const result = yield* callEc2(
@@ -221,6 +222,7 @@ function* make(
     if (seen === 1) continue;
     const count = Math.min(ask.count, node.slotsPerEni, seen > 0 ? seen - 1 : Number.POSITIVE_INFINITY);
     order.addresses = count * ADDRESSES[space];
+    if (space === "single" && node.usesPrefixes) node.log("singlesInstead", subnetId, count);
     node.log("tryingNewEni", count);
     state.breakers.asked(subnetId, space);
     const created = yield* callCreate(node, state, place, { space, count });
