@@ -17,8 +17,8 @@ const READING_RATE = 20;
 const NODE_COUNT_GUESS = 100;
 const CALM_MS: Readonly<Record<Urgency, Ms>> = { pods: 0, warm: 15 * SECOND_MS, release: 60 * SECOND_MS };
 /** A little faster than the bucket, so that it never stands full. */
-const HASTE = 0.6;
-const WINDOW_MS = 8 * SECOND_MS;
+const HASTE = 0.55;
+const WINDOW_MS = 5 * SECOND_MS;
 const WINDOW_MS_MAX = 60 * SECOND_MS;
 const SHARE_MS_MAX = 600 * SECOND_MS;
 /** An episode of throttling is over when nothing was heard of it for so long. */
@@ -81,15 +81,17 @@ export class Budget implements CallRules {
    * Then over what is left of that time; then in short windows, later in growing ones.
    */
   #delayAfterThrottle(node: Node, api: string, { startMs, throttledCount }: Episode): Ms {
-    const rate = api.startsWith("Describe") || api.startsWith("Get") ? READING_RATE : MUTATING_RATE;
+    const isReading = api.startsWith("Describe") || api.startsWith("Get");
+    const rate = isReading ? READING_RATE : MUTATING_RATE;
     const nodeCount = node.state.clusterNodeCount ?? NODE_COUNT_GUESS;
     const shareMs = Math.min(SHARE_MS_MAX, (nodeCount / rate) * SECOND_MS);
     const firstMs = clamp(shareMs / 10, SECOND_MS, 20 * SECOND_MS);
     const { retry } = node.random;
-    if (throttledCount === 1) return retry.between(0.1, 1) * firstMs;
+    // A bucket of reads refills four times as fast: the short window would only add to what is refused.
+    if (throttledCount === 1 && !isReading) return retry.between(0.1, 1) * firstMs;
     const leftMs = startMs + shareMs - node.nowMs;
     const windowMs = Math.min(WINDOW_MS_MAX, WINDOW_MS * 2 ** Math.max(0, throttledCount - 8));
-    return retry.between(0.1, 1) * Math.max(leftMs * HASTE, windowMs);
+    return retry.between(0.1, 1) * Math.max(leftMs * (isReading ? 1 : HASTE), windowMs);
   }
 }
 
