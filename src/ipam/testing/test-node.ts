@@ -147,6 +147,7 @@ export class TestNode {
       const size = 2 ** (32 - parsed.prefixLength);
       this.subnets.set(subnetId, {
         subnetId,
+        cidr: parsed,
         base: parsed.base,
         size,
         tags: tags ?? [],

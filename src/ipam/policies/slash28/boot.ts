@@ -20,6 +20,7 @@ import { supplyOf } from "./supply.ts";
 
 /** DescribeSubnets is believed for so long. */
 const SUBNETS_MAX_AGE_MS = 60 * SECOND_MS;
+const ENTER_TRIES = 3;
 const SETTLE_MS_MIN = 2 * SECOND_MS;
 const SETTLE_MS_MAX = 5 * SECOND_MS;
 
@@ -80,11 +81,16 @@ function* enter(node: Node, seen: ImdsEni): Operation {
     node.nowMs,
   );
   eni.isPending = true;
-  for (let failedTryCount = 1; eni.isPending; failedTryCount++) {
+  for (let failedTryCount = 1; failedTryCount <= ENTER_TRIES; failedTryCount++) {
     const setUp = yield* setUpEni(node, seen, { isTrunk: false, isEfa: false });
-    if (setUp.ok) eni.isPending = false;
-    else yield* sleep(node, retryDelayMs(node, { failedTryCount, baseMs: SECOND_MS, jitter: 0.5 }));
+    if (setUp.ok) break;
+    node.log("setUpEniFailed", eniId, setUp.message);
+    if (failedTryCount < ENTER_TRIES) {
+      yield* sleep(node, retryDelayMs(node, { failedTryCount, baseMs: SECOND_MS, jitter: 0.5 }));
+    }
   }
+  // Where DescribeSubnets is not allowed, the subnet is taken to serve, as the reference does in the end.
+  eni.isPending = false;
   node.pool.version++;
 }
 

@@ -4,10 +4,12 @@
 import { type Ms, SECOND_MS } from "../../../base/units.ts";
 import type { Node } from "../../node.ts";
 import type { Operation } from "../../operations/operation.ts";
+import type { SubnetId } from "../../types.ts";
+import type { SpaceKind } from "./breakers.ts";
 import type { Urgency } from "./budget.ts";
 import { emptyEniDueMs, giveBack, nextSurplus } from "./give-back.ts";
 import { assign, create } from "./grow.ts";
-import { type GrowthPlan, growthPlan, type Step } from "./growth-plan.ts";
+import { type GrowthPlan, growthPlan, type Step, subnetsForNewEni } from "./growth-plan.ts";
 import type { State } from "./state.ts";
 import { type Supply, supplyOf } from "./supply.ts";
 import { addressesWanted, floorOf, unitOf } from "./target.ts";
@@ -19,6 +21,7 @@ const STOCK_BATCH_MS = 250;
 const SCARCE_STOCK = 2;
 /** Seconds of arrivals at the present rate that a call for waiting pods brings beside what they need. */
 const MOMENTUM_S = 3;
+const SPACE_KINDS: readonly SpaceKind[] = ["prefix", "single"];
 const NEVER: Ms = Number.POSITIVE_INFINITY;
 
 export interface Demand {
@@ -66,9 +69,14 @@ export function demandOf(node: Node, state: State): Demand {
   };
 }
 
+/** Until the pause ends: then a probe tells, also for the stock. */
+function isPaused(node: Node, state: State, subnetId: SubnetId, kind: SpaceKind): boolean {
+  return state.breakers.allows(subnetId, kind, node.nowMs) === "none";
+}
+
 function isScarce(node: Node, state: State): boolean {
   if (!state.has(node, "fallback")) return false;
-  return [...subnetsOf(node)].some((id) => state.breakers.isOpen(id, "prefix") || state.breakers.isOpen(id, "single"));
+  return [...subnetsOf(node)].some((id) => SPACE_KINDS.some((kind) => isPaused(node, state, id, kind)));
 }
 
 export function* control(node: Node, state: State): Operation {
@@ -89,6 +97,7 @@ function decide(node: Node, state: State): Ms {
   if (node.waiting.length > 0 || demand.supply.cooling > 0) due(state.cooldowns.endsAtMs(node));
   due(grow(node, state, demand));
   due(look(node, state, demand));
+  due(pauseEndMs(node, state));
   due(shrink(node, state, demand));
   return nextMs;
 }
@@ -163,16 +172,28 @@ function look(node: Node, state: State, demand: Demand): Ms | undefined {
   return Math.min(nextMs ?? NEVER, state.views.nextPeekMs);
 }
 
+/** When the first pause ends: the stock of a full subnet is small until then. */
+function pauseEndMs(node: Node, state: State): Ms {
+  let endMs = NEVER;
+  for (const subnetId of subnetsOf(node)) {
+    for (const kind of SPACE_KINDS) {
+      const untilMs = state.breakers.untilMs(subnetId, kind);
+      if (untilMs !== undefined && untilMs > node.nowMs) endMs = Math.min(endMs, untilMs);
+    }
+  }
+  return endMs;
+}
+
 /** Somebody gave addresses back: one probe may find them. */
 function* peek(node: Node, state: State): Operation {
   for (const { subnetId, kind } of yield* state.views.peek(node)) state.breakers.hasRoom(node, subnetId, kind);
   node.factsVersion++;
 }
 
-function subnetsOf(node: Node): Set<string> {
-  const ids = new Set([...node.pool.presentEnis()].filter((eni) => !eni.isExcluded).map((eni) => eni.subnetId));
-  if (node.settings.customNetworking && node.state.eniConfig !== undefined) ids.add(node.state.eniConfig.subnetId);
-  return ids;
+/** Those in which the node has ENIs that may serve, and those in which it may make one. */
+function subnetsOf(node: Node): Set<SubnetId> {
+  const present = [...node.pool.presentEnis()].filter((eni) => !eni.isExcluded).map((eni) => eni.subnetId);
+  return new Set([...present, ...subnetsForNewEni(node)]);
 }
 
 function* lookAt(node: Node, state: State, subnetId: string): Operation {

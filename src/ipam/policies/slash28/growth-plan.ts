@@ -120,8 +120,7 @@ export function askOf(
     if (allowed === "all") {
       return { space: "prefix", count: atMostSeen(Math.max(1, wish.units), seen), isProbe: false };
     }
-    // A probe is for pods, or to come back from single addresses: not for the stock.
-    if (allowed === "one" && wish.urgent > 0) return { space: "prefix", count: 1, isProbe: true };
+    if (allowed === "one") return { space: "prefix", count: 1, isProbe: true };
     if (!state.has(node, "fallback")) return undefined;
   }
   const wanted = node.usesPrefixes ? wish.urgent : Math.max(wish.units, wish.urgent);

@@ -60,6 +60,20 @@ describe("start", () => {
   });
 });
 
+test("without the permission to list subnets a fresh node serves all the same", () => {
+  const node = new TestNode({
+    policy: "slash28",
+    instance: XLARGE,
+    ec2LatencyMs: 300,
+    env: { ...PD, ENABLE_SUBNET_DISCOVERY: "true" },
+  });
+  node.refuse("DescribeSubnets", "UnauthorizedOperation", "no");
+  node.start();
+  const ids = askMany(node, 1, 3);
+  node.run(20_000);
+  expect(kinds(node, ids)).toEqual(["allocated", "allocated", "allocated"]);
+});
+
 describe("1: an ADD waits for what is on its way", () => {
   test("and gets it; without the point it is refused at once", () => {
     const waiting = nodeOf();
@@ -253,6 +267,42 @@ describe("4 and 5: a subnet without a whole /28", () => {
     for (let attachment = 1; attachment <= 9; attachment++) node.del(attachment);
     node.run(3_600_000);
     expect(node.enis.get("eni-1")).toMatchObject({ prefixes: [ip("10.0.0.32")], addresses: [] });
+  });
+
+  test("the stock is small while a pause lasts, and as set again when the probe after it finds room", () => {
+    const node = nodeOf({ env: { SLASH28_POLICY_OFF: "learning" } });
+    node.refuse("AssignPrivateIpAddresses", "InsufficientCidrBlocks", "no", { times: 1 });
+    node.refuse("DescribeSubnetNetworkInterfaces", "UnauthorizedOperation", "no");
+    node.input({ kind: "podsBound", count: 10 });
+    node.run(2_000);
+    node.addMany(1, 10);
+    node.run(60_000);
+    expect(node.enis.get("eni-1")).toMatchObject({ prefixes: [] });
+    node.run(1_800_000);
+    expect(node.enis.get("eni-1")!.prefixes.length).toBe(1);
+  });
+
+  test("a subnet in which the node has no ENI yet is looked at, too", () => {
+    const subnets = {
+      "subnet-1": { cidr: "10.0.0.0/20", tags: [{ key: "kubernetes.io/role/cni", value: "0" }] },
+      "subnet-2": { cidr: "10.1.0.0/25", tags: [{ key: "kubernetes.io/role/cni", value: "1" }] },
+    };
+    const node = new TestNode({
+      policy: "slash28",
+      instance: XLARGE,
+      ec2LatencyMs: 300,
+      subnets,
+      primary: { subnetId: "subnet-1" },
+      env: { ...PD, ENABLE_SUBNET_DISCOVERY: "true" },
+    });
+    node.refuse("CreateNetworkInterface", "InsufficientFreeAddressesInSubnet", "no", { times: 1 });
+    node.start();
+    askMany(node, 1, 3);
+    node.run(60_000);
+    expect(node.calls.some((call) => call.intention.action === "DescribeSubnetNetworkInterfaces")).toBe(true);
+    const ids = askMany(node, 4, 3);
+    node.run(30_000);
+    expect(kinds(node, ids)).toEqual(["allocated", "allocated", "allocated"]);
   });
 
   test("a subnet that may not be looked at is EC2's to choose in", () => {
