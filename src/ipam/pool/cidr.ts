@@ -111,6 +111,7 @@ export class PoolCidr {
   readonly states: Uint8Array;
   /** What else is known of each address, side by side: a simulated fleet has more of them than a processor's cache holds. */
   readonly #slots: Float64Array;
+  #lastReleasedMs: Ms = Number.NEGATIVE_INFINITY;
   /** Offsets that have an entry in the reference's map, in its walk order. */
   readonly entries: WalkOrder;
 
@@ -164,6 +165,7 @@ export class PoolCidr {
 
   /** For the pool, which keeps the books beside. */
   setReleasedMs(offset: number, nowMs: Ms): void {
+    this.#lastReleasedMs = Math.max(this.#lastReleasedMs, nowMs);
     this.#slots[offset * SLOT_SIZE + 1] = nowMs;
   }
 
@@ -172,7 +174,7 @@ export class PoolCidr {
   }
 
   coolingCount(nowMs: Ms, cooldownMs: Ms): number {
-    if (this.releasedCount === 0) return 0;
+    if (this.releasedCount === 0 || nowMs - this.#lastReleasedMs > cooldownMs) return 0;
     let count = 0;
     for (let offset = 0; offset < this.size; offset++) if (this.isCooling(offset, nowMs, cooldownMs)) count++;
     return count;

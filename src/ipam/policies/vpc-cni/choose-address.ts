@@ -63,11 +63,13 @@ function chooseOffset(pool: Pool, cidr: PoolCidr, options: ChooseOptions): numbe
   if (cidr.releasedCount > 0) {
     let chosen = -1;
     const { entries } = cidr;
-    if (cidr.coolingCount(nowMs, cooldownMs) === cidr.releasedCount) entries.skip(random);
+    const coolingCount = cidr.coolingCount(nowMs, cooldownMs);
+    if (coolingCount === cidr.releasedCount) entries.skip(random);
     else {
       entries.begin(random);
       for (let offset = entries.next(); offset >= 0; offset = entries.next()) {
-        if (cidr.states[offset] !== RELEASED || cidr.isCooling(offset, nowMs, cooldownMs)) continue;
+        if (cidr.states[offset] !== RELEASED) continue;
+        if (coolingCount > 0 && cidr.isCooling(offset, nowMs, cooldownMs)) continue;
         options.trace?.cooled(cidr, offset);
         pool.sweep(cidr, offset);
         if (chosen < 0) chosen = offset;
