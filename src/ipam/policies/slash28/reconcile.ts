@@ -125,6 +125,8 @@ function trust(
   { shown, askedMs }: { readonly shown: Pick<Ec2Eni, "addresses" | "prefixes">; readonly askedMs: Ms },
 ): void {
   eni.unseenSinceMs = undefined;
+  // What it holds is known now: EC2 may have spoken of a slot that was taken behind our back, and is not any more.
+  state.fullEnis.delete(eni.eniId);
   if (eni.isQuarantined) {
     eni.isQuarantined = false;
     node.pool.version++;
