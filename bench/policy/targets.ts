@@ -1,6 +1,7 @@
 // What policy slash28 has promised against vpc-cni, each as a figure of runs from files in scenarios/: the same seeds, the same
 // simulator.
 
+import type { PolicyPoint } from "../../src/ipam/settings.ts";
 import type { SimDocument } from "../../src/sim/index.ts";
 
 export interface TargetRun {
@@ -54,8 +55,11 @@ function refusedCalls({ ec2Calls: { mutating } }: SimDocument): number {
 }
 
 function freePrefixesAtEnd(run: SimDocument): number {
-  return run.samples.at(-1)?.freePrefixCount ?? 0;
+  return run.subnets.find((subnet) => subnet.name === "pods")?.freePrefixCount ?? 0;
 }
+
+/** A month of 60 nodes takes minutes: so many seeds at most. */
+export const SEEDS_MAX: Readonly<Record<string, number>> = { "churn-30d": 4 };
 
 export const TARGETS: readonly Target[] = [
   {
@@ -220,3 +224,14 @@ export const SUITE: readonly string[] = [
 
 /** By the ids of src/sim/result-metrics.ts. */
 export const AXES: readonly string[] = ["waitP99Ms", "addressHoursIdle", "mutatingCalls", "readingCalls"];
+
+/** What each point of the policy is for: the scenario and the figure that show it missing. */
+export const POINTS: readonly { readonly point: PolicyPoint; readonly scenario: string; readonly axis: string }[] = [
+  { point: "wait", scenario: "burst", axis: "failedAdds" },
+  { point: "demand", scenario: "burst", axis: "waitP99Ms" },
+  { point: "packing", scenario: "scale-down", axis: "addressHoursIdle" },
+  { point: "breaker", scenario: "full", axis: "mutatingCalls" },
+  { point: "fallback", scenario: "fragmented", axis: "podsWaiting" },
+  { point: "budget", scenario: "cold-1000", axis: "mutatingThrottled" },
+  { point: "learning", scenario: "cron-storm", axis: "waitP99Ms" },
+];
