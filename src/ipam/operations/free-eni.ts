@@ -50,8 +50,11 @@ export function* detachAndDeleteEni(
   return deleted;
 }
 
+/** `left-over`: detached, and the clean-up of leaked ENIs deletes it. */
+export type Freed = "gone" | "left-over" | "still-attached";
+
 /** Takes an idle ENI out of the pool and gives it back. The pool forgets it first, so that no pod lands on it meanwhile. */
-export function* freeEni(node: Node, eni: PoolEni): Operation {
+export function* freeEni(node: Node, eni: PoolEni): Operation<Freed> {
   const { eniId, primaryAddress } = eni;
   node.log("deletableEniFound", eniId);
   const freeCidrCount = eni.cidrCount;
@@ -64,11 +67,12 @@ export function* freeEni(node: Node, eni: PoolEni): Operation {
   if (!result.ok) {
     node.count("awscni_ipamd_error_count", "decreaseIPPoolFreeENIFailed");
     node.log("freeEniFailed", eniId, result.message);
-    if ("stillAttached" in result) return;
+    if ("stillAttached" in result) return "still-attached";
   }
   const tornDown = yield { kind: "tearDownEni", eniId, primaryAddress };
   if (tornDown?.kind === "failed") {
     node.count("awscni_ipamd_error_count", "freeENIDeleteRulesFailed");
     node.log("tearDownEniFailed", eniId, tornDown.message);
   }
+  return result.ok ? "gone" : "left-over";
 }

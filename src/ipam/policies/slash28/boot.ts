@@ -34,14 +34,16 @@ export function* boot(node: Node, state: State, started: Started): Operation {
   node.log("prefixDelegationEnabled", node.usesPrefixes);
   logSettings(node);
   if (!settings.leakedEniCleanupDisabled && !settings.provisioningDisabled) node.spawn(cleanLeakedEnis(node, "proven"));
-  const inventory = yield* inventoryOf(node, started);
+  const isFresh =
+    started.checkpoint === undefined && started.enis.every((eni) => eni.eniId === node.facts.primaryEniId);
+  const inventory = isFresh ? unasked(started) : yield* takeInventory(node, started.enis);
   if (!inventory.ok) {
     node.log("describeAllEnisFailed", inventory.message);
     return fatal(node, "ec2-unreachable", inventory.message);
   }
   for (const shown of inventory.value.managed) {
     const eni = believable(shown, inventory.value, started.checkpoint);
-    if (inventory.value.described.size === 0 && settings.subnetDiscovery) {
+    if (isFresh && settings.subnetDiscovery) {
       node.spawn(enter(node, eni));
       continue;
     }
@@ -94,8 +96,6 @@ function* enter(node: Node, seen: ImdsEni): Operation {
   node.pool.version++;
 }
 
-function* inventoryOf(node: Node, { enis, checkpoint }: Started): Operation<Result<Inventory>> {
-  const isFresh = checkpoint === undefined && enis.every((eni) => eni.eniId === node.facts.primaryEniId);
-  if (!isFresh) return yield* takeInventory(node, enis);
+function unasked({ enis }: Started): Result<Inventory> {
   return { ok: true, value: { managed: enis, described: new Map() } };
 }

@@ -7,7 +7,7 @@ import type { Operation } from "../../operations/operation.ts";
 import type { SubnetId } from "../../types.ts";
 import type { SpaceKind } from "./breakers.ts";
 import type { Urgency } from "./budget.ts";
-import { emptyEniDueMs, giveBack, nextSurplus } from "./give-back.ts";
+import { emptyEniDueMs, giveBack, nextSurplus, nextUseless } from "./give-back.ts";
 import { assign, create } from "./grow.ts";
 import { type GrowthPlan, growthPlan, type Step, subnetsForNewEni } from "./growth-plan.ts";
 import type { State } from "./state.ts";
@@ -109,7 +109,10 @@ function unitsToAsk(node: Node, state: State, demand: Demand): number {
   const unit = unitOf(node.targets());
   const units = Math.ceil(demand.missing / unit);
   if (!state.has(node, "demand")) return state.onTheWay > 0 ? 0 : Math.min(1, units);
-  if (units > 0 || demand.supply.singles === 0 || state.onTheWay > 0 || demand.isCovered) return units;
+  const { total, singles } = demand.supply;
+  if (units > 0 || singles === 0 || state.onTheWay > 0 || demand.isCovered) return units;
+  // With prefixes enough for all, the single addresses go back as their pods end.
+  if (total - singles >= demand.wanted) return 0;
   const hasBlock = [...node.pool.presentEnis()].some((eni) => state.views.freePrefixCount(node, eni.subnetId) > 0);
   return hasBlock ? 1 : 0;
 }
@@ -207,10 +210,13 @@ function* lookAt(node: Node, state: State, subnetId: string): Operation {
 
 function shrink(node: Node, state: State, demand: Demand): Ms | undefined {
   if (node.settings.provisioningDisabled || node.isStopping) return undefined;
-  if (state.isReleasing || state.onTheWay > 0 || demand.missing > 0) return undefined;
+  if (state.isReleasing) return undefined;
   if (node.nowMs < state.releaseNotBeforeMs) return state.releaseNotBeforeMs;
+  // It takes slots that growth may need.
+  const useless = nextUseless(node, state);
+  if (useless === undefined && (state.onTheWay > 0 || demand.missing > 0)) return undefined;
   const keep = state.peak.highest(node.nowMs, state.holdMs);
-  const surplus = nextSurplus(node, state, demand.supply.total - keep);
+  const surplus = useless ?? nextSurplus(node, state, { supply: demand.supply, keep });
   if (surplus === undefined) {
     const fallsMs = demand.supply.total > demand.wanted ? state.peak.fallsAtMs(node.nowMs, state.holdMs) : undefined;
     return Math.min(fallsMs ?? NEVER, emptyEniDueMs(node) ?? NEVER);

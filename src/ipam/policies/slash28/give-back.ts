@@ -1,6 +1,7 @@
 // What the pool has had too much of for a while goes back to EC2: single addresses first, then whole prefixes from the last ENI on,
 // then ENIs. Only with proof: nothing allocated, nothing cooling, and metadata shows it on this ENI.
 
+import { ADDRESSES_PER_PREFIX } from "../../../base/ipv4.ts";
 import { MINUTE_MS, type Ms, SECOND_MS } from "../../../base/units.ts";
 import { cidrKey, type Node } from "../../node.ts";
 import { callEc2 } from "../../operations/call.ts";
@@ -9,7 +10,7 @@ import type { Operation } from "../../operations/operation.ts";
 import type { PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { ImdsEni } from "../../types.ts";
 import type { State } from "./state.ts";
-import { isOfMode } from "./supply.ts";
+import { isOfMode, type Supply } from "./supply.ts";
 import { unitOf } from "./target.ts";
 
 const ENI_AGE_MIN_MS = MINUTE_MS;
@@ -26,23 +27,41 @@ function isIdle(cidr: PoolCidr): boolean {
   return cidr.allocatedCount + cidr.releasedCount + cidr.unsavedCount === 0 && !cidr.isQuarantined;
 }
 
-/** What to give back next, one ENI at a time; `surplus`: addresses above all that was wanted lately. */
-export function nextSurplus(node: Node, state: State, surplus: number): Surplus | undefined {
-  const enis = [...node.pool.presentEnis()]
-    .reverse()
-    .filter((eni) => !eni.isQuarantined && !state.assigning.has(eni.eniId));
-  for (const eni of enis) {
-    // What this node cannot use at all: leftovers of the other mode, and what lies in an excluded subnet.
-    const useless = [...eni.present()].filter((cidr) => isIdle(cidr) && (eni.isExcluded || !isOfMode(node, cidr)));
+/** What this node cannot use at all: leftovers of the other mode, and what lies in an excluded subnet. */
+export function nextUseless(node: Node, state: State): Surplus | undefined {
+  for (const eni of releasable(node, state)) {
+    const useless = [...eni.present()].filter((cidr) => isIdle(cidr) && isUseless(node, cidr));
     if (useless.length > 0) return { eni, cidrs: ofOneKind(useless) };
   }
+  return undefined;
+}
+
+function isUseless(node: Node, cidr: PoolCidr): boolean {
+  return cidr.eni.isExcluded || !isOfMode(node, cidr);
+}
+
+/** From the last ENI on. */
+function releasable(node: Node, state: State): PoolEni[] {
+  const enis = [...node.pool.presentEnis()].reverse();
+  return enis.filter((eni) => !eni.isQuarantined && !state.assigning.has(eni.eniId));
+}
+
+/** What to give back next, one ENI at a time; `keep`: all that was wanted lately. */
+export function nextSurplus(
+  node: Node,
+  state: State,
+  { supply, keep }: { readonly supply: Supply; readonly keep: number },
+): Surplus | undefined {
+  const enis = releasable(node, state);
+  // Single addresses that stand in for prefixes go first: a prefix is too much only beside none of them.
+  const surplus = { singles: supply.total - keep, prefixes: supply.total - supply.singles - keep };
   const emptyEni = enis.find((eni) => mayGo(node, state, eni, surplus));
   if (emptyEni !== undefined) return { eni: emptyEni, cidrs: [] };
   for (const isPrefix of [false, true]) {
     if (!node.usesPrefixes && isPrefix) continue;
     for (const eni of enis) {
       const idle = [...eni.present()].filter((cidr) => cidr.isPrefix === isPrefix && isIdle(cidr));
-      const count = Math.floor(surplus / (isPrefix ? 16 : 1));
+      const count = isPrefix ? Math.floor(surplus.prefixes / ADDRESSES_PER_PREFIX) : surplus.singles;
       if (idle.length > 0 && count > 0) return { eni, cidrs: idle.slice(0, count) };
     }
   }
@@ -54,7 +73,12 @@ function ofOneKind(cidrs: readonly PoolCidr[]): PoolCidr[] {
 }
 
 /** A whole ENI goes when nothing on it is used and the others have room for all that was wanted lately. */
-function mayGo(node: Node, state: State, eni: PoolEni, surplus: number): boolean {
+function mayGo(
+  node: Node,
+  state: State,
+  eni: PoolEni,
+  surplus: { readonly singles: number; readonly prefixes: number },
+): boolean {
   if (eni.isPrimary || eni.isTrunk || eni.isEfa || eni.isExcluded) return false;
   if (node.nowMs - eni.addedMs < ENI_AGE_MIN_MS || node.isStopping || !mayTouchEnis(node)) return false;
   let held = 0;
@@ -62,7 +86,7 @@ function mayGo(node: Node, state: State, eni: PoolEni, surplus: number): boolean
     if (!isIdle(cidr)) return false;
     held += cidr.size;
   }
-  if (held > surplus) return false;
+  if (held > (eni.prefixCount > 0 ? surplus.prefixes : surplus.singles)) return false;
   const targets = node.targets();
   let capacity = 0;
   for (const other of node.pool.presentEnis()) {
@@ -86,8 +110,10 @@ export function* giveBack(node: Node, state: State, { eni, cidrs }: Surplus): Op
     if (cidrs.length === 0) {
       const isStillEmpty = node.pool.eni(eni.eniId) === eni && [...eni.present()].every(isIdle);
       if (isStillEmpty) {
-        state.leavingEnis.add(eni.eniId);
-        yield* freeEni(node, eni);
+        state.leaves(eni.eniId);
+        const freed = yield* freeEni(node, eni);
+        state.left(node, eni.eniId, freed);
+        if (freed === "still-attached") state.releaseFailed(node);
         state.breakers.hasRoom(node, eni.subnetId, "prefix");
         state.breakers.hasRoom(node, eni.subnetId, "single");
       }
@@ -136,10 +162,11 @@ function* unassign(node: Node, state: State, eni: PoolEni, cidrs: readonly PoolC
     for (const cidr of cidrs) drop(node, eni, cidr);
     state.fullEnis.delete(eni.eniId);
     state.breakers.hasRoom(node, eni.subnetId, isPrefix ? "prefix" : "single");
-    node.lastDecreaseMs = node.nowMs;
-    state.gaveBack(node.nowMs);
+    state.released();
+    if (!cidrs.some((cidr) => isUseless(node, cidr))) state.gaveBack(node.nowMs);
     return;
   }
+  state.releaseFailed(node);
   node.count("awscni_ipamd_error_count", "decreaseIPPool");
   node.log(isPrefix ? "unassignPrefixesFailed" : "unassignAddressesFailed", bases, eni.eniId, result.message);
   // Whether a lost call took effect, or why EC2 calls it wrong, the next reconcile tells.

@@ -23,6 +23,15 @@ const READ_LAG_MS = 20 * SECOND_MS;
 /** Unseen for so long, and empty, it is gone. Longer than any lag seen in public logs (18 s). */
 const GONE_AFTER_MS = 3 * MINUTE_MS;
 
+type Lists = Pick<Ec2Eni, "addresses" | "prefixes">;
+
+/** What metadata shows of an ENI, and what EC2 does; in IMDS-only mode both are metadata's. */
+interface Reads {
+  readonly shown: Lists;
+  readonly found: Lists;
+  readonly askedMs: Ms;
+}
+
 export function* keepReconciled(node: Node, state: State): Operation {
   let lastMs = node.nowMs + node.random.schedule.fraction() * EVERY_MS - EVERY_MS;
   for (;;) {
@@ -51,14 +60,15 @@ function* reconcile(node: Node, state: State): Operation {
   yield* takeInNew(node, state, seen);
   for (const eni of [...node.pool.presentEnis()]) {
     const shown = seen.find((one) => one.eniId === eni.eniId);
-    yield* compare(node, state, eni, shown);
+    yield* compare(node, state, eni, shown === undefined ? undefined : without(node, eni, shown));
   }
 }
 
 /** ENIs that something else attached, or whose answer was lost. One of our own that is being made is not among them. */
 function* takeInNew(node: Node, state: State, seen: readonly ImdsEni[]): Operation {
   if (state.creating.size > 0) return;
-  const isNew = (eni: ImdsEni): boolean => node.pool.eni(eni.eniId) === undefined && !state.leavingEnis.has(eni.eniId);
+  const isNew = (eni: ImdsEni): boolean =>
+    node.pool.eni(eni.eniId) === undefined && !state.isLeaving(eni.eniId, node.nowMs);
   if (!managedOf(node, seen).some(isNew)) return;
   node.log("newEniNotOurs");
   const inventory = yield* takeInventory(node, seen);
@@ -82,8 +92,12 @@ function* compare(node: Node, state: State, eni: PoolEni, shown: ImdsEni | undef
     trust(node, state, eni, { shown, askedMs: node.nowMs });
     return;
   }
-  if (node.settings.imdsOnly) return;
   const askedMs = node.nowMs;
+  if (node.settings.imdsOnly) {
+    if (shown === undefined) suspect(node, eni);
+    else believe(node, state, eni, { shown, found: shown, askedMs });
+    return;
+  }
   const described = yield* callEc2(node, { action: "DescribeNetworkInterfaces", eniIds: [eni.eniId] });
   if (node.pool.eni(eni.eniId) !== eni) return;
   const found = described.ok ? described.answer.enis?.find((one) => one.eniId === eni.eniId) : undefined;
@@ -93,16 +107,26 @@ function* compare(node: Node, state: State, eni: PoolEni, shown: ImdsEni | undef
     if (shown === undefined) suspect(node, eni);
     return;
   }
+  if (shown === undefined) trust(node, state, eni, { shown: found, askedMs });
+  else believe(node, state, eni, { shown, found: without(node, eni, found), askedMs });
+}
+
+/** Under custom networking what others put on the primary ENI is no pod's: boot leaves its prefixes out, too. */
+function without<Shown extends Lists>(node: Node, eni: PoolEni, shown: Shown): Shown {
+  if (!eni.isPrimary || !node.settings.customNetworking) return shown;
+  return { ...shown, prefixes: shown.prefixes.filter((base) => eni.find(base, true) !== undefined) };
+}
+
+function believe(node: Node, state: State, eni: PoolEni, reads: Reads): void {
+  const { shown, found, askedMs } = reads;
   trust(node, state, eni, { shown: found, askedMs });
-  if (shown !== undefined) {
-    // Both show it, and nobody here gave it back lately: it is ours.
-    const both = {
-      addresses: found.addresses.filter((address) => shown.addresses.includes(address)),
-      prefixes: found.prefixes.filter((prefix) => shown.prefixes.includes(prefix)),
-    };
-    if (!state.assigning.has(eni.eniId)) adoptShown(node, state, eni, both);
-    for (const cidr of [...eni.present()]) missing(node, eni, cidr, { shown, found });
-  }
+  // Both show it, and nobody here gave it back lately: it is ours.
+  const both = {
+    addresses: found.addresses.filter((address) => shown.addresses.includes(address)),
+    prefixes: found.prefixes.filter((prefix) => shown.prefixes.includes(prefix)),
+  };
+  if (!state.assigning.has(eni.eniId)) adoptShown(node, state, eni, both);
+  for (const cidr of [...eni.present()]) missing(node, eni, cidr, reads);
 }
 
 function agrees(eni: PoolEni, shown: ImdsEni): boolean {
@@ -122,7 +146,7 @@ function trust(
   node: Node,
   state: State,
   eni: PoolEni,
-  { shown, askedMs }: { readonly shown: Pick<Ec2Eni, "addresses" | "prefixes">; readonly askedMs: Ms },
+  { shown, askedMs }: { readonly shown: Lists; readonly askedMs: Ms },
 ): void {
   eni.unseenSinceMs = undefined;
   // What it holds is known now: EC2 may have spoken of a slot that was taken behind our back, and is not any more.
@@ -157,12 +181,7 @@ function suspect(node: Node, eni: PoolEni): void {
 }
 
 /** Neither metadata nor EC2 shows the CIDR on its ENI. */
-function missing(
-  node: Node,
-  eni: PoolEni,
-  cidr: PoolCidr,
-  reads: { readonly shown: ImdsEni; readonly found: Ec2Eni },
-): void {
+function missing(node: Node, eni: PoolEni, cidr: PoolCidr, reads: Reads): void {
   const lists = cidr.isPrefix
     ? [reads.shown.prefixes, reads.found.prefixes]
     : [reads.shown.addresses, reads.found.addresses];

@@ -2,6 +2,7 @@
 
 import { MINUTE_MS, type Ms, SECOND_MS } from "../../../base/units.ts";
 import type { Node } from "../../node.ts";
+import type { Freed } from "../../operations/free-eni.ts";
 import type { PoolCidr } from "../../pool/pool.ts";
 import type { Reason } from "../../reasons.ts";
 import type { PolicyPoint } from "../../settings.ts";
@@ -18,9 +19,12 @@ const HOLD_MS_MIN = MINUTE_MS;
 const HOLD_MS_MAX = 60 * MINUTE_MS;
 /** Asked for again within so long after it went back, it went too soon. */
 const MISSED_MS = 60 * MINUTE_MS;
+/** Longer than EC2 or metadata show an ENI after it was detached. */
+const LEFT_MS = 5 * MINUTE_MS;
 const REST_FIRST_MS = 5 * SECOND_MS;
 /** Within I10's minute, jitter included. */
 const REST_MAX_MS = 40 * SECOND_MS;
+const RELEASE_REST_MAX_MS = 5 * MINUTE_MS;
 /** An attach limit that EC2 told is believed for so long. */
 const ATTACH_LIMIT_MS = 30 * MINUTE_MS;
 
@@ -47,12 +51,10 @@ export class State {
   readonly fullEnis = new Set<EniId>();
   /** Something is being given back. */
   isReleasing = false;
-  /** Nothing was proven the last time: metadata may lag, and is not asked again before. */
+  /** Nothing was proven the last time, or EC2 refused: it is not tried again before. */
   releaseNotBeforeMs: Ms = 0;
   /** When the last try to give a CIDR back ended, infinite while it lasts: a read that was asked for before proves nothing. */
   readonly returnTriedMs = new WeakMap<PoolCidr, Ms>();
-  /** ENIs that are being given back: metadata and EC2 show them a while longer. */
-  readonly leavingEnis = new Set<EniId>();
   /** Since when pods wait, or the stock is low: growth starts a moment later, with what came meanwhile. */
   urgentSinceMs: Ms | undefined;
   lowSinceMs: Ms | undefined;
@@ -64,6 +66,9 @@ export class State {
   holdMs: Ms = HOLD_MS_MIN;
   #gaveBackMs: Ms | undefined;
   #restCount = 0;
+  #failedReleaseCount = 0;
+  /** ENIs that are being given back, or were: metadata and EC2 show them until about then. */
+  readonly #leavingEnis = new Map<EniId, Ms>();
   #attachLimit: { readonly eniCount: number; readonly untilMs: Ms } | undefined;
 
   has(node: Node, point: PolicyPoint): boolean {
@@ -84,6 +89,32 @@ export class State {
     this.rest = { reason, untilMs: node.nowMs + restMs };
     node.lastGrowthProblem = reason;
     node.log("growthBlocked", node.wallMs + restMs, message);
+  }
+
+  /** EC2 did not take back what was to go: the next try is later each time. */
+  releaseFailed(node: Node): void {
+    const restMs = Math.min(RELEASE_REST_MAX_MS, REST_FIRST_MS * 2 ** this.#failedReleaseCount++);
+    this.releaseNotBeforeMs = node.nowMs + restMs * node.random.retry.between(0.75, 1.25);
+  }
+
+  released(): void {
+    this.#failedReleaseCount = 0;
+  }
+
+  leaves(eniId: EniId): void {
+    this.#leavingEnis.set(eniId, Number.POSITIVE_INFINITY);
+  }
+
+  /** An ENI that is still attached is taken in again by the next reconcile. */
+  left(node: Node, eniId: EniId, freed: Freed): void {
+    for (const [id, untilMs] of this.#leavingEnis) if (untilMs <= node.nowMs) this.#leavingEnis.delete(id);
+    if (freed === "still-attached") this.#leavingEnis.delete(eniId);
+    else this.#leavingEnis.set(eniId, node.nowMs + LEFT_MS);
+  }
+
+  isLeaving(eniId: EniId, nowMs: Ms): boolean {
+    const untilMs = this.#leavingEnis.get(eniId);
+    return untilMs !== undefined && nowMs < untilMs;
   }
 
   /** Something came. */
