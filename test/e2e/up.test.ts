@@ -194,7 +194,7 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET:
     const [fragmented] = document.subnets;
     expect(fragmented?.freePrefixCount).toBe(0);
     for (const pod of document.pods) expect(pod.outcome === "refused").toBe(pod.node?.startsWith("general-a-") ?? true);
-  }, 60_000);
+  }, 150_000);
 
   test("an agent that is killed comes back with its addresses", async () => {
     const text = cluster({ others: 0, pods: 4 })
