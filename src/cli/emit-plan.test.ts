@@ -199,6 +199,11 @@ workloads: [{ name: web, pods: ${part.pods ?? 20} }]
     };
     expect(document.managedNodeGroups.map((one) => [one.name, one.maxPodsPerNode])).toEqual([["as-eks", 110]]);
     expect(document.nodeGroups.map((one) => [one.name, one.maxPodsPerNode])).toEqual([["own", 40]]);
+    const rocket = made(cluster({ subnets, groups }), { os: "bottlerocket" }).emission.files;
+    expect(parseAllDocuments(rocket.find((one) => one.format === "eksctl")?.text ?? "")[0]?.toJS()).toMatchObject({
+      managedNodeGroups: [{ bottlerocket: { settings: { kubernetes: { "max-pods": 110 } } } }],
+      nodeGroups: [{ maxPodsPerNode: 40 }],
+    });
     const terraform = of("terraform");
     expect(terraform).toContain("image_id               = data.aws_ssm_parameter.al2023_arm64_standard.value");
     const heads = [...terraform.matchAll(/^(?:resource|data) .*\{$/gm)].map((match) => match[0]);

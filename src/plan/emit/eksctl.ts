@@ -68,8 +68,9 @@ function subnetsOf(figures: Figures): Record<string, unknown> {
   );
 }
 
-function nodeGroup(figures: Figures, { group, name, maxPods }: GroupFigures): unknown {
-  const isBottlerocket = figures.os === "bottlerocket";
+function nodeGroup(figures: Figures, { group, name, maxPods, managedMaxPods }: GroupFigures): unknown {
+  // eksctl wants the number among Bottlerocket's settings in managed groups, and refuses it there in others.
+  const isBottlerocket = figures.os === "bottlerocket" && maxPods === managedMaxPods;
   return {
     name,
     amiFamily: AMI_FAMILIES[figures.os],
