@@ -86,7 +86,12 @@ function runSeeds(plan: Plan): Promise<PolicyFigure> {
     sums.crashes += outcome.crashCount;
     sums.ec2Calls += outcome.ec2CallCount;
     for (const [id, count] of outcome.excused) excused.set(id, (excused.get(id) ?? 0) + count);
-    if (outcome.broken !== undefined) failures.push({ seed: outcome.seed, what: outcome.broken.what });
+    if (outcome.broken !== undefined) {
+      const { seed, broken } = outcome;
+      failures.push({ seed, what: broken.what });
+      progress.end();
+      process.stderr.write(`seed ${seed}, ${policy}: ${broken.what}\n`);
+    }
     const goal = stepCount > 0 ? `of ${stepCount} steps` : `steps, ${sums.seeds} of ${seedCount} seeds`;
     progress.update({ done: 0, total: 0, label: `${policy}: ${sums.steps} ${goal}, ${failures.length} broken` });
   };
