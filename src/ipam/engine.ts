@@ -136,7 +136,11 @@ class IpamEngine implements Engine {
   #allocate(node: Node, add: Extract<Input, { readonly kind: "allocate" }>): void {
     const { requestId, attachment, deadlineMs } = add;
     assert(attachment > 0, "an attachment is a positive integer");
-    if (node.pool.addressOf(attachment) === undefined) this.#policy.arrived(node);
+    if (node.pool.addressOf(attachment) === undefined) {
+      this.#policy.arrived(node);
+      // Those that wait come first: an address may have cooled at this very moment.
+      if (node.waiting.length > 0) this.#serveWaiting(node);
+    }
     if (node.isReady && this.#serve(node, requestId, attachment)) return;
     const outlook = this.#policy.outlook(node);
     if (comesInTime(outlook, deadlineMs)) {

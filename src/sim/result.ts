@@ -88,6 +88,7 @@ export interface SimDocument {
 export const ASSUMPTIONS: readonly string[] = [
   "the runtime, an agent's start and its replies take as long as kubelet.runtime, agent.start and agent.reply say, by default no time",
   "metadata answers at once; its lag behind EC2 is the knob imdsLag",
+  "an agent of policy slash28 learns of a pod at the moment it is bound; its ADD comes kubelet.runtime later",
   "the first agents start at the same moment; workloads count from when each has served or ended once, 10 min at the latest, or from that moment with run.start cold",
   "a node that joins starts its agent a joinDelay after its launch; an evicted pod is gone at once, and comes again at once",
   "EC2's latencies and token buckets are those of the cluster file's knobs",
