@@ -9,7 +9,7 @@ import type { SpaceKind } from "./breakers.ts";
 import type { Urgency } from "./budget.ts";
 import { emptyEniDueMs, giveBack, nextSurplus, nextUseless } from "./give-back.ts";
 import { assign, create } from "./grow.ts";
-import { type GrowthPlan, growthPlan, type Step, subnetsForNewEni } from "./growth-plan.ts";
+import { type GrowthPlan, growthPlan, type Step, subnetsForNewEni, takesMore } from "./growth-plan.ts";
 import type { State } from "./state.ts";
 import { type Supply, supplyOf } from "./supply.ts";
 import { addressesWanted, floorOf, unitOf } from "./target.ts";
@@ -123,12 +123,15 @@ function grow(node: Node, state: State, demand: Demand): Ms | undefined {
   state.urgentSinceMs = isUrgent ? (state.urgentSinceMs ?? node.nowMs) : undefined;
   state.lowSinceMs = units > 0 ? (state.lowSinceMs ?? node.nowMs) : undefined;
   if (units === 0 && !isUrgent) return undefined;
+  const bySize = state.has(node, "demand");
+  if (!bySize && state.onTheWay > 0) return undefined;
   const startMs =
     state.urgentSinceMs === undefined
       ? Math.max(state.lowSinceMs! + STOCK_BATCH_MS, state.settledMs)
       : state.urgentSinceMs + BATCH_MS;
   if (startMs > node.nowMs) return startMs;
-  const { steps, obstacle } = growthPlan(node, state, { units, urgent: demand.urgent });
+  const urgent = bySize ? demand.urgent : Math.min(demand.urgent, unitOf(node.targets()));
+  const { steps, obstacle } = growthPlan(node, state, { units, urgent });
   if (obstacle?.untilMs !== undefined) return obstacle.untilMs;
   const urgency: Urgency = isUrgent ? "pods" : "warm";
   let waitMs: Ms | undefined;
@@ -202,7 +205,14 @@ function subnetsOf(node: Node): Set<SubnetId> {
 function* lookAt(node: Node, state: State, subnetId: string): Operation {
   const isSeen = yield* state.views.look(node, subnetId);
   if (isSeen && state.views.freePrefixCount(node, subnetId) > 0) state.breakers.hasRoom(node, subnetId, "prefix");
-  if (isSeen && state.views.freeSingleCount(node, subnetId) > 0) state.breakers.hasRoom(node, subnetId, "single");
+  // A new ENI takes one for itself.
+  const takesOne = [...node.pool.presentEnis()].some(
+    (eni) => eni.subnetId === subnetId && takesMore(state, eni, node.targets()),
+  );
+  const leastCount = takesOne ? 1 : 2;
+  if (isSeen && state.views.freeSingleCount(node, subnetId) >= leastCount) {
+    state.breakers.hasRoom(node, subnetId, "single");
+  }
   node.factsVersion++;
 }
 

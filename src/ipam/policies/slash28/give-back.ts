@@ -108,8 +108,8 @@ export function* giveBack(node: Node, state: State, { eni, cidrs }: Surplus): Op
   const proven = cidrs.filter((cidr) => isProven(eni, cidr, shown));
   if (shown !== undefined) {
     if (cidrs.length === 0) {
-      const isStillEmpty = node.pool.eni(eni.eniId) === eni && [...eni.present()].every(isIdle);
-      if (isStillEmpty) {
+      const isStillIdle = node.pool.eni(eni.eniId) === eni && [...eni.present()].every(isIdle);
+      if (isStillIdle && !state.assigning.has(eni.eniId)) {
         state.leaves(eni.eniId);
         const freed = yield* freeEni(node, eni);
         state.left(node, eni.eniId, freed);

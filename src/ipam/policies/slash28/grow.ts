@@ -23,7 +23,7 @@ import { setUpEni } from "../../operations/set-up-eni.ts";
 import type { PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { Ec2Eni, EniId, SubnetId } from "../../types.ts";
 import type { SpaceKind } from "./breakers.ts";
-import { askOf, type GrowthWish, type Step } from "./growth-plan.ts";
+import { askOfNewEni, type GrowthWish, type Step } from "./growth-plan.ts";
 import type { State } from "./state.ts";
 import { supplyOf } from "./supply.ts";
 
@@ -182,6 +182,13 @@ export function wasReturned(node: Node, base: Ipv4, isPrefix: boolean): boolean 
   return atMs !== undefined && node.nowMs - atMs <= BELIEVE_AFTER_MS;
 }
 
+/** What was given back so long ago that a read is believed again. */
+export function forgetReturned(node: Node): void {
+  for (const [key, atMs] of node.returnedAtMs) {
+    if (node.nowMs - atMs > BELIEVE_AFTER_MS) node.returnedAtMs.delete(key);
+  }
+}
+
 // ---------------------------------------------------------------- a new ENI
 
 export function* create(node: Node, state: State, { wish }: Extract<Step, { readonly kind: "create" }>): Operation {
@@ -211,21 +218,18 @@ function* make(
   }
   for (const place of places.value) {
     const { subnetId } = place;
-    const ask = askOf(node, state, subnetId, wish);
-    // Its primary address is a single one.
-    if (ask === undefined || state.breakers.allows(subnetId, "single", node.nowMs) === "none") continue;
+    const ask = askOfNewEni(node, state, subnetId, wish);
+    if (ask === undefined) continue;
     // A call beside this one may have brought enough while the subnets were asked for.
     if (supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods) return undefined;
     const { space } = ask;
-    // The ENI's primary address is one of those that a look has counted.
-    const seen = space === "single" ? state.views.freeSingleCount(node, subnetId) : 0;
-    if (seen === 1) continue;
-    const count = Math.min(ask.count, node.slotsPerEni, seen > 0 ? seen - 1 : Number.POSITIVE_INFINITY);
+    const count = Math.min(ask.count, node.slotsPerEni);
     order.addresses = count * ADDRESSES[space];
     if (space === "single" && node.usesPrefixes) node.log("singlesInstead", subnetId, count);
     node.log("tryingNewEni", count);
     state.breakers.asked(subnetId, space);
-    const created = yield* callCreate(node, state, place, { space, count });
+    const names = namesForNewEni(node, state, subnetId, { space, count });
+    const created = yield* callCreate(node, state, place, { space, count, names });
     if (created.ok) {
       state.breakers.hasRoom(node, subnetId, space);
       const eni = created.answer.enis?.[0];
@@ -235,22 +239,45 @@ function* make(
     node.log("createEniFailed", created.message, subnetId);
     node.count("awscni_ipamd_error_count", "increaseIPPoolAllocENI");
     const isSingle = created.awsCode === "InsufficientFreeAddressesInSubnet";
-    learn(node, state, { subnetId, space: isSingle ? "single" : space, count, isNamed: false, failure: created });
+    const refused = {
+      space: isSingle ? "single" : space,
+      // Beside its primary address.
+      count: space === "single" ? count + 1 : isSingle ? 1 : count,
+      isNamed: Object.keys(names).length > 0,
+    } as const;
+    learn(node, state, { subnetId, ...refused, failure: created });
     if (isSingle) state.breakers.undecided(subnetId, space);
     if (created.errorClass !== "exhausted") return undefined;
   }
   return undefined;
 }
 
+interface NewEniNames {
+  readonly primaryAddress?: Ipv4;
+  readonly prefixes?: readonly Ipv4[];
+}
+
+function namesForNewEni(
+  node: Node,
+  state: State,
+  subnetId: SubnetId,
+  { space, count }: { readonly space: SpaceKind; readonly count: number },
+): NewEniNames {
+  const primary = state.views.choose(node, subnetId, "single", 1)?.[0];
+  const prefixes = space === "prefix" ? state.views.choose(node, subnetId, "prefix", count) : undefined;
+  return {
+    ...(prefixes === undefined ? {} : { prefixes }),
+    ...(primary === undefined ? {} : { primaryAddress: primary }),
+  };
+}
+
 function* callCreate(
   node: Node,
   state: State,
   { subnetId, securityGroupIds }: Place,
-  { space, count }: { readonly space: SpaceKind; readonly count: number },
+  { space, count, names }: { readonly space: SpaceKind; readonly count: number; readonly names: NewEniNames },
 ): Operation<CallResult> {
   node.log("creatingEni", securityGroupIds, subnetId);
-  const primary = state.views.choose(node, subnetId, "single", 1)?.[0];
-  const prefixes = space === "prefix" ? state.views.choose(node, subnetId, "prefix", count) : undefined;
   const tags = new Map(wantedTags(node).map(({ key, value }) => [key, value]));
   if (!tags.has(CREATED_AT_TAG)) tags.set(CREATED_AT_TAG, formatRfc3339(node.wallMs));
   const startMs = node.nowMs;
@@ -261,10 +288,9 @@ function* callCreate(
       subnetId,
       securityGroupIds,
       description: DESCRIPTION_PREFIX + node.facts.instanceId,
-      prefixCount: space === "prefix" && prefixes === undefined ? count : 0,
+      prefixCount: space === "prefix" && names.prefixes === undefined ? count : 0,
       addressCount: space === "single" ? count : 0,
-      ...(prefixes === undefined ? {} : { prefixes }),
-      ...(primary === undefined ? {} : { primaryAddress: primary }),
+      ...names,
       tags: sortedTags(tags),
       clientToken: node.clientToken(),
     },

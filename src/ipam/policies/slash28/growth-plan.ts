@@ -26,6 +26,12 @@ export interface GrowthPlan {
   readonly obstacle: { readonly reason: Reason; readonly untilMs: Ms | undefined } | undefined;
 }
 
+interface GrowthAsk {
+  readonly space: SpaceKind;
+  readonly count: number;
+  readonly isProbe: boolean;
+}
+
 export interface GrowthWish {
   /** In units of the mode: /28s or addresses. */
   readonly units: number;
@@ -48,8 +54,7 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
   const unit = unitOf(targets);
   for (const eni of node.pool.enis) {
     if (units <= 0 && urgent <= 0) break;
-    if (eni === undefined || !serves(eni) || !decide.isGrowable(eni, targets) || state.fullEnis.has(eni.eniId))
-      continue;
+    if (eni === undefined || !takesMore(state, eni, targets)) continue;
     hasSlot = true;
     const slots = targets.slotsPerEni - eni.cidrCount;
     const asked = state.assigning.get(eni.eniId);
@@ -76,7 +81,7 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
   const isLeft = units > 0 || urgent > 0;
   const room = isLeft && hasRoom(node, state, targets);
   const subnetIds = room ? subnetsForNewEni(node) : [];
-  const isOpen = subnetIds.some((subnetId) => askOf(node, state, subnetId, { units, urgent }) !== undefined);
+  const isOpen = subnetIds.some((subnetId) => askOfNewEni(node, state, subnetId, { units, urgent }) !== undefined);
   if (isOpen) steps.push({ kind: "create", wish: { units, urgent } });
   else closedSubnet ??= subnetIds[0];
   if (steps.length > 0) return { steps, obstacle: undefined };
@@ -90,6 +95,11 @@ export function growthPlan(node: Node, state: State, wish: GrowthWish): GrowthPl
     return { steps, obstacle: { reason: "no-eligible-subnet", untilMs } };
   }
   return { steps, obstacle: { reason: state.fullEnis.size > 0 ? "slot-limit" : "eni-limit", untilMs: undefined } };
+}
+
+/** It serves, and has a slot that EC2 does not deny. */
+export function takesMore(state: State, eni: PoolEni, targets: decide.Targets): boolean {
+  return serves(eni) && decide.isGrowable(eni, targets) && !state.fullEnis.has(eni.eniId);
 }
 
 export function hasPending(node: Node): boolean {
@@ -107,12 +117,7 @@ function whyForbidden(node: Node, state: State): GrowthPlan["obstacle"] {
 }
 
 /** What may be asked of this subnet: whole units, or, where it has none, single addresses for the pods that wait. */
-export function askOf(
-  node: Node,
-  state: State,
-  subnetId: SubnetId,
-  wish: GrowthWish,
-): { readonly space: SpaceKind; readonly count: number; readonly isProbe: boolean } | undefined {
+function askOf(node: Node, state: State, subnetId: SubnetId, wish: GrowthWish): GrowthAsk | undefined {
   const { breakers } = state;
   if (node.usesPrefixes) {
     const allowed = breakers.allows(subnetId, "prefix", node.nowMs);
@@ -130,6 +135,15 @@ export function askOf(
   if (allowed === "one") return { space: "single", count: 1, isProbe: true };
   const seen = state.views.freeSingleCount(node, subnetId);
   return { space: "single", count: atMostSeen(wanted, seen), isProbe: false };
+}
+
+/** The same for a new ENI: its primary address is a single one, and one of those that a look has counted. */
+export function askOfNewEni(node: Node, state: State, subnetId: SubnetId, wish: GrowthWish): GrowthAsk | undefined {
+  const ask = askOf(node, state, subnetId, wish);
+  if (ask === undefined || state.breakers.allows(subnetId, "single", node.nowMs) === "none") return undefined;
+  const seen = ask.space === "single" ? state.views.freeSingleCount(node, subnetId) : 0;
+  if (seen === 0) return ask;
+  return seen === 1 ? undefined : { ...ask, count: Math.min(ask.count, seen - 1) };
 }
 
 /** EC2 gives all that is asked or nothing: no more is asked for than a recent look showed. 0: nothing was seen, or no look. */

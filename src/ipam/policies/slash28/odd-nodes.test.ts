@@ -109,3 +109,29 @@ test("single addresses in a subnet that has recovered bring as many prefixes as 
   expect(node.assigns().length).toBeLessThan(6);
   expect(callCount(node, "UnassignPrivateIpAddresses")).toBe(0);
 });
+
+describe("one address is left in the subnet, and every slot is taken", () => {
+  /** A /27 with four single addresses: three go to the primary ENI, and a new one would need two. */
+  function starving(): TestNode {
+    const node = nodeOf({
+      instance: { enis: 4, ipv4PerEni: 4 },
+      subnets: { "subnet-1": { cidr: "10.0.0.0/27" } },
+      primary: { primaryAddress: ip("10.0.0.4") },
+    });
+    for (let last = 5; last <= 26; last++) node.put({ subnetId: "subnet-1", primaryAddress: ip("10.0.0.0") + last });
+    return node.start();
+  }
+
+  test("no ENI is asked for again and again, and pods that wait keep nobody busy", () => {
+    const node = starving();
+    let attachment = 1;
+    for (let minute = 0; minute < 60; minute++) {
+      for (let i = 0; i < 5; i++) node.ask(attachment++, 25_000);
+      node.run(MINUTE_MS);
+    }
+    expect(node.engine.allocations().length).toBe(3);
+    const creates = node.calls.filter((call) => call.intention.action === "CreateNetworkInterface");
+    expect(creates.length).toBeLessThan(8);
+    expect(node.logs.filter((line) => line.text.startsWith("Pool: total")).length).toBeLessThan(3_000);
+  });
+});

@@ -8,6 +8,7 @@ import type { Targets } from "../vpc-cni/decide.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Breakers, PAUSE_MS_MAX, PAUSE_MS_MIN } from "./breakers.ts";
 import { Budget } from "./budget.ts";
+import { forgetReturned } from "./grow.ts";
 import { Peak } from "./peak.ts";
 import { addressesWanted, floorOf, steadyAddressCount } from "./target.ts";
 
@@ -197,4 +198,13 @@ describe("the share of the API budget", () => {
     expect(pods).toBeLessThan(warm!);
     expect(warm).toBeLessThan(release!);
   });
+});
+
+test("what was given back is forgotten once reads are believed again", () => {
+  const returnedAtMs = new Map([
+    [1, 0],
+    [2, 9 * 60_000],
+  ]);
+  forgetReturned({ nowMs: 10 * 60_000, returnedAtMs } as unknown as Node);
+  expect([...returnedAtMs.keys()]).toEqual([2]);
 });

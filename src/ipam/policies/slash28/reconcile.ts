@@ -13,7 +13,7 @@ import { adopt } from "../../operations/reconcile.ts";
 import type { PoolCidr, PoolEni } from "../../pool/pool.ts";
 import type { Ec2Eni, ImdsEni } from "../../types.ts";
 import { drop } from "./give-back.ts";
-import { adoptShown, coolIfYoung, wasReturned } from "./grow.ts";
+import { adoptShown, coolIfYoung, forgetReturned, wasReturned } from "./grow.ts";
 import type { State } from "./state.ts";
 
 const EVERY_MS = MINUTE_MS;
@@ -45,6 +45,7 @@ export function* keepReconciled(node: Node, state: State): Operation {
     state.isReconcileDue = false;
     if (!node.settings.provisioningDisabled) yield* announceTrunk(node);
     yield* reconcile(node, state);
+    forgetReturned(node);
     node.factsVersion++;
   }
 }

@@ -160,6 +160,14 @@ describe("2: growth follows demand", () => {
     expect(blind.assigns()).toEqual([1]);
   });
 
+  test("without the point no ENI is made beside the call that is under way", () => {
+    const node = nodeOf({ off: "demand" });
+    askMany(node, 1, 40);
+    node.run(10_000);
+    expect(node.assigns()).toEqual([1, 1, 1, 1]);
+    expect(node.callNames()).not.toContain("CreateNetworkInterface");
+  });
+
   test("a call for the ENI that is there and a new ENI, born with its prefixes, overlap", () => {
     const node = nodeOf({ instance: { enis: 4, ipv4PerEni: 4 } });
     node.input({ kind: "podsBound", count: 80 });
