@@ -33,8 +33,8 @@ export function* sleep(node: Node, durationMs: Ms): Operation {
 }
 
 /**
- * Calls EC2, as often as the node's rules have it while the error is one that an SDK retries. `isVoid`: asked before each try but
- * the first; the call makes no sense any more.
+ * Calls EC2, as often as the node's rules have it while the error is one that an SDK retries. `isVoid`: asked after each wait; the
+ * call makes no sense any more.
  */
 export function* callEc2(
   node: Node,
@@ -45,7 +45,10 @@ export function* callEc2(
   const rules = node.callRules;
   node.count("awscni_ec2api_req_count", api);
   for (let attempt = 1; ; attempt++) {
+    const begunMs = node.nowMs;
     while (rules.readyAtMs(node, api) > node.nowMs) yield* sleep(node, rules.readyAtMs(node, api) - node.nowMs);
+    if (node.nowMs > begunMs && isVoid?.() === true)
+      return failed("throttled", "NotAsked", `operation error EC2: ${api}, not asked any more`);
     const outcome = yield { kind: "ec2", intention };
     if (outcome?.kind !== "ec2")
       return failed("retryable", "ClientError", `operation error EC2: ${api}, ${describe(outcome)}`);

@@ -26,6 +26,7 @@ interface Place {
 
 /** After its deadline a runtime waits so long for a reply that is on its way. */
 const GRACE_MS = 2 * SECOND_MS;
+const CALM_RETRY_MS = 10 * SECOND_MS;
 
 export interface RuntimeOptions {
   readonly body: NodeBody;
@@ -135,6 +136,12 @@ export class Runtime implements BodyListener {
     });
   }
 
+  /** In the calm nobody is unlucky with his draw: who waits tries again soon. */
+  #retryMs(): Ms {
+    const ms = this.#around(this.#options.habits.retryMeanMs);
+    return this.#isCalm ? Math.min(ms, CALM_RETRY_MS) : ms;
+  }
+
   #happens(rate: number): boolean {
     return rate > 0 && this.#prng.fraction() < rate;
   }
@@ -144,7 +151,7 @@ export class Runtime implements BodyListener {
     const { habits, nextId } = this.#options;
     if (!this.#body.isAlive) {
       this.#enter(place, "backoff");
-      this.#later(place, this.#around(habits.retryMeanMs), () => this.#add(place));
+      this.#later(place, this.#retryMs(), () => this.#add(place));
       return;
     }
     if (this.#happens(this.#body.rates.strangeDel)) this.#body.feed(this.#request("release", nextId()));
@@ -216,7 +223,7 @@ export class Runtime implements BodyListener {
     if (place.retries) {
       place.retries = false;
       this.#enter(place, "backoff");
-      this.#later(place, this.#around(habits.retryMeanMs), () => this.#add(place));
+      this.#later(place, this.#retryMs(), () => this.#add(place));
     } else this.#later(place, this.#isCalm ? 0 : this.#around(habits.gapMeanMs), () => this.#add(place));
   }
 

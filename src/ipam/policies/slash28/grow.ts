@@ -221,7 +221,8 @@ function* make(
     const ask = askOfNewEni(node, state, subnetId, wish);
     if (ask === undefined) continue;
     // A call beside this one may have brought enough while the subnets were asked for.
-    if (supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods) return undefined;
+    const isCovered = () => supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods;
+    if (isCovered()) return undefined;
     const { space } = ask;
     const count = Math.min(ask.count, node.slotsPerEni);
     order.addresses = count * ADDRESSES[space];
@@ -229,7 +230,7 @@ function* make(
     node.log("tryingNewEni", count);
     state.breakers.asked(subnetId, space);
     const names = namesForNewEni(node, state, subnetId, { space, count });
-    const created = yield* callCreate(node, state, place, { space, count, names });
+    const created = yield* callCreate(node, state, place, { space, count, names, isCovered });
     if (created.ok) {
       state.breakers.hasRoom(node, subnetId, space);
       const eni = created.answer.enis?.[0];
@@ -275,7 +276,17 @@ function* callCreate(
   node: Node,
   state: State,
   { subnetId, securityGroupIds }: Place,
-  { space, count, names }: { readonly space: SpaceKind; readonly count: number; readonly names: NewEniNames },
+  {
+    space,
+    count,
+    names,
+    isCovered,
+  }: {
+    readonly space: SpaceKind;
+    readonly count: number;
+    readonly names: NewEniNames;
+    readonly isCovered: () => boolean;
+  },
 ): Operation<CallResult> {
   node.log("creatingEni", securityGroupIds, subnetId);
   const tags = new Map(wantedTags(node).map(({ key, value }) => [key, value]));
@@ -294,7 +305,7 @@ function* callCreate(
       tags: sortedTags(tags),
       clientToken: node.clientToken(),
     },
-    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) },
+    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) || isCovered() },
   );
 }
 
