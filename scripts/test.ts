@@ -44,6 +44,8 @@ async function run(paths: readonly string[]): Promise<number> {
         process.execPath,
         "test",
         "--parallel=2",
+        // A loaded machine is slow, not wrong.
+        "--timeout=60000",
         "--reporter=junit",
         `--reporter-outfile=${report}`,
         ...(paths.length === 0 ? ["./src", "./test"] : paths),

@@ -176,7 +176,7 @@ const lines = [
   "",
   "## The suite",
   "",
-  "Means; the interval is that of slash28 less vpc-cni, pair by pair. Lost: worse by more than 2 %, or with an interval that lies above zero.",
+  "Means; the interval is that of slash28 less vpc-cni, pair by pair. Lost: worse by more than 2 %, or with an interval that lies above zero. EC2 calls count from the agents' start, address-hours from the first pod on.",
   "",
   "| Scenario | Axis | vpc-cni | slash28 | 95 % of the difference | |",
   "|---|---|---|---|---|---|",

@@ -63,9 +63,8 @@ export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
   });
   return {
     async call(intention, { timeoutMs }): Promise<Ec2Outcome> {
-      const signal = AbortSignal.timeout(timeoutMs);
       try {
-        return { kind: "done", answer: await byDeadline(perform(client, intention, signal), signal) };
+        return { kind: "done", answer: await perform(withDeadline(client, timeoutMs), intention) };
       } catch (error) {
         return outcomeOf(error, timeoutMs);
       }
@@ -85,8 +84,18 @@ export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
   };
 }
 
-async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: AbortSignal): Promise<Ec2Answer> {
-  const options = { abortSignal };
+type Sender = Pick<EC2Client, "send">;
+
+/** Each request has the whole time: an intention may take many pages. */
+function withDeadline(client: EC2Client, timeoutMs: Ms): Sender {
+  const send = (command: Parameters<EC2Client["send"]>[0]) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    return byDeadline(client.send(command, { abortSignal: signal }), signal);
+  };
+  return { send: send as EC2Client["send"] };
+}
+
+async function perform(client: Sender, intention: Ec2Intention): Promise<Ec2Answer> {
   switch (intention.action) {
     case "AssignPrivateIpAddresses": {
       const { eniId, prefixCount, addressCount, prefixes, addresses } = intention;
@@ -98,7 +107,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           ...(prefixCount > 0 ? { Ipv4PrefixCount: prefixCount } : {}),
           ...(addressCount > 0 ? { SecondaryPrivateIpAddressCount: addressCount } : {}),
         }),
-        options,
       );
       return {
         prefixes: (answer.AssignedIpv4Prefixes ?? []).map((item) => prefixBase(item.Ipv4Prefix)),
@@ -112,7 +120,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           ...(intention.prefixes.length > 0 ? { Ipv4Prefixes: intention.prefixes.map(prefixText) } : {}),
           ...(intention.addresses.length > 0 ? { PrivateIpAddresses: intention.addresses.map(formatIpv4) } : {}),
         }),
-        options,
       );
       return {};
     case "CreateNetworkInterface": {
@@ -131,7 +138,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           TagSpecifications: [{ ResourceType: "network-interface", Tags: sdkTags(intention.tags) }],
           ClientToken: intention.clientToken,
         }),
-        options,
       );
       return { enis: answer.NetworkInterface === undefined ? [] : [eniOf(answer.NetworkInterface)] };
     }
@@ -144,7 +150,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           DeviceIndex: deviceIndex,
           NetworkCardIndex: 0,
         }),
-        options,
       );
       return { attachmentId: answer.AttachmentId ?? "" };
     }
@@ -154,7 +159,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           NetworkInterfaceId: intention.eniId,
           Attachment: { AttachmentId: intention.attachmentId, DeleteOnTermination: true },
         }),
-        options,
       );
       return {};
     case "SetSecurityGroups":
@@ -163,19 +167,17 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
           NetworkInterfaceId: intention.eniId,
           Groups: [...intention.securityGroupIds],
         }),
-        options,
       );
       return {};
     case "DetachNetworkInterface":
-      await client.send(new DetachNetworkInterfaceCommand({ AttachmentId: intention.attachmentId }), options);
+      await client.send(new DetachNetworkInterfaceCommand({ AttachmentId: intention.attachmentId }));
       return {};
     case "DeleteNetworkInterface":
-      await client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: intention.eniId }), options);
+      await client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: intention.eniId }));
       return {};
     case "DescribeNetworkInterfaces": {
       const answer = await client.send(
         new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [...intention.eniIds] }),
-        options,
       );
       return { enis: (answer.NetworkInterfaces ?? []).map(eniOf) };
     }
@@ -188,11 +190,11 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
       if (intention.clusterName !== "") {
         filters.push({ Name: "tag:cluster.k8s.amazonaws.com/name", Values: [intention.clusterName] });
       }
-      return { enis: await describeByFilters(client, filters, options) };
+      return { enis: await describeByFilters(client, filters) };
     }
     case "DescribeSubnetNetworkInterfaces": {
       const filters: Filter[] = [{ Name: "subnet-id", Values: [intention.subnetId] }];
-      return { enis: await describeByFilters(client, filters, options) };
+      return { enis: await describeByFilters(client, filters) };
     }
     case "GetSubnetCidrReservations": {
       const reservations: Ec2Reservation[] = [];
@@ -203,7 +205,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
             MaxResults: PAGE_SIZE,
             ...(token === undefined ? {} : { NextToken: token }),
           }),
-          options,
         );
         for (const { Cidr: text, ReservationType: type } of page.SubnetIpv4CidrReservations ?? []) {
           const cidr = parseCidr(text ?? "");
@@ -214,7 +215,7 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
       }
     }
     case "DescribeInstances": {
-      const answer = await client.send(new DescribeInstancesCommand({ InstanceIds: [intention.instanceId] }), options);
+      const answer = await client.send(new DescribeInstancesCommand({ InstanceIds: [intention.instanceId] }));
       const attachments = (answer.Reservations ?? [])
         .flatMap((reservation) => reservation.Instances ?? [])
         .flatMap((instance) => instance.NetworkInterfaces ?? [])
@@ -233,7 +234,6 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
             ],
             ...(token === undefined ? {} : { NextToken: token }),
           }),
-          options,
         );
         for (const subnet of page.Subnets ?? []) {
           subnets.push({
@@ -248,19 +248,12 @@ async function perform(client: EC2Client, intention: Ec2Intention, abortSignal: 
       }
     }
     case "CreateTags":
-      await client.send(
-        new CreateTagsCommand({ Resources: [intention.resourceId], Tags: sdkTags(intention.tags) }),
-        options,
-      );
+      await client.send(new CreateTagsCommand({ Resources: [intention.resourceId], Tags: sdkTags(intention.tags) }));
       return {};
   }
 }
 
-async function describeByFilters(
-  client: EC2Client,
-  filters: Filter[],
-  options: { readonly abortSignal: AbortSignal },
-): Promise<Ec2Eni[]> {
+async function describeByFilters(client: Sender, filters: Filter[]): Promise<Ec2Eni[]> {
   const enis: Ec2Eni[] = [];
   for (let token: string | undefined; ; ) {
     const page: DescribeNetworkInterfacesCommandOutput = await client.send(
@@ -269,7 +262,6 @@ async function describeByFilters(
         MaxResults: PAGE_SIZE,
         ...(token === undefined ? {} : { NextToken: token }),
       }),
-      options,
     );
     enis.push(...(page.NetworkInterfaces ?? []).map(eniOf));
     token = page.NextToken;

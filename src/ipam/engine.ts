@@ -144,7 +144,7 @@ class IpamEngine implements Engine {
     if (node.isReady && this.#serve(node, requestId, attachment)) return;
     const outlook = this.#policy.outlook(node);
     if (comesInTime(outlook, deadlineMs)) {
-      node.waiting.push({ requestId, attachment, deadlineMs, sinceMs: node.nowMs });
+      node.waiting.push({ requestId, attachment, deadlineMs });
       node.factsVersion++;
     } else this.#refuseForLack(node, requestId, attachment, outlook);
   }

@@ -22,7 +22,6 @@ export interface WaitingAdd {
   readonly requestId: number;
   readonly attachment: Attachment;
   readonly deadlineMs: Ms;
-  readonly sinceMs: Ms;
 }
 
 export interface NodeRandom {
