@@ -79,7 +79,7 @@ function runSeeds(plan: Plan): Promise<PolicyFigure> {
   const sums = { seeds: 0, steps: 0, crashes: 0, ec2Calls: 0 };
   const failures: { seed: number; what: string }[] = [];
   let next = from;
-  const hasMore = () => (stepCount > 0 ? sums.steps < stepCount : next < from + seedCount);
+  const hasMore = () => !isInterrupted && (stepCount > 0 ? sums.steps < stepCount : next < from + seedCount);
   const add = (outcome: TortureOutcome) => {
     sums.seeds++;
     sums.steps += outcome.faultedStepCount;
@@ -117,6 +117,12 @@ function runSeeds(plan: Plan): Promise<PolicyFigure> {
   });
 }
 
+/** Ctrl-C: runs under way end, what was done so far is told. */
+let isInterrupted = false;
+process.once("SIGINT", () => {
+  isInterrupted = true;
+});
+
 const given = argumentsOf(process.argv.slice(2));
 const asked = given.policy === undefined ? POLICY_IDS : POLICY_IDS.filter((policy) => policy === given.policy);
 if (asked.length === 0) usage(`--policy must be one of ${POLICY_IDS.join(", ")}, not ${given.policy}`);
@@ -127,6 +133,7 @@ if (given.seed !== undefined) {
 }
 const figures: PolicyFigure[] = [];
 for (const policy of asked) {
+  if (isInterrupted) break;
   const figure = await runSeeds({
     policy,
     from: numberOf("from", given.from, 1),

@@ -32,6 +32,8 @@ const HEALING_MS = 60 * SECOND_MS;
 const ROOM_SEEN_MS = 30 * SECOND_MS;
 /** A node that was told of a full subnet (I9) or of a limit believes it for so long. */
 const PAUSE_MAX_MS = 31 * MINUTE_MS;
+/** The last of those who try once a minute, and the minute that everybody has. */
+const PATIENCE_MS = 120 * SECOND_MS;
 /** Longer than any deadline of an ADD. */
 const LEAVING_MS = 120 * SECOND_MS;
 
@@ -245,9 +247,17 @@ class TortureRun {
     const healedMs = this.timeline.nowMs + HEALING_MS;
     this.#checkServed(healedMs, (node) => !node.checks.isPaused(healedMs));
     for (const { runtime } of this.nodes) this.podsServedAtEnd += runtime.runningCount;
-    if (this.nodes.some(({ runtime, checks }) => runtime.waitingCount > 0 && checks.isPaused(healedMs)))
-      this.#checkServed(healedMs + PAUSE_MAX_MS, () => true);
+    const isPaused = this.nodes.some(({ runtime, checks }) => runtime.waitingCount > 0 && checks.isPaused(healedMs));
+    if (isPaused && this.verdicts.isAsserted("I10")) this.#outwait(healedMs + PAUSE_MAX_MS);
     this.#recountAll();
+  }
+
+  /** What a node believes of full subnets and limits is over: it has a minute, as everybody had. */
+  #outwait(pausesEndMs: Ms): void {
+    for (const { runtime } of this.nodes) runtime.isPatient = true;
+    this.#pass(pausesEndMs);
+    for (const { runtime } of this.nodes) runtime.isPatient = false;
+    this.#checkServed(pausesEndMs + PATIENCE_MS, () => true);
   }
 
   /** I10 at a moment: no pod of these nodes waits for which there is room, now and a while before. */

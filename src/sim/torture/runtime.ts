@@ -27,6 +27,7 @@ interface Place {
 /** After its deadline a runtime waits so long for a reply that is on its way. */
 const GRACE_MS = 2 * SECOND_MS;
 const CALM_RETRY_MS = 10 * SECOND_MS;
+const PATIENT_RETRY_MS = 60 * SECOND_MS;
 
 export interface RuntimeOptions {
   readonly body: NodeBody;
@@ -53,6 +54,8 @@ export class Runtime implements BodyListener {
   /** Pods stay, and every place wants one. */
   #isCalm = false;
   #isLeaving = false;
+  /** Nothing is expected for a while: in the calm who waits tries again once a minute. */
+  isPatient = false;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -139,7 +142,8 @@ export class Runtime implements BodyListener {
   /** In the calm nobody is unlucky with his draw: who waits tries again soon. */
   #retryMs(): Ms {
     const ms = this.#around(this.#options.habits.retryMeanMs);
-    return this.#isCalm ? Math.min(ms, CALM_RETRY_MS) : ms;
+    if (!this.#isCalm) return ms;
+    return this.isPatient ? PATIENT_RETRY_MS : Math.min(ms, CALM_RETRY_MS);
   }
 
   #happens(rate: number): boolean {
