@@ -63,6 +63,7 @@ class IpamEngine implements Engine {
         nowMs: input.nowMs,
         wallOffsetMs: input.wallOffsetMs,
         logLevel: this.#options.logLevel,
+        savesAtOnce: this.#options.savesAtOnce === true,
         spawn: (operation) => this.#tasks.spawn(operation),
       });
       this.#node = node;
@@ -174,7 +175,7 @@ class IpamEngine implements Engine {
     const wallMs = Math.floor(node.wallMs);
     node.pool.allocate(at, attachment, wallMs, Math.floor((node.wallMs - wallMs) * 1e6));
     node.log("assigned", cidr.base + offset, attachment, attachment);
-    this.#pushUnsaved({ saveId: node.save(), requestId, kind: "allocate", attachment, at });
+    this.#save(node, requestId, "allocate", attachment, at);
     this.#replyAllocated(node, requestId, attachment, at, { isRepeat: false });
     return true;
   }
@@ -276,8 +277,7 @@ class IpamEngine implements Engine {
     const { deviceNumber, routeTableId } = cidr.eni;
     const address = cidr.base + offset;
     this.#logReleased(node, attachment, address, deviceNumber);
-    const after = node.save();
-    this.#pushUnsaved({ saveId: after, requestId, kind: "release", attachment, at });
+    const after = this.#save(node, requestId, "release", attachment, at);
     node.effects.push({
       kind: "reply",
       requestId,
@@ -302,7 +302,7 @@ class IpamEngine implements Engine {
     for (const attachment of stale) {
       const at = node.pool.release(attachment, node.nowMs)!;
       this.#logReleased(node, attachment, at.cidr.base + at.offset, at.cidr.eni.deviceNumber);
-      this.#pushUnsaved({ saveId: node.save(), requestId, kind: "release", attachment, at });
+      this.#save(node, requestId, "release", attachment, at);
       this.#policy.released(node, at);
     }
     node.log("collected", stale.length);
@@ -317,10 +317,16 @@ class IpamEngine implements Engine {
     return saveId;
   }
 
-  /** Until it is on disk, what it is about does not go back to EC2: the disk could still give it to the pod. */
-  #pushUnsaved(change: UnsavedChange): void {
-    change.at.cidr.unsavedCount++;
-    this.#unsaved.push(change);
+  /**
+   * Asks for the change's save, whose id comes back. Until it is on disk, what it is about does not go back to EC2: the disk
+   * could still give it to the pod.
+   */
+  #save(node: Node, requestId: number, kind: UnsavedChange["kind"], attachment: Attachment, at: PoolAddress): number {
+    const saveId = node.save();
+    if (saveId === 0) return 0;
+    at.cidr.unsavedCount++;
+    this.#unsaved.push({ saveId, requestId, kind, attachment, at });
+    return saveId;
   }
 
   /** In place: this runs for each save, and mostly none is left. */
@@ -368,7 +374,10 @@ class IpamEngine implements Engine {
 
   wakeAt(): Ms | undefined {
     let atMs = this.#tasks.wakeAtMs;
-    for (const { deadlineMs } of this.#node?.waiting ?? []) if (deadlineMs < atMs) atMs = deadlineMs;
+    const waiting = this.#node?.waiting;
+    if (waiting !== undefined && waiting.length > 0) {
+      for (const { deadlineMs } of waiting) if (deadlineMs < atMs) atMs = deadlineMs;
+    }
     return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
   }
 

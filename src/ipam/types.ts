@@ -359,6 +359,11 @@ export interface EngineOptions {
   readonly seed: number;
   /** Log effects at this level and above; undefined: none, and their arguments are never built. */
   readonly logLevel: LogLevel | undefined;
+  /**
+   * The body has written a change by the time that it takes the step's effects, and no write fails: no save is asked for, and
+   * no reply waits for one. For simulated bodies. Default: false.
+   */
+  readonly savesAtOnce?: boolean;
 }
 
 export interface Engine {

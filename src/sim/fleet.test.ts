@@ -260,6 +260,39 @@ test("looks at metadata that would show nothing new are left out, and nothing bu
   }
 });
 
+/** Asks for saves and is told at once that each is written, as an agent with a disk that takes no time. */
+const savingApart: CreateEngine = (options) => {
+  expect(options.savesAtOnce).toBe(true);
+  const engine = createEngine({ ...options, savesAtOnce: false });
+  return withStep(engine, (input) => {
+    const effects = [...engine.step(input)];
+    for (const effect of effects) {
+      if (effect.kind !== "save") continue;
+      effects.push(...engine.step({ kind: "saved", nowMs: input.nowMs, saveId: effect.saveId }));
+    }
+    return effects.flatMap((effect) =>
+      effect.kind === "save" ? [] : [effect.kind === "reply" ? { ...effect, after: 0 } : effect],
+    );
+  });
+};
+
+test("saves that take no time are left out, and nothing changes", () => {
+  const restless = "[{ name: churn, pods: 75, over: 3m, keep: true, lifetime: { mean: 4m } }]";
+  for (const cni of [
+    '{ policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true" } }',
+    "{ policy: vpc-cni }",
+    "{ policy: slash28 }",
+  ]) {
+    const text = churnText({ workloads: restless, cni, run: "{ duration: 50m, seed: 1 }" });
+    const atOnce = runFleet(text);
+    const apart = runFleet(text, { createEngine: savingApart });
+    expect(json(atOnce, 1)).toBe(json(apart, 1));
+    expect(atOnce.nodes.map((node) => node.engine.view(atOnce.nowMs).enis)).toEqual(
+      apart.nodes.map((node) => node.engine.view(apart.nowMs).enis),
+    );
+  }
+});
+
 test("what the simulator cannot do, it says", () => {
   const template = `{ spec: { containers: [{ name: a, resources: { limits: { vpc.amazonaws.com/pod-eni: "1" } } }] } }`;
   const { workloads } = parseManifests(

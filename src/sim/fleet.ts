@@ -109,13 +109,15 @@ export class Fleet {
     this.vpc = new Vpc({ world: built.world, knobs: cluster.knobs, prng: prng.split("emulator"), actions: ACTIONS });
     this.#controller = new ResourceController(this.vpc, this.#heap);
     const create = input.createEngine ?? createEngine;
+    const savesAtOnce = cluster.agentTimes.replyMs === 0;
     const agentSeed = (index: number): number => prng.split(`agent-${index}`).uint32();
     this.#bodies = new NodeBodies({
       vpc: this.vpc,
       heap: this.#heap,
       cluster,
       subnetIds,
-      createEngine: (seed) => create({ settings: this.settings, policy: this.#policy, seed, logLevel: undefined }),
+      createEngine: (seed) =>
+        create({ settings: this.settings, policy: this.#policy, seed, logLevel: undefined, savesAtOnce }),
       isMetadataSure:
         cluster.knobs.imdsErrorShare === 0 && !this.#faults.some(({ operation }) => operation.op === "setKnob"),
       wantsPodsBound: this.#policy !== "vpc-cni",

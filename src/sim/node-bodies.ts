@@ -26,6 +26,7 @@ export interface NodeBodiesOptions {
   readonly heap: EventQueue;
   readonly cluster: Cluster;
   readonly subnetIds: ReadonlyMap<string, string>;
+  /** Of engines that ask for no saves where the cluster file gives the agent no time for them. */
   readonly createEngine: (seed: number) => Engine;
   /** The policy decides by the pods bound to a node. */
   readonly wantsPodsBound: boolean;
@@ -47,7 +48,6 @@ export class NodeBodies {
   readonly #options: NodeBodiesOptions;
   readonly #metadata: MetadataViews;
   /** Used again and again: an engine keeps no input of these kinds. */
-  readonly #saved = { kind: "saved" as const, nowMs: 0, saveId: 0 };
   readonly #wake = { kind: "wake" as const, nowMs: 0 };
   readonly #pending: (Pending | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -184,18 +184,7 @@ export class NodeBodies {
   feed(node: SimNode, input: Input): void {
     for (const effect of node.engine.step(input)) this.#begin(node, effect);
     if (this.#replyMs > 0) this.#write(node);
-    else this.#writeAtOnce(node);
     if (!node.isDown) this.#planWake(node);
-  }
-
-  #writeAtOnce(node: SimNode): void {
-    while (node.savesAsked > node.savesSettled) {
-      node.savesSettled = node.savesAsked;
-      const saved = this.#saved;
-      saved.nowMs = this.#options.heap.atMs;
-      saved.saveId = node.savesSettled;
-      for (const effect of node.engine.step(saved)) this.#begin(node, effect);
-    }
   }
 
   /** One write at a time; what is asked for meanwhile shares the next one. */
@@ -268,7 +257,7 @@ export class NodeBodies {
   #begin(node: SimNode, effect: Effect): void {
     switch (effect.kind) {
       case "reply":
-        if (this.#replyMs > 0 && effect.after > node.savesSettled) node.held.push(effect);
+        if (effect.after > node.savesSettled) node.held.push(effect);
         else this.#replies.push(effect);
         return;
       case "save":
