@@ -2,27 +2,25 @@
 
 import { formatDurationMs } from "../cluster/index.ts";
 import { table } from "../text/layout.ts";
-import type { CompareDocument, SeedsDocument, Verdict } from "./compare.ts";
+import type { CompareDocument, MetricValues, SeedsDocument, Side, Verdict } from "./compare.ts";
 import type { Estimate } from "./compare-statistics.ts";
 import { type MetricUnit, metricText } from "./result-metrics.ts";
+import { envText } from "./result-text.ts";
 
 export function seedsText(document: SeedsDocument): string {
   const { seeds } = document;
   const lines = [
     `In the simulator, ${document.name}, policy ${document.policy}, ${seedsPhrase(seeds)}, ` +
       `${formatDurationMs(document.durationMs)} each.`,
+    `Settings: ${envText(document.env)}.`,
     "",
-    ...table(
-      ["a run", "mean", "95 % of the mean", "least", "most"],
-      document.metrics.map((one) => [
-        one.title,
-        metricText(one.mean, one.unit),
-        intervalText(one, one.unit),
-        metricText(one.min, one.unit),
-        metricText(one.max, one.unit),
-      ]),
-      [false, true, true, true, true],
-    ),
+    ...table(["a run", "mean", "95 % of the mean", "least", "most"], seedsRows(document), [
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]),
     "",
     ...countTable(
       "failed ADDs by reason",
@@ -49,22 +47,18 @@ export function compareText(document: CompareDocument): string {
   const tally = (verdict: Verdict) => document.metrics.filter((one) => one.verdict === verdict).length;
   const lines = [
     "In the simulator:",
-    `  A  ${a.name} (policy ${a.policy})`,
-    `  B  ${b.name} (policy ${b.policy})`,
+    `  A  ${sideLine(a)}`,
+    `  B  ${sideLine(b)}`,
     `${seedsPhrase(seeds)}, ${formatDurationMs(a.durationMs)} each; a pair shares its pods and its streams of chance.`,
     "",
-    ...table(
-      ["a run", "A", "B", "B - A", "95 % of it", "B is"],
-      document.metrics.map((one) => [
-        one.title,
-        metricText(one.a, one.unit),
-        metricText(one.b, one.unit),
-        metricText(one.difference.mean, one.unit),
-        intervalText(one.difference, one.unit),
-        one.verdict === null ? "-" : one.verdict === "no-difference" ? "no different" : one.verdict,
-      ]),
-      [false, true, true, true, true, false],
-    ),
+    ...table(["a run", "A", "B", "B - A", "95 % of it", "B is"], compareRows(document), [
+      false,
+      true,
+      true,
+      true,
+      true,
+      false,
+    ]),
     "",
     seeds.length < 2
       ? "One pair shows no spread: ask for more with --seeds."
@@ -90,6 +84,58 @@ export function compareText(document: CompareDocument): string {
     ...document.assumptions.map((one) => `  - ${one}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+export function sideLine({ name, file, policy, env }: Side): string {
+  return `${name}: ${file}, policy ${policy}, ${envText(env)}`;
+}
+
+export function seedsRows({ metrics, runs }: SeedsDocument): string[][] {
+  return metrics.map((one) => {
+    const never = nevers(
+      runs.map((run) => run.metrics),
+      one.id,
+    );
+    const isAlways = never === runs.length;
+    return [
+      one.title,
+      meanText(one.mean, one.unit, { never, of: runs.length }),
+      isAlways ? "-" : intervalText(one, one.unit),
+      isAlways ? "never" : metricText(one.min, one.unit),
+      never > 0 ? "never" : metricText(one.max, one.unit),
+    ];
+  });
+}
+
+export function compareRows({ metrics, runs }: CompareDocument): string[][] {
+  return metrics.map((one) => {
+    const neverA = nevers(
+      runs.map((run) => run.a),
+      one.id,
+    );
+    const neverB = nevers(
+      runs.map((run) => run.b),
+      one.id,
+    );
+    const isAlways = neverA + neverB === 2 * runs.length;
+    return [
+      one.title,
+      meanText(one.a, one.unit, { never: neverA, of: runs.length }),
+      meanText(one.b, one.unit, { never: neverB, of: runs.length }),
+      isAlways ? "-" : metricText(one.difference.mean, one.unit),
+      isAlways ? "-" : intervalText(one.difference, one.unit),
+      one.verdict === null ? "-" : one.verdict === "no-difference" ? "no different" : one.verdict,
+    ];
+  });
+}
+
+function nevers(values: readonly MetricValues[], id: string): number {
+  return values.filter((one) => one[id] === null).length;
+}
+
+function meanText(mean: number, unit: MetricUnit, { never, of }: { readonly never: number; readonly of: number }) {
+  if (never === of) return "never";
+  return never === 0 ? metricText(mean, unit) : `${metricText(mean, unit)}, ${never} of ${of} never`;
 }
 
 export function seedsPhrase(seeds: readonly number[]): string {

@@ -5,10 +5,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bandsOf, compareDocument, seedsDocument, verdictOf } from "./compare.ts";
 import { estimate, quantileOf, t95 } from "./compare-statistics.ts";
-import { compareText } from "./compare-text.ts";
+import { compareText, seedsText } from "./compare-text.ts";
 import { ASSUMPTIONS, simDocument } from "./result.ts";
 import { compareCsv, seedsCsv, simCsv } from "./result-csv.ts";
+import { compareHtml, simHtml } from "./result-html.ts";
 import { METRICS, metricText } from "./result-metrics.ts";
+import { simText } from "./result-text.ts";
 import { churnText, runFleet } from "./testing/clusters.ts";
 
 const run = (seed: number, over: Record<string, string> = {}) =>
@@ -79,6 +81,46 @@ test("seeds: mean, interval, least and most of each figure; bands at the moments
     expect(addressesHeld.low).toBeLessThanOrEqual(addressesHeld.middle);
     expect(addressesHeld.middle).toBeLessThanOrEqual(addressesHeld.high);
   }
+});
+
+test("a refusal that never came is never the run's end: in the tables, in the report and in each run's figures", () => {
+  const runs = [1, 2].map((seed) => run(seed));
+  const tight = [1, 2].map((seed) => run(seed, { subnets: "[{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/26 }]" }));
+  const title = "time to the first refusal for space";
+  const seeds = seedsDocument("c.yaml", runs);
+  expect(seeds.runs.map((one) => one.metrics["exhaustedAtMs"])).toEqual([null, null]);
+  expect(seedsText(seeds)).toMatch(new RegExp(`${title} +never +- +never +never`));
+  expect(seedsText(seedsDocument("c.yaml", [tight[0]!, runs[1]!]))).toMatch(
+    new RegExp(`${title} .*, 1 of 2 never .* never`),
+  );
+  expect(seedsCsv(seeds).split("\n")[1]).toEndWith(",");
+  const both = compareDocument({ name: "a", runs }, { name: "b", runs });
+  expect(compareText(both)).toMatch(new RegExp(`${title} +never +never +- +- +no different`));
+  expect(compareHtml(both)).toContain(`<td>${title}</td><td class="n">never</td><td class="n">never</td>`);
+  const one = compareDocument({ name: "a", runs: tight }, { name: "b", runs });
+  expect(compareText(one)).toMatch(new RegExp(`${title} +\\d.* never .* better`));
+});
+
+test("a run's table and report tell the wait with the pods that still wait, and the file and settings it was", () => {
+  const cidr = "[{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/26 }]";
+  const document = run(1, { subnets: cidr, workloads: "[{ name: web, pods: 58, at: 30s }]" });
+  const { waiting } = document.pods;
+  const text = simText(document);
+  expect(text).toContain(`with the ${waiting} that still wait: `);
+  expect(text).toContain("longest 9m 30s so far.");
+  expect(text).toContain("In the simulator, test.yaml, ");
+  expect(text).toContain("Settings: ENABLE_PREFIX_DELEGATION=true,WARM_PREFIX_TARGET=1.");
+  expect(simHtml(document)).toContain(
+    `<b>9m 30s</b><span>wait for it so far, p99, with the ${waiting} that still wait`,
+  );
+  expect(text).toMatch(/ +10m +\d+ +\d+ /);
+  expect(simText(run(1))).not.toContain("still wait");
+  const ended = run(1, {
+    subnets: cidr,
+    workloads: "[{ name: web, scale: [{ at: 0s, pods: 58 }, { at: 5m, pods: 0 }] }]",
+  });
+  expect(simText(ended)).toContain(`${ended.pods.endedUnserved} ended before they had one.`);
+  expect(ended.pods.endedUnserved).toBeGreaterThan(0);
 });
 
 test("CSV: a header, a line a sample or a run, quotes where a name holds a comma", () => {

@@ -19,7 +19,7 @@ const OVER_TIME = [
   "podsWaitingMean",
   "prefixesHeld",
   "addressesHeld",
-  "addressesWasted",
+  "addressesIdle",
   "freePrefixCount",
 ] as const;
 
@@ -38,13 +38,15 @@ export interface SeedsMetric extends MetricHead, Estimate {
   readonly max: number;
 }
 
-export type MetricValues = Readonly<Record<string, number>>;
+/** null: a moment that never came; means and differences take the run's end for it. */
+export type MetricValues = Readonly<Record<string, number | null>>;
 
 /** docs/schemas/simulate-seeds.v1.json. */
 export interface SeedsDocument {
   readonly schema: "slash28/simulate-seeds/v1";
   readonly name: string;
   readonly policy: string;
+  readonly env: SimDocument["env"];
   readonly durationMs: Ms;
   readonly seeds: readonly number[];
   readonly metrics: readonly SeedsMetric[];
@@ -69,8 +71,12 @@ export interface CompareMetric extends MetricHead {
 }
 
 export interface Side {
+  /** As it was asked for: current, a policy, settings, a file. */
   readonly name: string;
+  /** The cluster file. */
+  readonly file: string;
   readonly policy: string;
+  readonly env: SimDocument["env"];
   readonly durationMs: Ms;
 }
 
@@ -101,6 +107,7 @@ export function seedsDocument(name: string, runs: readonly SimDocument[]): Seeds
     schema: "slash28/simulate-seeds/v1",
     name,
     policy: first.policy,
+    env: first.env,
     durationMs: first.durationMs,
     seeds: runs.map((run) => run.seed),
     metrics: METRICS.map((metric) => {
@@ -138,15 +145,18 @@ export function compareDocument(a: NamedRuns, b: NamedRuns): CompareDocument {
 }
 
 function sideOf({ name, runs }: NamedRuns): Side {
-  return { name, policy: runs[0]!.policy, durationMs: runs[0]!.durationMs };
+  const { name: file, policy, env, durationMs } = runs[0]!;
+  return { name, file, policy, env, durationMs };
 }
 
 function headOf({ id, title, unit, better }: Metric): MetricHead {
   return { id, title, unit, better };
 }
 
-export function valuesOf(run: SimDocument): MetricValues {
-  return Object.fromEntries(METRICS.map((metric) => [metric.id, metric.of(run)]));
+function valuesOf(run: SimDocument): MetricValues {
+  return Object.fromEntries(
+    METRICS.map((metric) => [metric.id, metric.isNever?.(run) === true ? null : metric.of(run)]),
+  );
 }
 
 function compareMetric(metric: Metric, a: readonly SimDocument[], b: readonly SimDocument[]): CompareMetric {

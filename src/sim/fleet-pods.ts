@@ -48,6 +48,7 @@ export class FleetPods {
     running: 0,
     unschedulable: 0,
     ended: 0,
+    endedUnserved: 0,
     refusedAtLeastOnce: 0,
     adds: 0,
     dels: 0,
@@ -384,6 +385,7 @@ export class FleetPods {
       } else this.counts.unschedulable--;
       if (node !== undefined) this.#options.bodies.bind(node, -1);
       this.counts.ended++;
+      if (outcome !== "running") this.counts.endedUnserved++;
     }
     if (outcome === "unschedulable") this.#unplaced.delete(pod);
     this.#forget(pod);

@@ -122,6 +122,8 @@ export interface PodCounts {
   unschedulable: number;
   /** Gone again. */
   ended: number;
+  /** Of them, those that never had one. */
+  endedUnserved: number;
   refusedAtLeastOnce: number;
   adds: number;
   dels: number;
@@ -138,7 +140,7 @@ export interface Sample {
   /** On average since the sample before. */
   readonly prefixesHeldMean: number;
   readonly addressesHeld: number;
-  readonly addressesWasted: number;
+  readonly addressesIdle: number;
   readonly freePrefixCount: number;
   readonly availableIpAddressCount: number;
 }

@@ -62,6 +62,32 @@ test("the document says when space ran out, what was asked in vain, and how long
   expect(roomy.waitAtLeastMs).toEqual(roomy.waitMs);
 });
 
+test("refusals for space are EC2's own: as many as it counts, also those that nobody hears before the end", () => {
+  // Some of these runs end between a refusal and its answer.
+  for (const duration of ["60s", "61s", "62s", "63s", "64s", "65s"]) {
+    const small = {
+      subnets: "[{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/26 }]",
+      workloads: "[{ name: web, pods: 58, at: 0s }]",
+      run: `{ duration: ${duration}, seed: 1 }`,
+    };
+    const { ec2, exhaustion } = simDocument(runFleet(churnText(small)), { policy: "vpc-cni", seed: 1 });
+    const refused = ec2.filter((one) => one.code === "InsufficientCidrBlocks" || one.code === "InvalidParameterValue");
+    expect(exhaustion.refusedCount).toBe(refused.reduce((sum, one) => sum + one.count, 0));
+  }
+});
+
+test("a pod that ends while it waits has a bucket of its own: the four add up to all that came", () => {
+  const fleet = runFleet(
+    churnText({
+      subnets: "[{ id: subnet-a, az: us-west-2a, cidr: 10.0.0.0/26 }]",
+      workloads: "[{ name: web, scale: [{ at: 0s, pods: 58 }, { at: 5m, pods: 0 }] }]",
+    }),
+  );
+  const { pods } = simDocument(fleet, { policy: "vpc-cni", seed: 1 });
+  expect(pods.endedUnserved).toBeGreaterThan(0);
+  expect(pods.served + pods.waiting + pods.unschedulable + pods.endedUnserved).toBe(pods.total);
+});
+
 test("address-hours: what is held less what pods carried is idle, exactly", () => {
   const fleet = runFleet(churnText({ workloads: "[{ name: web, pods: 60, at: 1m }]" }));
   const { addressHours, samples } = simDocument(fleet, { policy: "vpc-cni", seed: 1 });

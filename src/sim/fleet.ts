@@ -6,7 +6,7 @@
 import { ADDRESSES_PER_PREFIX } from "../base/ipv4.ts";
 import { Prng } from "../base/prng.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
-import { HOST_NETWORK_POD_COUNT, PodStream, Scheduler } from "../cluster/index.ts";
+import { type Cluster, HOST_NETWORK_POD_COUNT, PodStream, Scheduler } from "../cluster/index.ts";
 import { ACTIONS } from "../emulator/actions/index.ts";
 import { Vpc } from "../emulator/model/index.ts";
 import { createEngine } from "../ipam/engine.ts";
@@ -199,6 +199,11 @@ export class Fleet {
     return this.#nowMs;
   }
 
+  /** The cluster as it runs: with the settings that replace the file's. */
+  get cluster(): Cluster {
+    return this.#input.cluster;
+  }
+
   get counts(): Readonly<PodCounts> {
     return this.#pods.counts;
   }
@@ -378,7 +383,7 @@ export class Fleet {
       prefixesHeld,
       prefixesHeldMean: spanMs === 0 ? prefixesHeld : Math.round((heldMs / spanMs) * 1000) / 1000,
       addressesHeld,
-      addressesWasted: addressesHeld - running,
+      addressesIdle: addressesHeld - running,
       freePrefixCount: subnets.reduce((sum, subnet) => sum + subnet.freePrefixCount, 0),
       availableIpAddressCount: subnets.reduce((sum, subnet) => sum + subnet.availableIpAddressCount, 0),
     };

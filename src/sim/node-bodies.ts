@@ -320,9 +320,13 @@ export class NodeBodies {
       : result.isReplyDropped
         ? "the connection was closed"
         : undefined;
+    const knownAtMs = isLate ? lateMs : result.replyAtMs;
+    // Counted where EC2 counts it, so that the refusals add up: not each is heard before the run ends.
+    if (result.reply.kind !== "ok")
+      this.spaceRefusals.note(intention, ec2Outcome(intention, [result.reply]), knownAtMs);
     const slot = this.#freeSlots.pop() ?? this.#pending.length;
     this.#pending[slot] = { node, life: node.life, id, intention, pages: [...before, result.reply], lostWhy };
-    heap.add(isLate ? lateMs : result.replyAtMs, COMPLETED, slot);
+    heap.add(knownAtMs, COMPLETED, slot);
   }
 
   /** The heap's COMPLETED event of this call has come. */
@@ -339,7 +343,6 @@ export class NodeBodies {
       lostWhy === undefined
         ? ec2Outcome(intention, pages)
         : ({ kind: "refused", errorClass: "lost", awsCode: "NoAnswer", message: lostWhy } as const);
-    this.spaceRefusals.note(intention, result, this.#options.heap.atMs);
     this.#answer(node, life, id, { kind: "ec2", result });
   }
 }

@@ -11,7 +11,7 @@ const SAMPLE_COLUMNS = [
   "podsWaitingMean",
   "prefixesHeld",
   "addressesHeld",
-  "addressesWasted",
+  "addressesIdle",
   "freePrefixCount",
   "availableIpAddressCount",
   "fragmentedPermille",
@@ -42,8 +42,8 @@ export function compareCsv(document: CompareDocument): string {
   );
 }
 
-function figures(values: MetricValues): number[] {
-  return METRICS.map((metric) => values[metric.id] ?? 0);
+function figures(values: MetricValues): (number | string)[] {
+  return METRICS.map((metric) => values[metric.id] ?? "");
 }
 
 export function csv(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

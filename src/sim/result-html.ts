@@ -3,11 +3,12 @@
 
 import { formatDurationMs } from "../cluster/index.ts";
 import type { BandsAt, CompareDocument, OverTimeField, SeedsDocument } from "./compare.ts";
-import { decimal, intervalText, seedsPhrase } from "./compare-text.ts";
+import { compareRows, decimal, seedsPhrase, seedsRows, sideLine } from "./compare-text.ts";
 import type { SimDocument } from "./result.ts";
 import { type Chart, type ChartSeries, chartHtml } from "./result-chart.ts";
 import { metricText } from "./result-metrics.ts";
 import { pageHtml, tableHtml, tilesHtml } from "./result-page.ts";
+import { envText, outcomesText } from "./result-text.ts";
 
 const NODE_ROWS_MAX = 200;
 
@@ -20,8 +21,11 @@ export function simHtml(document: SimDocument): string {
   const refusedAt = [exhaustion.prefixAtMs, exhaustion.addressAtMs].filter((one) => one !== null);
   const body = [
     tilesHtml([
-      [`${pods.served} of ${pods.total}`, "pods got an address"],
-      [document.waitMs.p99 === null ? "-" : metricText(document.waitMs.p99, "ms"), "wait for it, p99"],
+      [`${pods.served} of ${pods.total}`, `pods got an address; ${outcomesText(pods)}`],
+      [
+        document.waitAtLeastMs.p99 === null ? "-" : metricText(document.waitAtLeastMs.p99, "ms"),
+        pods.waiting === 0 ? "wait for it, p99" : `wait for it so far, p99, with the ${pods.waiting} that still wait`,
+      ],
       [String(failed), `failed ADDs of ${document.adds.total}`],
       [
         String(total(document.ec2Calls.mutating)),
@@ -83,8 +87,8 @@ export function simHtml(document: SimDocument): string {
     nodesHtml(document),
   ];
   return pageHtml({
-    title: `slash28 simulate: policy ${document.policy}`,
-    lead: `In the simulator, seed ${document.seed}, ${formatDurationMs(document.durationMs)} of virtual time, ${document.nodes.length} nodes.`,
+    title: `slash28 simulate: ${document.name}`,
+    lead: `In the simulator, policy ${document.policy}, seed ${document.seed}, ${formatDurationMs(document.durationMs)} of virtual time, ${document.nodes.length} nodes. Settings: ${envText(document.env)}.`,
     body: body.join("\n"),
     assumptions: document.assumptions,
   });
@@ -112,13 +116,7 @@ export function seedsHtml(document: SeedsDocument): string {
   const figures = tableHtml(
     "Figures of a run",
     ["figure", "mean", "95 % of the mean", "least", "most"],
-    document.metrics.map((one) => [
-      one.title,
-      metricText(one.mean, one.unit),
-      intervalText(one, one.unit),
-      metricText(one.min, one.unit),
-      metricText(one.max, one.unit),
-    ]),
+    seedsRows(document),
     [false, true, true, true, true],
   );
   const body = [
@@ -141,7 +139,7 @@ export function seedsHtml(document: SeedsDocument): string {
   ];
   return pageHtml({
     title: `slash28 simulate: ${document.name}`,
-    lead: `In the simulator, policy ${document.policy}, ${seedsPhrase(document.seeds)}, ${formatDurationMs(document.durationMs)} of virtual time each.`,
+    lead: `In the simulator, policy ${document.policy}, ${seedsPhrase(document.seeds)}, ${formatDurationMs(document.durationMs)} of virtual time each. Settings: ${envText(document.env)}.`,
     body: body.join("\n"),
     assumptions: document.assumptions,
   });
@@ -152,16 +150,10 @@ export function compareHtml(document: CompareDocument): string {
   const figures = tableHtml(
     "Figures of a run",
     ["figure", "A", "B", "B - A", "95 % of it", "B is"],
-    document.metrics.map((one) => [
-      one.title,
-      metricText(one.a, one.unit),
-      metricText(one.b, one.unit),
-      metricText(one.difference.mean, one.unit),
-      intervalText(one.difference, one.unit),
-      one.verdict === null
-        ? "-"
-        : { text: one.verdict === "no-difference" ? "no different" : one.verdict, className: one.verdict },
-    ]),
+    compareRows(document).map((cells, index) => {
+      const { verdict } = document.metrics[index]!;
+      return verdict === null ? cells : [...cells.slice(0, -1), { text: cells.at(-1)!, className: verdict }];
+    }),
     [false, true, true, true, true, false],
   );
   const body = [
@@ -187,7 +179,7 @@ export function compareHtml(document: CompareDocument): string {
   ];
   return pageHtml({
     title: `A: ${a.name} - B: ${b.name}`,
-    lead: `In the simulator, policies ${a.policy} and ${b.policy}, ${seedsPhrase(document.seeds)}, ${formatDurationMs(a.durationMs)} of virtual time each; a pair shares its pods and its streams of chance.`,
+    lead: `In the simulator, A: ${sideLine(a)}; B: ${sideLine(b)}; ${seedsPhrase(document.seeds)}, ${formatDurationMs(a.durationMs)} of virtual time each; a pair shares its pods and its streams of chance.`,
     body: body.join("\n"),
     assumptions: document.assumptions,
   });
@@ -195,7 +187,7 @@ export function compareHtml(document: CompareDocument): string {
 
 const COURSES: readonly { readonly field: OverTimeField; readonly title: string; readonly note: string }[] = [
   { field: "addressesHeld", title: "Addresses held", note: "In prefixes and single addresses of all nodes." },
-  { field: "addressesWasted", title: "Addresses idle", note: "Held and carried by no running pod." },
+  { field: "addressesIdle", title: "Addresses idle", note: "Held and carried by no running pod." },
   { field: "podsWaitingMean", title: "Pods that wait for an address", note: "Mean since the moment before." },
   { field: "freePrefixCount", title: "Free /28s", note: "What an automatic prefix request could still get." },
 ];

@@ -15,6 +15,8 @@ export interface Metric {
   readonly unit: MetricUnit;
   readonly better: "lower" | "higher";
   readonly of: (run: SimDocument) => number;
+  /** The moment that `of` stands for never came: `of` then is the run's duration. */
+  readonly isNever?: (run: SimDocument) => boolean;
 }
 
 const wait = (run: SimDocument, quantile: "p50" | "p99" | "max"): number => run.waitAtLeastMs[quantile] ?? 0;
@@ -32,6 +34,7 @@ export const METRICS: readonly Metric[] = [
   metric("waitMaxMs", "wait for the address, longest", "ms", "lower", (run) => wait(run, "max")),
   metric("podsWaiting", "pods without an address at the end", "count", "lower", (run) => run.pods.waiting),
   metric("podsUnschedulable", "pods that fit on no node", "count", "lower", (run) => run.pods.unschedulable),
+  metric("podsEndedUnserved", "pods that ended before they had one", "count", "lower", (run) => run.pods.endedUnserved),
   metric("failedAdds", "failed ADDs", "count", "lower", (run) =>
     run.adds.failed.reduce((sum, one) => sum + one.count, 0),
   ),
@@ -60,7 +63,10 @@ export const METRICS: readonly Metric[] = [
     "lower",
     (run) => run.samples.at(-1)?.fragmentedPermille ?? 1000,
   ),
-  metric("exhaustedAtMs", "time to the first refusal for space", "ms", "higher", exhaustedAtMs),
+  {
+    ...metric("exhaustedAtMs", "time to the first refusal for space", "ms", "higher", exhaustedAtMs),
+    isNever: ({ exhaustion }) => exhaustion.prefixAtMs === null && exhaustion.addressAtMs === null,
+  },
 ];
 
 function metric(

@@ -2,24 +2,23 @@
 
 import { formatDurationMs } from "../cluster/index.ts";
 import { table } from "../text/layout.ts";
-import type { CallCounts, SimDocument } from "./result.ts";
+import type { CallCounts, SimDocument, WaitQuantiles } from "./result.ts";
 import { metricText } from "./result-metrics.ts";
 
 const ROWS_OVER_TIME = 12;
 const NODE_ROWS_MAX = 12;
 
 export function simText(document: SimDocument): string {
-  const { pods, waitMs, adds } = document;
+  const { pods, adds } = document;
   const lines: string[] = [
-    `In the simulator, policy ${document.policy}, seed ${document.seed}, ${formatDurationMs(document.durationMs)}: ` +
-      `${pods.served} of ${pods.total} pods got an address, ${pods.waiting} wait, ${pods.unschedulable} fit on no node.`,
+    `In the simulator, ${document.name}, policy ${document.policy}, seed ${document.seed}, ` +
+      `${formatDurationMs(document.durationMs)}: ${pods.served} of ${podsText(pods.total)} got an address, ` +
+      `${outcomesText(pods)}.`,
+    `Settings: ${envText(document.env)}.`,
+    ...waits(document),
   ];
-  if (waitMs.p50 !== null && waitMs.p99 !== null && waitMs.max !== null) {
-    const [p50, p99, most] = [waitMs.p50, waitMs.p99, waitMs.max].map((one) => metricText(one, "ms"));
-    lines.push(`Wait for the address: p50 ${p50}, p99 ${p99}, at most ${most}.`);
-  }
   const failed = adds.failed.reduce((sum, one) => sum + one.count, 0);
-  lines.push(`ADDs: ${adds.total}, failed: ${failed}, of ${pods.refusedAtLeastOnce} pods.`);
+  lines.push(`ADDs: ${adds.total}, failed: ${failed}, of ${podsText(pods.refusedAtLeastOnce)}.`);
   lines.push(...spaceAndCalls(document), "");
   if (failed > 0) {
     const rows = adds.failed.map((one) => [one.reason, String(one.count)]);
@@ -32,6 +31,36 @@ export function simText(document: SimDocument): string {
   lines.push(...nodes(document), "");
   lines.push("Assumptions:", ...document.assumptions.map((one) => `  - ${one}`));
   return `${lines.join("\n")}\n`;
+}
+
+/** Those that still wait count with their wait so far: who is left behind does not make a run look quick. */
+function waits({ pods, waitMs, waitAtLeastMs }: SimDocument): string[] {
+  const quantiles = ({ p50, p99 }: WaitQuantiles): string =>
+    [`p50 ${metricText(p50 ?? 0, "ms")}`, `p99 ${metricText(p99 ?? 0, "ms")}`].join(", ");
+  const longest = ({ max }: WaitQuantiles): string => metricText(max ?? 0, "ms");
+  const served = `${quantiles(waitMs)}, at most ${longest(waitMs)}`;
+  if (pods.waiting === 0) return waitMs.max === null ? [] : [`Wait for the address: ${served}.`];
+  return [
+    `Wait for the address, with the ${pods.waiting} that still wait: ${quantiles(waitAtLeastMs)}, ` +
+      `longest ${longest(waitAtLeastMs)} so far.`,
+    ...(waitMs.max === null ? [] : [`Wait of the ${pods.served} that got one: ${served}.`]),
+  ];
+}
+
+export function podsText(count: number): string {
+  return `${count} ${count === 1 ? "pod" : "pods"}`;
+}
+
+/** Those without one. */
+export function outcomesText({ waiting, unschedulable, endedUnserved }: SimDocument["pods"]): string {
+  const ended = endedUnserved === 0 ? "" : `, ${endedUnserved} ended before they had one`;
+  return `${waiting} wait, ${unschedulable} fit on no node${ended}`;
+}
+
+/** As --set and --compare take them. */
+export function envText(env: SimDocument["env"]): string {
+  const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? "the chart's defaults" : pairs.join(",");
 }
 
 function spaceAndCalls({ ec2Calls, addressHours, prefixesHeldMax, exhaustion }: SimDocument): string[] {
@@ -54,18 +83,18 @@ function spaceAndCalls({ ec2Calls, addressHours, prefixesHeldMax, exhaustion }: 
 function overTime({ samples }: SimDocument): string[] {
   const step = Math.max(1, Math.ceil((samples.length - 1) / ROWS_OVER_TIME));
   const shown = samples.filter((_, index) => index % step === 0 || index === samples.length - 1);
-  const rows = shown.map((one) =>
-    [
-      Math.round(one.atMs / 1000),
+  const rows = shown.map((one) => [
+    one.atMs === 0 ? "0" : formatDurationMs(one.atMs),
+    ...[
       one.podsRunning,
       one.podsWaiting,
       one.prefixesHeld,
       one.addressesHeld,
-      one.addressesWasted,
+      one.addressesIdle,
       one.freePrefixCount,
     ].map(String),
-  );
-  const header = ["after s", "run", "wait", "/28s held", "addresses held", "wasted", "free /28s"];
+  ]);
+  const header = ["after", "run", "wait", "/28s held", "addresses held", "idle", "free /28s"];
   return table(
     header,
     rows,
@@ -99,5 +128,5 @@ function nodes(document: SimDocument): string[] {
   const header = ["node", "type", "pods", "ENIs", "/28s", "addresses", "failed ADDs", "EC2 calls"];
   const lines = table(header, rows, [false, false, true, true, true, true, true, true]);
   const more = byTrouble.length - rows.length;
-  return more > 0 ? [...lines, `  and ${more} more nodes: -o json has all`] : lines;
+  return more > 0 ? [...lines, `  and ${more} more ${more === 1 ? "node" : "nodes"}: -o json has all`] : lines;
 }

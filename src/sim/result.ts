@@ -32,6 +32,10 @@ export interface DocumentSample extends Sample {
 /** docs/schemas/simulate.v1.json. Counts of pods are of those that need an address of their own, unless they say otherwise. */
 export interface SimDocument {
   readonly schema: "slash28/simulate/v1";
+  /** The cluster file. */
+  readonly name: string;
+  /** What the run was given of the CNI's environment: the file's and --set's. The chart's defaults stand for the rest. */
+  readonly env: Readonly<Record<string, string>>;
   readonly policy: string;
   readonly seed: number;
   readonly durationMs: Ms;
@@ -42,6 +46,8 @@ export interface SimDocument {
     /** Without one when the run ended. */
     readonly waiting: number;
     readonly unschedulable: number;
+    /** Ended, or were evicted, before they had one. total = served + waiting + unschedulable + endedUnserved. */
+    readonly endedUnserved: number;
     readonly refusedAtLeastOnce: number;
   };
   /** From a pod's coming to its address, of those that got one. */
@@ -99,7 +105,7 @@ export const ASSUMPTIONS: readonly string[] = [
 ];
 
 export function simDocument(fleet: Fleet, run: { readonly policy: string; readonly seed: number }): SimDocument {
-  const { counts, waits, samples, spaceRefusals } = fleet;
+  const { cluster, counts, waits, samples, spaceRefusals } = fleet;
   const startMs = fleet.startMs ?? 0;
   const stats = fleet.vpc.stats(fleet.nowMs);
   const waitsAtLeast = waits.copy();
@@ -112,6 +118,8 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
   const fromStart = (atMs: Ms | undefined) => (atMs === undefined ? null : Math.max(0, Math.round(atMs - startMs)));
   return {
     schema: "slash28/simulate/v1",
+    name: cluster.fileName,
+    env: Object.fromEntries(cluster.cni.env),
     policy: run.policy,
     seed: run.seed,
     durationMs: fleet.nowMs - startMs,
@@ -120,6 +128,7 @@ export function simDocument(fleet: Fleet, run: { readonly policy: string; readon
       served: counts.served,
       waiting: counts.waiting,
       unschedulable: counts.unschedulable,
+      endedUnserved: counts.endedUnserved,
       refusedAtLeastOnce: counts.refusedAtLeastOnce,
     },
     waitMs: waitQuantiles(waits),

@@ -10,11 +10,13 @@ export class SpaceRefusals {
   firstAddressMs: Ms | undefined;
   count = 0;
 
-  note(intention: Ec2Intention, outcome: Ec2Outcome, nowMs: Ms): void {
+  /** `atMs`: when the caller learns of it. Answers may overtake each other. */
+  note(intention: Ec2Intention, outcome: Ec2Outcome, atMs: Ms): void {
     if (outcome.kind !== "refused" || outcome.errorClass !== "exhausted") return;
     this.count++;
     // A new ENI without prefixes is refused for want of its primary address: a single one.
-    if ("prefixCount" in intention && intention.prefixCount > 0) this.firstPrefixMs ??= nowMs;
-    else this.firstAddressMs ??= nowMs;
+    if ("prefixCount" in intention && intention.prefixCount > 0)
+      this.firstPrefixMs = Math.min(atMs, this.firstPrefixMs ?? atMs);
+    else this.firstAddressMs = Math.min(atMs, this.firstAddressMs ?? atMs);
   }
 }

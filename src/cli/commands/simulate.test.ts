@@ -50,7 +50,7 @@ test("pods without an address are status 1, --exit-zero says otherwise, and the 
   const ran = simulate(text);
   expect(ran.status).toBe(1);
   expect(ran.out).toContain("subnet-fragmented");
-  expect(ran.out).toContain("In the simulator, policy vpc-cni, seed 1, 10m");
+  expect(ran.out).toContain("In the simulator, c.yaml, policy vpc-cni, seed 1, 10m: ");
   expect(simulate(text, "--exit-zero").status).toBe(0);
 });
 
