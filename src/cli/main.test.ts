@@ -108,4 +108,16 @@ describe("slash28", () => {
       "slash28: internal error: boom\n  next: run it again with SLASH28_DEBUG=1 and report the output, with that of `slash28 version`.\n",
     );
   });
+
+  test("an output that cannot be written is one line, a next step and status 4", async () => {
+    const full = Bun.spawn(
+      ["sh", "-c", `"$0" "$1" explain list > /dev/full`, process.execPath, `${import.meta.dir}/main.ts`],
+      {
+        stderr: "pipe",
+      },
+    );
+    const said = await new Response(full.stderr).text();
+    expect(said).toMatch(/^slash28: the output cannot be written: ENOSPC.*\n {2}next: .*\n$/);
+    expect(await full.exited).toBe(4);
+  }, 20_000);
 });

@@ -49,12 +49,19 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
 }
 
-/** A reader that closes early (`| head`) is no error. */
+/** A reader that closes early (`| head`) is no error; an output that cannot be written, such as one on a full disk, is. */
 function keepQuietOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
       if (isBrokenPipe(error)) process.exit(0);
-      throw error;
+      process.exit(
+        report(
+          new CommandError(`the output cannot be written: ${error.message}`, {
+            exitStatus: 4,
+            next: "Make room, or write elsewhere.",
+          }),
+        ),
+      );
     });
   }
 }
