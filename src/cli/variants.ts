@@ -7,7 +7,8 @@
 
 import { existsSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
-import { KNOWN_VARIABLES } from "../diagnose/facts/variables.ts";
+import { BOOLEANS, COUNTS, KNOWN_VARIABLES } from "../diagnose/facts/variables.ts";
+import { parseBoolLiteral, parseIntLiteral } from "../ipam/settings.ts";
 import { nearNames } from "../text/near-names.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -75,6 +76,22 @@ function toSetting(text: string, before: ReadonlyMap<string, string>): ReadonlyM
     throw new InvalidArgumentError(`The CNI knows no variable ${name}; ${hint}`);
   }
   return new Map([...before, [name, value]]);
+}
+
+/** What the agent would silently take for something else, a line a setting. An empty value is meant so. */
+export function settingWarnings(env: ReadonlyMap<string, string>): string[] {
+  return [...env].flatMap(([name, value]) => {
+    if (value === "") return [];
+    const count = COUNTS[name];
+    const number = parseIntLiteral(value);
+    if (count !== undefined && (number === undefined || number < count.minimum)) {
+      const why = number === undefined ? "no whole number" : `below ${count.minimum}`;
+      return [`${name}=${value}: ${why}; the agent takes it as ${count.otherwise}, without a word`];
+    }
+    const otherwise = BOOLEANS[name];
+    if (otherwise === undefined || parseBoolLiteral(value) !== undefined) return [];
+    return [`${name}=${value}: neither true nor false; the agent takes it as ${otherwise}`];
+  });
 }
 
 /** `count` seeds from `first` on. */

@@ -72,8 +72,10 @@ function scenarioLines(scenario: ScenarioPlan, hasFormulas: boolean): string[] {
   const calls =
     scenario.joiningCount === 0
       ? ""
-      : `; ${scenario.joiningCount} nodes join at once in ${slowest?.seconds ?? 0} s of EC2's request rates` +
-        `${(slowest?.seconds ?? 0) > 0 ? ` (${slowest?.action})` : ""}`;
+      : `; ${scenario.joiningCount} nodes join at once, ` +
+        ((slowest?.seconds ?? 0) > 0
+          ? `${slowest?.seconds} s by EC2's request rates (${slowest?.action})`
+          : "all within EC2's burst of requests");
   lines.push(...indented(`NAU ${nau.value} of ${nau.limit}, ENIs ${enis.value} of ${enis.limit}${calls}`));
   if (hasFormulas) {
     lines.push(...indented(`NAU: ${nau.formula}`), ...indented(`ENIs: ${enis.formula}`));

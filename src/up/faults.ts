@@ -1,7 +1,7 @@
 // The faults of a cluster file on the emulated VPC: checked before the run, applied at their moments.
 
 import type { Ms } from "../base/units.ts";
-import type { Cluster } from "../cluster/index.ts";
+import type { Cluster, TimedFault } from "../cluster/index.ts";
 import type { ControlOperation, ControlResult } from "../emulator/model/types.ts";
 import { CONTROL_OPERATIONS, parseOperation } from "../emulator/server/control-operations.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -23,29 +23,46 @@ export function checkFaults(
   file: Pick<Cluster, "fileName" | "faults">,
   subnetIds: ReadonlyMap<string, string>,
 ): DueFault[] {
-  return file.faults.map(({ atMs, operation, line, column }) => {
-    const place = `${file.fileName}:${line}:${column}`;
-    const { op, ...fields } = operation;
-    const definition = CONTROL_OPERATIONS.find((one) => one.name === op || one.op === op);
-    if (definition === undefined) {
-      const names = CONTROL_OPERATIONS.map((one) => one.name);
-      const near = nearNames(String(op), names)[0];
-      throw new FaultRefused(
-        `${place}: there is no operation "${String(op)}"; ${near === undefined ? names.join(", ") : `did you mean ${near}?`}`,
-      );
+  const problems: string[] = [];
+  const faults = file.faults.flatMap((fault): DueFault[] => {
+    try {
+      return [checkFault(file.fileName, fault, subnetIds)];
+    } catch (error) {
+      if (!(error instanceof FaultRefused)) throw error;
+      problems.push(error.message);
+      return [];
     }
-    const subnetId = fields["subnetId"];
-    if (typeof subnetId === "string" && !subnetIds.has(subnetId) && ![...subnetIds.values()].includes(subnetId)) {
-      const names = [...subnetIds.keys()];
-      const near = nearNames(subnetId, names)[0];
-      const hint = near === undefined ? `subnets: ${names.join(", ")}` : `did you mean ${near}?`;
-      throw new FaultRefused(`${place}: there is no subnet "${subnetId}"; ${hint}`);
-    }
-    const given = typeof subnetId === "string" ? { ...fields, subnetId: subnetIds.get(subnetId) ?? subnetId } : fields;
-    const parsed = parseOperation(definition, given);
-    if ("error" in parsed) throw new FaultRefused(`${place}: ${parsed.error}`);
-    return { atMs, operation: parsed.operation, place };
   });
+  if (problems.length > 0) throw new FaultRefused(problems.join("\n"));
+  return faults;
+}
+
+function checkFault(
+  fileName: string,
+  { atMs, operation, line, column }: TimedFault,
+  subnetIds: ReadonlyMap<string, string>,
+): DueFault {
+  const place = `${fileName}:${line}:${column}`;
+  const { op, ...fields } = operation;
+  const definition = CONTROL_OPERATIONS.find((one) => one.name === op || one.op === op);
+  if (definition === undefined) {
+    const names = CONTROL_OPERATIONS.map((one) => one.name);
+    const near = nearNames(String(op), names)[0];
+    throw new FaultRefused(
+      `${place}: there is no operation "${String(op)}"; ${near === undefined ? names.join(", ") : `did you mean ${near}?`}`,
+    );
+  }
+  const subnetId = fields["subnetId"];
+  if (typeof subnetId === "string" && !subnetIds.has(subnetId) && ![...subnetIds.values()].includes(subnetId)) {
+    const names = [...subnetIds.keys()];
+    const near = nearNames(subnetId, names)[0];
+    const hint = near === undefined ? `subnets: ${names.join(", ")}` : `did you mean ${near}?`;
+    throw new FaultRefused(`${place}: there is no subnet "${subnetId}"; ${hint}`);
+  }
+  const given = typeof subnetId === "string" ? { ...fields, subnetId: subnetIds.get(subnetId) ?? subnetId } : fields;
+  const parsed = parseOperation(definition, given);
+  if ("error" in parsed) throw new FaultRefused(`${place}: ${parsed.error}`);
+  return { atMs, operation: parsed.operation, place };
 }
 
 interface Controlled {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { OptimizeDocument } from "../../plan/optimize/optimize-document.ts";
+import type { CompareDocument } from "../../sim/index.ts";
 import { churnText } from "../../sim/testing/clusters.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -42,6 +43,30 @@ test(
     expect(document.results.filter((one) => one.isKnee)).toHaveLength(1);
     expect(document.results.filter((one) => one.role !== null).map((one) => one.role)).toContain("recipe");
     expect(document.results.every((one) => one.seedCount >= 1)).toBe(true);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a row names all that differs from the file: simulate with these settings gives the row's figures",
+  () => {
+    const env = 'WARM_ENI_TARGET: "2", MINIMUM_IP_TARGET: "20", WARM_IP_TARGET: "20", WARM_PREFIX_TARGET: "3"';
+    const cni = `{ policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", ${env} } }`;
+    writeFileSync(join(folder, "set.yaml"), churnText({ cni }));
+    const { results } = documentOf(optimize("set.yaml", "--candidates", "7", "--seeds", "1", "-o", "json").out);
+    expect(results.map((one) => one.name)).toContain(
+      "WARM_PREFIX_TARGET=3,WARM_ENI_TARGET=1,WARM_IP_TARGET=,MINIMUM_IP_TARGET=",
+    );
+    for (const { name, role, ...row } of results) {
+      if (role === "current") continue;
+      const ran = Bun.spawnSync(
+        [join(ROOT, "bin/slash28"), "simulate", "set.yaml", "--compare", "current", name, "--seeds", "1", "-o", "json"],
+        { cwd: folder },
+      );
+      const { b } = (JSON.parse(ran.stdout.toString()) as CompareDocument).runs[0]!;
+      expect([name, b["waitP99Ms"], b["mutatingCalls"]]).toEqual([name, row.waitP99Ms, row.mutatingCalls]);
+      expect(b["addressHoursHeld"]).toBeCloseTo(row.addressesHeld / 6, 2);
+    }
   },
   TIMEOUT_MS,
 );

@@ -22,7 +22,7 @@ import { baseOf, loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
 import type { SimBase, SimJob, SimSettings } from "../sim-job.ts";
 import { SimPool } from "../sim-pool.ts";
 import { clusterForTrace, isTrace } from "../trace-cluster.ts";
-import { seedsOf, setOption, toCount } from "../variants.ts";
+import { seedsOf, setOption, settingWarnings, toCount } from "../variants.ts";
 
 interface Options extends SimFlags {
   readonly cluster?: string;
@@ -77,6 +77,7 @@ async function optimize(input: string, options: Options): Promise<OptimizeDocume
   const beganMs = clock.nowMs();
   const base = loadInput(input, options);
   const settings = settingsFor(base, options);
+  for (const warning of settingWarnings(settings.env)) process.stderr.write(`warning: ${warning}\n`);
   const grid = gridOf(base, settings, options);
   const pinnedCount = grid.filter((one) => one.role !== undefined).length;
   const candidates = grid.slice(0, Math.max(pinnedCount, options.candidates ?? grid.length));
@@ -101,9 +102,17 @@ async function optimize(input: string, options: Options): Promise<OptimizeDocume
     gridCount: grid.length,
     outcome,
     notes: [
+      ...givenNote(options),
       "max-pods stays as the nodes have it, also with the article's recipe, which asks for 70 on every type of instance.",
     ],
   });
+}
+
+/** The rows do not repeat what the command line set for all of them. */
+function givenNote({ set, policy }: Options): string[] {
+  const given = [...set].map(([name, value]) => `--set ${name}=${value}`);
+  if (policy !== undefined) given.push(`--policy ${policy}`);
+  return given.length === 0 ? [] : [`every row stands beside ${given.join(" ")}.`];
 }
 
 function loadInput(input: string, options: Options): SimBase {

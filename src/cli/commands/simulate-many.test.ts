@@ -115,6 +115,10 @@ test(
         /faults\.yaml:1:3: there is no operation "throtle"; did you mean throttle/,
       ],
       ["\n- { at: 1s, op: throttle, forMS: 1m }\n", /faults\.yaml:2:3: .*"forMS"; did you mean forMs/],
+      [
+        "- { at: 1s, op: throtle }\n- { at: 2s, op: exhuast }\n- { at: 3s, op: exhaust, subnetId: subnet-b }\n",
+        /^slash28: faults\.yaml:1:3: .*throttle.*\n.*faults\.yaml:2:3: .*exhaust.*\n.*faults\.yaml:3:3: .*subnet-a/,
+      ],
       ["fauls: []\n", /faults\.yaml:1:1: unknown key "fauls".* did you mean "faults"/],
       [
         "- { at: 1s, op: exhaust, subnetId: subnet-b }\n",

@@ -37,6 +37,19 @@ test("--set changes a variable of cni.env: a larger warm target holds more /28s"
   expect(simulate(churnText(), "--set", "WARM_PREFX_TARGET=2").err).toContain("did you mean WARM_PREFIX_TARGET?");
 });
 
+test("a value that the agent takes for something else is warned of, and runs as the agent has it", () => {
+  const warned = (...args: string[]): string => simulate(churnText(), "-o", "csv", ...args).err;
+  const unset = "without a word\n";
+  expect(warned("--set", "WARM_IP_TARGET=abc")).toBe(
+    `warning: WARM_IP_TARGET=abc: no whole number; the agent takes it as not set, ${unset}`,
+  );
+  expect(warned("--set", "WARM_IP_TARGET=2.5")).toContain("=2.5: no whole number");
+  expect(warned("--set", "MINIMUM_IP_TARGET=-5")).toContain("=-5: below 0; the agent takes it as not set");
+  expect(warned("--set", "WARM_ENI_TARGET=99999999999999999999")).toContain("the agent takes it as 1");
+  expect(warned("--set", "DISABLE_METRICS=yes")).toContain("neither true nor false; the agent takes it as false");
+  expect(warned("--set", "WARM_IP_TARGET=", "--set", "MINIMUM_IP_TARGET=+3", "--set", "DISABLE_METRICS=T")).toBe("");
+});
+
 test("--set that changes the mode changes the default max-pods with it, and says so", () => {
   const ran = simulate(churnText(), "--set", "ENABLE_PREFIX_DELEGATION=false", "-o", "json");
   expect(ran.err).toBe("general: maxPods 29 instead of 110, the default with these settings\n");

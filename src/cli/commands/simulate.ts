@@ -25,7 +25,7 @@ import { openRunProgress } from "../progress.ts";
 import { loadBase, type SimFlags, settingsFor } from "../sim-input.ts";
 import { type SimBase, type SimJob, type SimSettings, withSettings } from "../sim-job.ts";
 import { SimPool } from "../sim-pool.ts";
-import { parseVariant, seedsOf, setOption, toCount } from "../variants.ts";
+import { parseVariant, seedsOf, setOption, settingWarnings, toCount } from "../variants.ts";
 
 interface Options extends SimFlags {
   readonly seed?: number;
@@ -171,6 +171,7 @@ async function runAll(
 }
 
 function tellChanges(base: SimBase, settings: SimSettings, prefix: string): void {
+  for (const warning of settingWarnings(settings.env)) process.stderr.write(`warning: ${prefix}${warning}\n`);
   for (const change of withSettings(base.cluster, settings).changes) process.stderr.write(`${prefix}${change}\n`);
 }
 

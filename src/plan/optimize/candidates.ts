@@ -2,7 +2,7 @@
 // axis come first, so that a search that is cut short has still looked everywhere.
 
 import { isTrue } from "../../cluster/index.ts";
-import type { Environment } from "../../ipam/settings.ts";
+import { CHART_DEFAULTS, type Environment } from "../../ipam/settings.ts";
 
 /** The variables that the search sets; everything else of the environment stays. */
 export const SEARCHED = [
@@ -14,10 +14,10 @@ export const SEARCHED = [
 ] as const;
 
 export interface Candidate {
-  /** For people: `WARM_IP_TARGET=5 MINIMUM_IP_TARGET=32`, with the policy where it is not the current one. */
+  /** As `simulate --compare` takes it: `WARM_IP_TARGET=5,MINIMUM_IP_TARGET=`, with the policy where it is not the current one. */
   readonly name: string;
   readonly policy: string;
-  /** What it sets: searched variables, and for the recipe what differs from the current environment. */
+  /** What it sets or, with an empty value, unsets: searched variables, and for the recipe what differs from the current environment. */
   readonly env: ReadonlyMap<string, string>;
   /** What the file says, or what the article recommends: compared with the others to the end. */
   readonly role: "current" | "recipe" | undefined;
@@ -74,7 +74,14 @@ export function candidateGrid(input: GridInput): Candidate[] {
     const beside = RECIPE_ONLY.filter((name) => env.has(name)).join(" ");
     const key = `${policy} ${effective(env, input.usesPrefixes)} ${beside}`;
     const known = found.get(key);
-    if (known === undefined) found.set(key, { name: nameOf(policy, env, input.policy), policy, env, role });
+    if (known !== undefined) return;
+    // What the file sets and this candidate does not is said, too: who copies the row gets what was simulated.
+    for (const name of SEARCHED) {
+      const now = input.env[name] ?? "";
+      const unset = CHART_DEFAULTS[name] ?? "";
+      if (now !== "" && now !== unset && !env.has(name)) env.set(name, unset);
+    }
+    found.set(key, { name: nameOf(policy, env, input.policy), policy, env, role });
   };
   add(input.policy, currentPairs(input.env), "current");
   add(input.policy, RECIPE, "recipe");
@@ -138,5 +145,5 @@ function effective(env: ReadonlyMap<string, string>, usesPrefixes: boolean): str
 function nameOf(policy: string, env: ReadonlyMap<string, string>, currentPolicy: string): string {
   const parts = [...env].map(([name, value]) => `${name}=${value}`);
   if (policy !== currentPolicy) parts.unshift(`policy=${policy}`);
-  return parts.length === 0 ? "the chart's defaults" : parts.join(" ");
+  return parts.length === 0 ? "current" : parts.join(",");
 }

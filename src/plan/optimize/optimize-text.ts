@@ -183,9 +183,10 @@ export function whatItKeeps(env: OptimizeEntry["env"], usesPrefixesNow: boolean)
   const minimum = number("MINIMUM_IP_TARGET");
   const learned = env["SLASH28_WARM_FLOOR"] === "learned" ? ", as far as its own arrivals ask for it" : "";
   const whole = usesPrefixes ? ", in whole /28s" : "";
-  const atLeast = minimum > 0 ? ` and at least ${minimum} addresses in all` : "";
-  if (warm > 0) return `keeps ${warm} addresses free${atLeast}${whole}${learned}`;
-  if (minimum > 0) return `keeps ${minimum} addresses in all${whole} and grows no further by itself${learned}`;
+  const addresses = (count: number): string => `${count} ${count === 1 ? "address" : "addresses"}`;
+  const atLeast = minimum > 0 ? ` and at least ${addresses(minimum)} in all` : "";
+  if (warm > 0) return `keeps ${addresses(warm)} free${atLeast}${whole}${learned}`;
+  if (minimum > 0) return `keeps ${addresses(minimum)} in all${whole} and grows no further by itself${learned}`;
   if (usesPrefixes) {
     const prefixes = env["WARM_PREFIX_TARGET"] ?? "1";
     return `keeps ${prefixes} whole /28${prefixes === "1" ? "" : "s"} free${learned}`;

@@ -106,8 +106,8 @@ test("the grid: current and recipe first, nothing twice, coarse values before fi
   expect(grid.filter((one) => one.name === "WARM_PREFIX_TARGET=1")).toHaveLength(1);
   expect(new Set(grid.map((one) => one.name)).size).toBe(grid.length);
   const names = grid.map((one) => one.name);
-  expect(names.indexOf("WARM_IP_TARGET=24 MINIMUM_IP_TARGET=64")).toBeLessThan(
-    names.indexOf("WARM_IP_TARGET=2 MINIMUM_IP_TARGET=16"),
+  expect(names.indexOf("WARM_IP_TARGET=24,MINIMUM_IP_TARGET=64")).toBeLessThan(
+    names.indexOf("WARM_IP_TARGET=2,MINIMUM_IP_TARGET=16"),
   );
   const small = candidateGrid({ ...GRID, maxPods: 20 });
   expect(
@@ -119,8 +119,8 @@ test("the grid: current and recipe first, nothing twice, coarse values before fi
   const both = candidateGrid({ ...GRID, policies: ["vpc-cni", "slash28"] });
   // Whatever the time, both policies are looked at from the beginning.
   expect(new Set(both.slice(0, 6).map((one) => one.policy)).size).toBe(2);
-  expect(both[2]!.name).toBe("policy=slash28 WARM_PREFIX_TARGET=1");
-  expect(both.some((one) => one.name === "policy=slash28 WARM_PREFIX_TARGET=1 SLASH28_WARM_FLOOR=learned")).toBe(true);
+  expect(both[2]!.name).toBe("policy=slash28,WARM_PREFIX_TARGET=1");
+  expect(both.some((one) => one.name === "policy=slash28,WARM_PREFIX_TARGET=1,SLASH28_WARM_FLOOR=learned")).toBe(true);
 });
 
 /** Runs a race on noisy scores; `budget` runs at most. */
