@@ -75,7 +75,7 @@ function scenarioLines(scenario: ScenarioPlan, hasFormulas: boolean): string[] {
       : `; ${scenario.joiningCount} nodes join at once, ` +
         ((slowest?.seconds ?? 0) > 0
           ? `${slowest?.seconds} s by EC2's request rates (${slowest?.action})`
-          : "all within EC2's burst of requests");
+          : "no wait for EC2's request rates");
   lines.push(...indented(`NAU ${nau.value} of ${nau.limit}, ENIs ${enis.value} of ${enis.limit}${calls}`));
   if (hasFormulas) {
     lines.push(...indented(`NAU: ${nau.formula}`), ...indented(`ENIs: ${enis.formula}`));
