@@ -120,4 +120,10 @@ describe("slash28", () => {
     expect(said).toMatch(/^slash28: the output cannot be written: ENOSPC.*\n {2}next: .*\n$/);
     expect(await full.exited).toBe(4);
   }, 20_000);
+
+  test("a span of a trace that holds no time is a usage error", async () => {
+    const moment = "2026-03-01T00:00:00Z";
+    expect(await main(["trace", "no-such.log", "--from", moment, "--to", moment])).toBe(2);
+    expect(await main(["trace", "no-such.log", "--from", moment])).toBe(3);
+  });
 });

@@ -139,7 +139,7 @@ test("standard error says all that the logs do not tell", () => {
   ]);
   const trace = traceOf(input([on("ip-1", odd)]));
   expect(traceTalk(trace)).toEqual([
-    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 nodes over 20s: run.duration of a cluster file that replays it",
+    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 nodes over 59m 50s: run.duration of a cluster file that replays it",
     "1 DELs without an ADD: those pods are there from the beginning of the logs, or from the end of a gap",
     "1 ADDs without a DEL: those pods still run when the logs end, and have no lifetime",
     "1 pods never got an address: they are in the trace, for as long as they asked",

@@ -52,7 +52,7 @@ export interface TraceDocument {
   readonly schema: "slash28/trace/v1";
   /** Wall time of moment 0: the first coming or going of a pod. null: there is no pod. */
   readonly start: string | null;
-  /** From moment 0 to the last coming or going. */
+  /** From moment 0 to the last coming or going, and at least to the logs' end: pods that wait come and go no more. */
   readonly durationMs: Ms;
   readonly counts: {
     readonly pods: number;
@@ -123,7 +123,10 @@ export function traceOf(input: TraceInput): Trace {
     document: {
       schema: "slash28/trace/v1",
       start: startWallMs === undefined ? null : formatRfc3339(startWallMs),
-      durationMs: pods.reduce((last, pod) => Math.max(last, pod.atMs + (pod.lifetimeMs ?? 0)), 0),
+      durationMs: pods.reduce(
+        (last, pod) => Math.max(last, pod.atMs + (pod.lifetimeMs ?? 0)),
+        loggedMs(input, startWallMs),
+      ),
       counts: {
         pods: pods.length,
         addressPods: pods.filter((pod) => !pod.isHostNetwork).length,
@@ -142,6 +145,12 @@ export function traceOf(input: TraceInput): Trace {
       ),
     },
   };
+}
+
+/** From moment 0 to the end of the logs, or to where they are cut. */
+function loggedMs({ histories, toMs }: TraceInput, startWallMs: Ms | undefined): Ms {
+  const endMs = histories.reduce((last, { clock }) => Math.max(last, clock.lastMs ?? 0), 0);
+  return startWallMs === undefined ? 0 : Math.max(0, Math.min(endMs, toMs ?? endMs) - startWallMs);
 }
 
 export function podDocument(pod: TracePod): TracePodDocument {

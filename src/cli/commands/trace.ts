@@ -37,6 +37,9 @@ export function traceCommand(): Command {
 }
 
 async function trace(paths: readonly string[], options: Options): Promise<number> {
+  if (options.from !== undefined && options.to !== undefined && options.from >= options.to) {
+    throw new CommandError("--from is not before --to", { exitStatus: 2, next: "Give a span that holds some time." });
+  }
   const { histories, kubectl, unread } = await collectTrace(paths);
   const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup, fromMs: options.from, toMs: options.to });
   if (found.pods.length === 0) throw noPods(unread.map(({ file, reason }) => `${file}: ${reason}`));
