@@ -47,12 +47,15 @@ function reserve({ asked, reservations }: StepsGiven): MigrationStep {
     title: "Reserve ranges for prefixes",
     why:
       "From now on EC2 puts no new single address there. What lies in a range stays, and leaves with its node. " +
-      "EC2 takes 5 of these calls at once and 1 a second.",
+      "EC2 takes 5 of these calls at once and 1 a second." +
+      subnets
+        .map((name) => (isSubnetId(name) ? "" : ` ${variableOf(name)} is the id of ${name}: set it first.`))
+        .join(""),
     commands: reservations.map((one) =>
       lines(
         "aws ec2 create-subnet-cidr-reservation",
         region,
-        `--subnet-id ${one.subnet}`,
+        `--subnet-id ${idText(one.subnet)}`,
         `--cidr ${one.cidr} --reservation-type prefix`,
         "--description 'prefixes of pods'",
       ),
@@ -62,7 +65,7 @@ function reserve({ asked, reservations }: StepsGiven): MigrationStep {
       return {
         command: lines(
           "aws ec2 get-subnet-cidr-reservations",
-          `${region} --subnet-id ${subnet}`,
+          `${region} --subnet-id ${idText(subnet)}`,
           "--query 'SubnetIpv4CidrReservations[].[Cidr,ReservationType]'",
           "--output text",
         ),
@@ -73,11 +76,24 @@ function reserve({ asked, reservations }: StepsGiven): MigrationStep {
       lines(
         `aws ec2 delete-subnet-cidr-reservation ${region}`,
         '--subnet-cidr-reservation-id "$(aws ec2 get-subnet-cidr-reservations',
-        `${region} --subnet-id ${one.subnet} --output text`,
+        `${region} --subnet-id ${idText(one.subnet)} --output text`,
         `--query "SubnetIpv4CidrReservations[?Cidr=='${one.cidr}'].SubnetCidrReservationId")"`,
       ),
     ),
   };
+}
+
+function isSubnetId(name: string): boolean {
+  return /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(name);
+}
+
+/** A cluster file may call a subnet as it likes: EC2 knows it by its id alone. */
+function idText(name: string): string {
+  return isSubnetId(name) ? name : `"\${${variableOf(name)}}"`;
+}
+
+function variableOf(name: string): string {
+  return `ID_OF_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
 }
 
 function switchSettings({ changes, switched, batches }: StepsGiven): MigrationStep {

@@ -92,6 +92,17 @@ describe("from secondary addresses to prefixes", () => {
     for (const step of migration.steps) expect(shown).toContain(step.title);
   });
 
+  test("a subnet that the file calls by a name of its own is a variable to set first, never an id", () => {
+    const { migration } = migrate(file().replaceAll("subnet-0a11ce0000000000a", "subnet-a"));
+    const [reserve] = migration.steps;
+    expect(reserve?.why).toContain("ID_OF_SUBNET_A is the id of subnet-a: set it first.");
+    const commands = [reserve!.commands, reserve!.rollback, reserve!.checks.map((one) => one.command)].flat();
+    for (const command of commands) {
+      expect(command).toMatch(/--subnet-id "\$\{ID_OF_SUBNET_A\}"/);
+      expect([command, isShell(command)]).toEqual([command, true]);
+    }
+  });
+
   test("a type that cannot have prefixes is a plain no, and so is a subnet without room for both", () => {
     const xen = migrate(file({ type: "t2.large" })).migration;
     expect(xen.verdict).toBe("does-not-fit");

@@ -27,7 +27,7 @@ describe("the CSV", () => {
     );
     const text = csv(input([history]));
     expect(text).toBe(
-      `# slash28 trace: moment 0 is 2024-01-02T03:04:35Z; 1 pods of 1 nodes
+      `# slash28 trace: moment 0 is 2024-01-02T03:04:35Z; 1 pod of 1 node
 at,name,namespace,node,lifetime,cpu,memory,hostNetwork
 0s,web-0,shop,ip-1,59s,,,
 `,
@@ -124,6 +124,24 @@ test("a span of the history: what came before is there at its beginning, what en
   expect(trace.document).toMatchObject({ start: "2024-01-02T03:04:25Z", counts: { pods: 2, fromBefore: 1 } });
 });
 
+test("a trace lasts as long as its logs: a pod that asks in vain to their end asks that long in a replay", () => {
+  const poor = { id: sandboxId("f1"), name: "poor" };
+  const history = on("ip-1", historyOf([[...addLines("json", poor, 1, false), idle("json", 30)]]));
+  const { document } = traceOf(input([history]));
+  expect(document.durationMs).toBeGreaterThanOrEqual(29_000);
+  expect(traceOf(input([history], { toMs: START_MS + 20_000 })).document.durationMs).toBeLessThanOrEqual(20_000);
+});
+
+test("a log that tells no node is called after its file, after its path where two files are called the same", () => {
+  const at = (file: string, id: string): NodeHistory => ({
+    ...on(undefined, historyOf([addLines("json", { id: sandboxId(id), name: id }, 1)])),
+    files: [file],
+  });
+  const names = (...histories: NodeHistory[]) => traceOf(input(histories)).document.nodes.map((node) => node.name);
+  expect(names(at("/var/x/cut.log", "a1"), at("/var/x/b.log.gz", "b1"))).toEqual(["b", "cut"]);
+  expect(names(at("/x/cut.log", "a1"), at("/y/cut.log", "b1"))).toEqual(["/x/cut", "/y/cut"]);
+});
+
 test("standard error says all that the logs do not tell", () => {
   const odd = historyOf([
     [
@@ -139,7 +157,7 @@ test("standard error says all that the logs do not tell", () => {
   ]);
   const trace = traceOf(input([on("ip-1", odd)]));
   expect(traceTalk(trace)).toEqual([
-    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 nodes over 59m 50s: run.duration of a cluster file that replays it",
+    "moment 0 is 2024-01-02T03:04:15Z; 3 pods of 1 node over 59m 50s: run.duration of a cluster file that replays it",
     "1 DELs without an ADD: those pods are there from the beginning of the logs, or from the end of a gap",
     "1 ADDs without a DEL: those pods still run when the logs end, and have no lifetime",
     "1 pods never got an address: they are in the trace, for as long as they asked",

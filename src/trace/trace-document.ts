@@ -52,7 +52,7 @@ export interface TraceDocument {
   readonly schema: "slash28/trace/v1";
   /** Wall time of moment 0: the first coming or going of a pod. null: there is no pod. */
   readonly start: string | null;
-  /** From moment 0 to the last coming or going, and at least to the logs' end: pods that wait come and go no more. */
+  /** From moment 0 to where the evidence ends: the logs' last line, or the last coming or going of a pod. */
   readonly durationMs: Ms;
   readonly counts: {
     readonly pods: number;
@@ -98,7 +98,9 @@ const UNUSABLE_SHOWN_MAX = 20;
 export function traceOf(input: TraceInput): Trace {
   const kubectl = input.kubectl.map((one) => one.pods);
   const ids = new Map(kubectl.flatMap((one) => [...one.nodeNames]));
-  const sourceOf = (history: NodeHistory): string => ids.get(history.node ?? "") ?? history.node ?? stem(history);
+  const stems = stemsOf(input.histories.filter((history) => history.node === undefined));
+  const sourceOf = (history: NodeHistory): string =>
+    ids.get(history.node ?? "") ?? history.node ?? stems.get(history) ?? "unknown";
   const { lives: all, repeatedCount, unnamedCount } = joinLives(input.histories, kubectl, sourceOf);
   const lives = livesWithin(all, { fromMs: input.fromMs, toMs: input.toMs });
   const sources = [...new Set([...input.histories.map(sourceOf), ...all.flatMap((life) => life.nodeName ?? [])])];
@@ -108,6 +110,8 @@ export function traceOf(input: TraceInput): Trace {
     input.fromMs,
   );
   const { pods, startWallMs } = traced;
+  const lastMs = pods.reduce((last, pod) => Math.max(last, pod.atMs + (pod.lifetimeMs ?? 0)), 0);
+  const endWallMs = Math.min(input.toMs ?? Number.POSITIVE_INFINITY, logsEndMs(input.histories));
   const podCounts = new Map<string, number>();
   for (const { nodeName } of pods) {
     if (nodeName !== undefined) podCounts.set(nodeName, (podCounts.get(nodeName) ?? 0) + 1);
@@ -123,10 +127,7 @@ export function traceOf(input: TraceInput): Trace {
     document: {
       schema: "slash28/trace/v1",
       start: startWallMs === undefined ? null : formatRfc3339(startWallMs),
-      durationMs: pods.reduce(
-        (last, pod) => Math.max(last, pod.atMs + (pod.lifetimeMs ?? 0)),
-        loggedMs(input, startWallMs),
-      ),
+      durationMs: startWallMs === undefined ? 0 : Math.max(lastMs, endWallMs - startWallMs),
       counts: {
         pods: pods.length,
         addressPods: pods.filter((pod) => !pod.isHostNetwork).length,
@@ -145,12 +146,6 @@ export function traceOf(input: TraceInput): Trace {
       ),
     },
   };
-}
-
-/** From moment 0 to the end of the logs, or to where they are cut. */
-function loggedMs({ histories, toMs }: TraceInput, startWallMs: Ms | undefined): Ms {
-  const endMs = histories.reduce((last, { clock }) => Math.max(last, clock.lastMs ?? 0), 0);
-  return startWallMs === undefined ? 0 : Math.max(0, Math.min(endMs, toMs ?? endMs) - startWallMs);
 }
 
 export function podDocument(pod: TracePod): TracePodDocument {
@@ -220,9 +215,18 @@ function unusableObject({ file, line, message }: CheckError): TraceDocument["unu
   return { file, line, why: message, text: "" };
 }
 
-/** Of a log whose place tells no node: its path. */
-function stem(history: NodeHistory): string {
-  return (history.files[0] ?? "unknown").replace(/\.log.*$/, "").replaceAll(/[\s,]/g, "_");
+/** Wall time of the last line; -Infinity: there is none. */
+export function logsEndMs(histories: readonly NodeHistory[]): Ms {
+  return histories.reduce((last, { clock }) => Math.max(last, clock.lastMs ?? last), Number.NEGATIVE_INFINITY);
+}
+
+/** Of logs whose place tells no node: the name of the file, or its path where another one is called the same. */
+function stemsOf(histories: readonly NodeHistory[]): ReadonlyMap<NodeHistory, string> {
+  const paths = histories.map(({ files }) => (files[0] ?? "unknown").replace(/\.log.*$/, "").replaceAll(/[\s,]/g, "_"));
+  const bases = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const isAlone = (index: number): boolean =>
+    bases.every((base, other) => base !== bases[index] || paths[other] === paths[index]);
+  return new Map(histories.map((history, index) => [history, isAlone(index) ? bases[index]! : paths[index]!]));
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -11,7 +11,7 @@ const CHUNK_LINES = 10_000;
 /** The CSV that a cluster file's `workloads: [{ trace: FILE }]` reads, in pieces. */
 export function* traceCsv({ document, pods }: Trace): Generator<string> {
   const { start, counts, nodes } = document;
-  let text = `# slash28 trace: moment 0 is ${start ?? "not known"}; ${counts.pods} pods of ${nodes.length} nodes\n`;
+  let text = `# slash28 trace: moment 0 is ${start ?? "not known"}; ${counted(counts.pods, "pod")} of ${counted(nodes.length, "node")}\n`;
   text += `${TRACE_COLUMNS.join(",")}\n`;
   for (const [index, pod] of pods.entries()) {
     text += `${csvLine(pod)}\n`;
@@ -20,6 +20,10 @@ export function* traceCsv({ document, pods }: Trace): Generator<string> {
     text = "";
   }
   yield text;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function csvLine(pod: TracePod): string {
@@ -58,7 +62,7 @@ export function traceTable({ document }: Trace): string {
     ...[node.gapCount, node.clockStepCount, node.lines, node.unusableLines].map(String),
   ]);
   const lines = [
-    `${counts.pods} pods over ${formatDurationMs(durationMs)}; moment 0 is ${start ?? "not known"}`,
+    `${counted(counts.pods, "pod")} over ${formatDurationMs(durationMs)}; moment 0 is ${start ?? "not known"}`,
     `${counts.ended} ended, ${counts.stillThere} are there (or wait) at the end, ${counts.fromBefore} came before the beginning`,
     "",
     ...table(
@@ -74,7 +78,7 @@ export function traceTable({ document }: Trace): string {
 export function traceTalk({ document }: Trace): string[] {
   const { counts, start, durationMs, nodes } = document;
   const lines = [
-    `moment 0 is ${start ?? "not known"}; ${counts.pods} pods of ${nodes.length} nodes over ${formatDurationMs(durationMs)}: run.duration of a cluster file that replays it`,
+    `moment 0 is ${start ?? "not known"}; ${counted(counts.pods, "pod")} of ${counted(nodes.length, "node")} over ${formatDurationMs(durationMs)}: run.duration of a cluster file that replays it`,
   ];
   const total = (of: (node: TraceNode) => number): number => nodes.reduce((sum, node) => sum + of(node), 0);
   const note = (count: number, text: string): void => {

@@ -32,12 +32,12 @@ test("rotated logs of a node as CSV; the line that cannot be used is shown with 
   const ran = trace(["nodes", "--node-group", "general"]);
   expect(ran).toEqual({
     status: 0,
-    out: `# slash28 trace: moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 nodes
+    out: `# slash28 trace: moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 node
 at,name,namespace,node,lifetime,cpu,memory,hostNetwork
 0s,web-1,shop,general-1,59s,,,
 61s,job-1,shop,general-1,,,,
 `,
-    err: `moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 nodes over 1m 01s: run.duration of a cluster file that replays it
+    err: `moment 0 is 2024-01-02T03:04:05Z; 2 pods of 1 node over 1m 02s: run.duration of a cluster file that replays it
 1 ADDs without a DEL: those pods still run when the logs end, and have no lifetime
 1 lines and objects could not be used:
   nodes/ip-10-0-0-1/ipamd.log:7: is no line of a log: garbage
@@ -69,4 +69,13 @@ test("no pod at all, a path that is not there, a bad group name", () => {
   expect(trace(["other.txt"])).toMatchObject({ status: 1, out: "" });
   expect(trace(["nowhere"])).toMatchObject({ status: 3, out: "" });
   expect(trace(["nodes", "--node-group", "Not Good"])).toMatchObject({ status: 2, out: "" });
+});
+
+test("a span that holds nothing of the logs is an error, and says where they end", () => {
+  const late = trace(["nodes", "--from", "2027-01-01T00:00:00Z"]);
+  expect(late.status).toBe(2);
+  expect(late.err).toContain("the logs end before, at 2024-01-02T03:05:0");
+  const turned = trace(["nodes", "--from", "2024-01-02T03:05:00Z", "--to", "2024-01-02T03:04:00Z"]);
+  expect(turned.status).toBe(2);
+  expect(turned.err).toContain("--from is not before --to");
 });

@@ -1,8 +1,8 @@
 // slash28 trace: the history of real nodes' pods, from logs of the agent or from kubectl, as a trace for a cluster file.
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseRfc3339 } from "../../base/calendar.ts";
-import { podDocument, type Trace, traceOf } from "../../trace/trace-document.ts";
+import { formatRfc3339, parseRfc3339 } from "../../base/calendar.ts";
+import { logsEndMs, podDocument, type Trace, traceOf } from "../../trace/trace-document.ts";
 import { traceCsv, traceTable, traceTalk } from "../../trace/trace-forms.ts";
 import { collectTrace } from "../collect-trace.ts";
 import { CommandError } from "../command-error.ts";
@@ -41,6 +41,15 @@ async function trace(paths: readonly string[], options: Options): Promise<number
     throw new CommandError("--from is not before --to", { exitStatus: 2, next: "Give a span that holds some time." });
   }
   const { histories, kubectl, unread } = await collectTrace(paths);
+  const { from } = options;
+  const endMs = logsEndMs(histories);
+  // Pods of kubectl have no last moment that is known.
+  if (from !== undefined && kubectl.length === 0 && from >= endMs && endMs > 0) {
+    throw new CommandError(`--from ${formatRfc3339(from)}: the logs end before, at ${formatRfc3339(endMs)}`, {
+      exitStatus: 2,
+      next: "Give a moment that the logs tell of; without --from all of them are taken.",
+    });
+  }
   const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup, fromMs: options.from, toMs: options.to });
   if (found.pods.length === 0) throw noPods(unread.map(({ file, reason }) => `${file}: ${reason}`));
   for (const line of traceTalk(found)) process.stderr.write(`${line}\n`);

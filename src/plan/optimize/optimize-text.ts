@@ -44,7 +44,7 @@ export function optimizeText(document: OptimizeDocument): string {
     "",
     ...wrap(
       "For every other candidate a row of the front leaves as few pods and is as good in all three figures, give or take " +
-        `${steps.waitMs} ms and ${steps.share * 100} %. A row stands for all warm targets: what it does not name is unset.`,
+        `${steps.waitMs} ms and ${steps.share * 100} %. What a row does not name stays as it is; simulate --compare takes it as it stands.`,
       WIDTH,
     ),
     ...document.notes.flatMap((one) => wrap(`Note: ${one}`, WIDTH)),
@@ -83,20 +83,11 @@ export function explanation(document: OptimizeDocument): string[] {
       : knee === current
         ? [`These are the current settings: none of the ${search.evaluated} candidates lies better.`]
         : [`Now (${current.name}) a node ${keeps(current)}. With the knee ${changes(knee, current).join("; ")}.`]),
-    ...(current === undefined || knee === current ? [] : [asSide(knee, current)]),
     ...neighbours(front, at),
     recipe === undefined
       ? "The article's recipe is what is set now."
       : `With the article's recipe (${recipe.name}) a node ${keeps(recipe)}: ${aboutRecipe(recipe, front, knee)}.`,
   ];
-}
-
-/** A row stands for all searched variables: what it leaves out has to be unset, or the file's value would stay. */
-function asSide(one: OptimizeEntry, current: OptimizeEntry): string {
-  const unset = Object.keys(current.env).filter((name) => one.env[name] === undefined);
-  const set = Object.entries({ policy: one.policy, ...one.env }).map(([name, value]) => `${name}=${value}`);
-  const but = unset.length === 0 ? "" : `, with ${unset.join(", ")} unset`;
-  return `As a side of simulate --compare${but}: ${[...set, ...unset.map((name) => `${name}=`)].join(",")}`;
 }
 
 function changes(knee: OptimizeEntry, current: OptimizeEntry): string[] {
