@@ -3,8 +3,12 @@
 import type { Ms } from "../../base/units.ts";
 import { DueQueue } from "../../emulator/model/due-queue.ts";
 
+/** More than that at one moment is no coincidence: something starts itself again without waiting. */
+const AT_ONE_MOMENT_MAX = 20_000;
+
 export class Timeline {
   nowMs: Ms = 0;
+  #countAtMoment = 0;
   readonly #due = new DueQueue<() => void>();
 
   /** Never in the past: what is late happens now. */
@@ -23,6 +27,8 @@ export class Timeline {
       this.nowMs = Math.max(this.nowMs, endMs);
       return false;
     }
+    this.#countAtMoment = atMs === this.nowMs ? this.#countAtMoment + 1 : 0;
+    if (this.#countAtMoment > AT_ONE_MOMENT_MAX) throw new Error(`time stands still at ${atMs} ms`);
     this.nowMs = atMs;
     this.#due.take()?.item();
     return true;

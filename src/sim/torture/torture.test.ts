@@ -126,4 +126,9 @@ describe("a planted bug is caught", () => {
       expect(seedThatBreaks(id, "slash28", options)).toBeDefined();
     }, 30_000);
   }
+
+  test("an engine that starts itself again without waiting", () => {
+    const found = finding("slash28", { breakEngine: planted.spins, change: only("duplicateCall") });
+    expect(found).toStartWith("Error: time stands still");
+  }, 30_000);
 });

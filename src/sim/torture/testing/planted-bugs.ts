@@ -108,6 +108,18 @@ export const fallsAsleep: Break = (engine) => {
   });
 };
 
+/** Asks to be woken at once, again and again. */
+export const spins: Break = (engine) => {
+  let nowMs = 0;
+  return around(engine, {
+    step(input) {
+      nowMs = input.nowMs;
+      return engine.step(input);
+    },
+    wakeAt: () => (nowMs > 10_000 ? nowMs : engine.wakeAt()),
+  });
+};
+
 /** I10: refuses every ADD after the fiftieth, whatever it has. */
 export const getsTired: Break = (engine) => {
   let count = 0;
