@@ -126,4 +126,18 @@ export const PINNED_SEEDS: readonly PinnedSeed[] = [
     story:
       "EC2 said once that an ENI is full. It got nothing any more, though it had two slots, and its pods waited for ever.",
   },
+  {
+    seed: 1001008,
+    policy: "slash28",
+    broke: "I8",
+    story:
+      "CreateNetworkInterface waits for the API budget; max pods is lowered meanwhile; it was called all the same.",
+  },
+  {
+    seed: 1003186,
+    policy: "slash28",
+    broke: "I8",
+    story:
+      "CreateNetworkInterface waits for the API budget; a reconcile finds an ENI that was thought lost, the third of three; a fourth was asked for.",
+  },
 ];

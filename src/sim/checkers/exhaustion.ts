@@ -39,6 +39,8 @@ export class ExhaustionCheck {
   readonly #name: string;
   readonly #witness: Witness;
   readonly #breakers = new Map<string, Breaker>();
+  /** Calls without an outcome so far. */
+  readonly #open = new Set<number>();
   #limitedAtMs: Ms = Number.NEGATIVE_INFINITY;
   readonly #underWay = new Map<number, Asked>();
   readonly #counted = new Map<SubnetId, { readonly count: number; readonly atMs: Ms }>();
@@ -60,6 +62,7 @@ export class ExhaustionCheck {
   }
 
   called(id: number, intention: Ec2Intention, nowMs: Ms): void {
+    this.#open.add(id);
     if (intention.action === "UnassignPrivateIpAddresses" || intention.action === "DeleteNetworkInterface") {
       const subnetId = this.#witness.eni(intention.eniId)?.subnetId;
       if (subnetId !== undefined) this.#givingBack.set(id, subnetId);
@@ -86,7 +89,9 @@ export class ExhaustionCheck {
     this.#underWay.set(id, asked);
   }
 
+  /** An answer after the one that counted, late or twice, tells the engine nothing. */
   completed(id: number, result: Ec2Outcome, nowMs: Ms): void {
+    if (!this.#open.delete(id)) return;
     const isDone = result.kind === "done";
     if (!isDone && result.errorClass === "limit") this.#limitedAtMs = nowMs;
     const gained = this.#givingBack.get(id);

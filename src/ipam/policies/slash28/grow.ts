@@ -222,7 +222,10 @@ function* make(
     if (ask === undefined) continue;
     // A call beside this one may have brought enough while the subnets were asked for.
     const isCovered = () => supplyOf(node).total + state.onTheWay - order.addresses >= node.state.maxPods;
-    if (isCovered()) return undefined;
+    // Or a reconcile has taken in one that was thought lost.
+    const hasRoom = () => node.pool.eniCount + node.unmanagedEniIds.size + state.creating.size - 1 < node.eniCountMax;
+    const isNeedless = () => isCovered() || !hasRoom();
+    if (isNeedless()) return undefined;
     const { space } = ask;
     const count = Math.min(ask.count, node.slotsPerEni);
     order.addresses = count * ADDRESSES[space];
@@ -230,7 +233,7 @@ function* make(
     node.log("tryingNewEni", count);
     state.breakers.asked(subnetId, space);
     const names = namesForNewEni(node, state, subnetId, { space, count });
-    const created = yield* callCreate(node, state, place, { space, count, names, isCovered });
+    const created = yield* callCreate(node, state, place, { space, count, names, isNeedless });
     if (created.ok) {
       state.breakers.hasRoom(node, subnetId, space);
       const eni = created.answer.enis?.[0];
@@ -280,12 +283,12 @@ function* callCreate(
     space,
     count,
     names,
-    isCovered,
+    isNeedless,
   }: {
     readonly space: SpaceKind;
     readonly count: number;
     readonly names: NewEniNames;
-    readonly isCovered: () => boolean;
+    readonly isNeedless: () => boolean;
   },
 ): Operation<CallResult> {
   node.log("creatingEni", securityGroupIds, subnetId);
@@ -305,7 +308,7 @@ function* callCreate(
       tags: sortedTags(tags),
       clientToken: node.clientToken(),
     },
-    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) || isCovered() },
+    { isVoid: () => state.breakers.wasRefusedSince(subnetId, space, startMs) || isNeedless() },
   );
 }
 
