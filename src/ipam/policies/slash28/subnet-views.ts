@@ -132,7 +132,9 @@ export class SubnetViews {
     for (const { subnetId, availableIpAddressCount: count } of listed.value) {
       this.#counted.set(subnetId, { count, atMs: node.nowMs });
       // Asked before the refusal, it says nothing about the time after.
-      if (askedMs < (this.#views.get(subnetId)?.forgottenMs ?? 0)) continue;
+      const view = this.#views.get(subnetId);
+      if (askedMs < (view?.forgottenMs ?? 0)) continue;
+      if (view !== undefined) view.freeCount = count;
       for (const kind of ["prefix", "single"] as const) {
         const short = this.#shortAt[kind].get(subnetId);
         if (short === undefined) this.#shortAt[kind].set(subnetId, count);
