@@ -140,4 +140,12 @@ export const PINNED_SEEDS: readonly PinnedSeed[] = [
     story:
       "CreateNetworkInterface waits for the API budget; a reconcile finds an ENI that was thought lost, the third of three; a fourth was asked for.",
   },
+  {
+    seed: 234,
+    policy: "slash28",
+    broke: "I10",
+    story:
+      "a look showed one free address, too few for a new ENI; others gave theirs back, the count of free addresses told it, but the " +
+      "look was believed for five minutes: eight pods waited. A count read later corrects the look now",
+  },
 ];
