@@ -42,6 +42,13 @@ describe("slash28", () => {
     expect(page.out).toContain("create-subnet-cidr-reservation");
   });
 
+  test("help of a command that is none says so", async () => {
+    const help = await slash28("help", "simulat");
+    expect(help.status).toBe(2);
+    expect(help.err).toContain('there is no command "simulat"; did you mean simulate?');
+    expect((await slash28("help", "version")).out).toContain("Usage: slash28 version");
+  });
+
   test("a usage error exits with 2 and suggests what was meant", async () => {
     const command = await slash28("verson");
     expect(command.status).toBe(2);

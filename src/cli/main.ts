@@ -1,6 +1,7 @@
 // The executable: parse, run, exit status. Commands write their result to stdout and everything else to stderr.
 
 import { CommanderError } from "commander";
+import { nearNames } from "../text/near-names.ts";
 import { CommandError } from "./command-error.ts";
 import { buildProgram, COMMANDS, wantedCommand } from "./program.ts";
 
@@ -15,12 +16,25 @@ export async function main(argv: readonly string[], commands = COMMANDS): Promis
       process.stderr.write(program.helpInformation());
       return 2;
     }
+    if (argv[0] === "help") requireCommand(argv[1], commands);
     await program.parseAsync([...(argv[0] === "--version" || argv[0] === "-V" ? ["version"] : argv)], { from: "user" });
     const status = process.exitCode;
     return typeof status === "number" ? status : 0;
   } catch (error) {
     return report(error);
   }
+}
+
+/** commander answers `help` of an unknown command with the general help, and no word of it. */
+function requireCommand(name: string | undefined, commands: typeof COMMANDS): void {
+  if (name === undefined || name.startsWith("-") || name === "help") return;
+  const names = commands.map((entry) => entry.name);
+  if (names.includes(name)) return;
+  const near = nearNames(name, names)[0];
+  throw new CommandError(`there is no command "${name}"${near === undefined ? "" : `; did you mean ${near}?`}`, {
+    exitStatus: 2,
+    next: "slash28 help lists them.",
+  });
 }
 
 /** Says what went wrong on stderr and returns the exit status that fits. */

@@ -57,7 +57,7 @@ describe("workloads of a cluster file", () => {
 
   test("lifetimes that cannot be", () => {
     expect(problems("{ name: web, pods: 3, lifetime: -5s }")).toEqual([
-      '37: a workload: "lifetime" must be a duration of at least 1000ms such as 200ms, 30s, 5m, 1h or 7d, not "-5s"',
+      '37: a workload: "lifetime" must be a duration of at least 1s such as 30s, 5m, 1h or 7d, not "-5s"',
     ]);
     expect(problems("{ name: web, pods: 3, lifetime: { mean: -1h } }")[0]).toStartWith(
       '45: "lifetime": "mean" must be',

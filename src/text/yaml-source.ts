@@ -14,7 +14,7 @@ import {
 } from "yaml";
 import type { Ms } from "../base/units.ts";
 import type { CheckError } from "./check-error.ts";
-import { parseDurationMs } from "./duration.ts";
+import { formatDurationMs, parseDurationMs } from "./duration.ts";
 import { nearNames } from "./near-names.ts";
 
 /** Some node of the document. */
@@ -201,8 +201,8 @@ export class MapReader {
     const target = this.#source.resolve(node);
     const durationMs = parseDurationMs(scalarText(target, true) ?? "");
     if (durationMs !== undefined && durationMs >= options.min) return durationMs;
-    const least = options.min > 0 ? ` of at least ${options.min}ms` : "";
-    const wanted = `a duration${least} such as 200ms, 30s, 5m, 1h or 7d`;
+    const least = options.min > 0 ? ` of at least ${formatDurationMs(options.min)}` : "";
+    const wanted = `a duration${least} such as ${options.min < 1_000 ? "200ms, " : ""}30s, 5m, 1h or 7d`;
     this.#source.error(node, `${this.what}: "${key}" must be ${wanted}, not ${describe(target)}`);
     return undefined;
   }
