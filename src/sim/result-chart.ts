@@ -45,7 +45,7 @@ export function chartHtml(chart: Chart): string {
   }
   for (const ms of timeTicks(endMs)) {
     parts.push(
-      `<text class="tick" x="${x(ms)}" y="${HEIGHT - 8}" text-anchor="middle">${ms === 0 ? "0" : formatDurationMs(ms)}</text>`,
+      `<text class="tick" x="${x(ms)}" y="${HEIGHT - 8}" text-anchor="${ms === endMs ? "end" : "middle"}">${ms === 0 ? "0" : formatDurationMs(ms)}</text>`,
     );
   }
   for (const [index, one] of series.entries()) {

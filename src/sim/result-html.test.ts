@@ -51,6 +51,8 @@ test("a chart puts the highest value at the top tick and the first moment at the
   expect(svg).toContain('points="56.0,220.0 608.0,12.0"');
   expect(svg).toContain(">100</text>");
   expect(svg).toContain("1m\ns: 100");
+  // A label at the right edge ends there.
+  expect(svg).toContain('<text class="tick" x="608.0" y="242" text-anchor="end">1m</text>');
   // Nothing at all still has a scale.
   expect(chartHtml({ title: "t", note: "", atMs: [0], series: [{ name: "s", values: [0] }], unit: "" })).not.toContain(
     "NaN",

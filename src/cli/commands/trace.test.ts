@@ -75,6 +75,13 @@ test("a span that holds nothing of the logs is an error, and says where they end
   const late = trace(["nodes", "--from", "2027-01-01T00:00:00Z"]);
   expect(late.status).toBe(2);
   expect(late.err).toContain("the logs end before, at 2024-01-02T03:05:0");
+  const list = {
+    kind: "List",
+    items: [{ kind: "Pod", metadata: { name: "p", namespace: "shop", uid: "u" }, spec: {} }],
+  };
+  Object.assign(list.items[0]!.metadata, { creationTimestamp: "2024-01-02T03:04:00Z" });
+  writeFileSync(join(folder, "pods.json"), JSON.stringify(list));
+  expect(trace(["nodes", "pods.json", "--from", "2027-01-01T00:00:00Z"]).status).toBe(2);
   const turned = trace(["nodes", "--from", "2024-01-02T03:05:00Z", "--to", "2024-01-02T03:04:00Z"]);
   expect(turned.status).toBe(2);
   expect(turned.err).toContain("--from is not before --to");

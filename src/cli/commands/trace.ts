@@ -42,16 +42,16 @@ async function trace(paths: readonly string[], options: Options): Promise<number
   }
   const { histories, kubectl, unread } = await collectTrace(paths);
   const { from } = options;
+  const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup, fromMs: options.from, toMs: options.to });
+  if (found.pods.length === 0) throw noPods(unread.map(({ file, reason }) => `${file}: ${reason}`));
   const endMs = logsEndMs(histories);
-  // Pods of kubectl have no last moment that is known.
-  if (from !== undefined && kubectl.length === 0 && from >= endMs && endMs > 0) {
+  // Pods that come later are of kubectl's: then there is time to replay.
+  if (from !== undefined && from >= endMs && endMs > 0 && found.document.durationMs === 0) {
     throw new CommandError(`--from ${formatRfc3339(from)}: the logs end before, at ${formatRfc3339(endMs)}`, {
       exitStatus: 2,
       next: "Give a moment that the logs tell of; without --from all of them are taken.",
     });
   }
-  const found = traceOf({ histories, kubectl, nodeGroup: options.nodeGroup, fromMs: options.from, toMs: options.to });
-  if (found.pods.length === 0) throw noPods(unread.map(({ file, reason }) => `${file}: ${reason}`));
   for (const line of traceTalk(found)) process.stderr.write(`${line}\n`);
   if (unread.length > 0) {
     process.stderr.write(`${unread.length} files hold no history of pods, or were not read to their end:\n`);
