@@ -60,6 +60,17 @@ async function slash28(...args: string[]): Promise<{ status: number; out: string
 }
 
 describe("slash28 lint", () => {
+  test("a cluster file is no clean bill: it is named as not read, with the verb that reads it", async () => {
+    const path = write("fleet/cluster.yaml", "apiVersion: slash28/v1\nkind: Cluster\n");
+    const alone = await slash28(path);
+    expect(alone).toMatchObject({ status: 3, out: "" });
+    expect(alone.err).toContain(`slash28 plan ${path}`);
+    write("fleet/daemonset.yaml", CLEAN);
+    const beside = await slash28(join(FOLDER, "fleet"));
+    expect(beside.status).toBe(0);
+    expect(beside.out).toContain("cluster.yaml: is a cluster file");
+  });
+
   test("exits with 0 for clean files, with 1 for findings from --fail-on on", async () => {
     const clean = await slash28(write("clean.yaml", CLEAN), "-o", "json");
     expect(clean).toMatchObject({ status: 0, err: "" });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Plan } from "../../plan/types.ts";
@@ -23,6 +23,12 @@ describe("slash28 plan", () => {
     expect(article.status).toBe(1);
     expect(article.out).toContain("Not certain");
     expect(article.out).toContain("27 /28s or secondary addresses");
+  });
+
+  test("--out without --emit is refused, since it would write nothing", () => {
+    const out = join(tmpdir(), "slash28-plan-nothing");
+    expect(slash28(example("healthy"), "--out", out)).toMatchObject({ status: 2, out: "" });
+    expect(existsSync(out)).toBe(false);
   });
 
   test("JSON holds the same answer", () => {

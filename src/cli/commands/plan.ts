@@ -55,6 +55,11 @@ export function planCommand(): Command {
 }
 
 async function plan(path: string, options: Options): Promise<number> {
+  if (options.out !== undefined && options.emit === undefined)
+    throw new CommandError("--out says where to write, and nothing says what", {
+      exitStatus: 2,
+      next: "Add --emit all, or some formats.",
+    });
   const { loaded, pods } = load(path);
   const { cluster, known } = groundOf(loaded, options);
   const growth = growthOf(options);

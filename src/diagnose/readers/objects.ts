@@ -56,7 +56,7 @@ export function readObjects(file: TextFile, handlers: ObjectHandlers): FactsPart
   }
   const kind =
     parts.length > 0 ? "Kubernetes objects" : `Kubernetes objects that say nothing here (${list(passedOver)})`;
-  const isRead = parts.length > 0 || passedOver.size > 0;
+  const isRead = parts.some((part) => Object.keys(part).some((section) => section !== "unread")) || passedOver.size > 0;
   return joinParts([...parts, { read: isRead ? [{ file: file.path, kind }] : [], unread: unreadOf(parsed.errors) }]);
 }
 
