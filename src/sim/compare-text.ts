@@ -47,8 +47,8 @@ export function compareText(document: CompareDocument): string {
   const tally = (verdict: Verdict) => document.metrics.filter((one) => one.verdict === verdict).length;
   const lines = [
     "In the simulator:",
-    `  A  ${sideLine(a)}`,
-    `  B  ${sideLine(b)}`,
+    ...sideRows("A", a),
+    ...sideRows("B", b),
     `${seedsPhrase(seeds)}, ${formatDurationMs(a.durationMs)} each; a pair shares its pods and its streams of chance.`,
     "",
     ...table(["a run", "A", "B", "B - A", "95 % of it", "B is"], compareRows(document), [
@@ -84,6 +84,12 @@ export function compareText(document: CompareDocument): string {
     ...document.assumptions.map((one) => `  - ${one}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The settings below, one a line: they would not fit beside it. */
+function sideRows(letter: string, { name, file, policy, env }: Side): string[] {
+  const settings = Object.entries(env).map(([key, value]) => `       ${key}=${value}`);
+  return [`  ${letter}  ${name}: ${file}, policy ${policy}`, ...settings];
 }
 
 export function sideLine({ name, file, policy, env }: Side): string {

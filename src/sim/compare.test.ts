@@ -60,6 +60,9 @@ test("pairs: a warm target of 4 holds more than one of 1, seed by seed, and cost
   const text = compareText(document);
   expect(text).toContain("address-hours idle");
   expect(text).toMatch(/address-hours idle .* worse/);
+  expect(text).toContain(
+    "  B  four: test.yaml, policy vpc-cni\n       ENABLE_PREFIX_DELEGATION=true\n       WARM_PREFIX_TARGET=4\n",
+  );
   // A run against itself differs in nothing.
   const same = compareDocument({ name: "a", runs: a }, { name: "a", runs: a });
   expect(new Set(same.metrics.map((one) => one.verdict))).toEqual(new Set(["no-difference"]));
