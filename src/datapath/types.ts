@@ -1,0 +1,117 @@
+// What the datapath is asked for and answers, as plain data: it crosses a thread's border.
+
+import type { Cidr, Ipv4 } from "../base/ipv4.ts";
+import type { Mac } from "../netlink/types.ts";
+
+/** A pod's interface to be, with everything that its links, routes and rules are made of. */
+export interface PodWiring {
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifName: string;
+  readonly namespace: string;
+  readonly podName: string;
+  readonly netnsPath: string;
+  readonly address: Ipv4;
+  /** Of the ENI that holds the address; `MAIN_TABLE` for the primary ENI. Branch pods: any. */
+  readonly routeTableId: number;
+  readonly mtu: number;
+  /** At most 4 characters. */
+  readonly vethPrefix: string;
+  /** For pods with a branch ENI. */
+  readonly branch?: BranchWiring | undefined;
+}
+
+export interface BranchWiring {
+  /** 1 to 4094. */
+  readonly vlanId: number;
+  readonly mac: Mac;
+  readonly gateway: Ipv4;
+  readonly trunkMac: Mac;
+  readonly mode: "strict" | "standard";
+}
+
+/** Why a pod could not be wired. The plugin has a CNI code for each. */
+export type WireProblem =
+  /** The network namespace is not there, or went away midway. */
+  | "namespace-gone"
+  /** `ifName` exists in the pod and is not ours. */
+  | "interface-exists"
+  /** Another pod has the host link of this name: their hashes collide. */
+  | "name-taken"
+  /** No link has the trunk ENI's MAC. */
+  | "trunk-missing"
+  /** The kernel refused a change. */
+  | "kernel-refused";
+
+export type WireOutcome =
+  | {
+      readonly kind: "wired";
+      readonly hostInterface: string;
+      readonly hostMac: Mac;
+      /** It was wired already, and rightly. */
+      readonly isRepeat: boolean;
+    }
+  | {
+      readonly kind: "failed";
+      readonly problem: WireProblem;
+      readonly message: string;
+      readonly next: string;
+      /** What the roll-back could not remove; nothing when empty. */
+      readonly leftovers: readonly string[];
+    };
+
+/** What is known of a pod whose traces on the host are to go. */
+export interface PodRemoval {
+  /** 0: none is known, and nothing is removed by address. */
+  readonly address: Ipv4;
+  /** The link's name; empty: not known. */
+  readonly hostInterface: string;
+  /** Above 0 for a branch pod. */
+  readonly vlanId: number;
+}
+
+/** An attached ENI as its link, address, table and rule are to be. */
+export interface EniWiring {
+  readonly mac: Mac;
+  readonly primaryAddress: Ipv4;
+  readonly subnet: Cidr;
+  readonly routeTableId: number;
+  readonly mtu: number;
+  readonly isPrimary: boolean;
+  readonly isTrunk: boolean;
+}
+
+/** The node's own rules, whatever pods it has. */
+export interface NodeRules {
+  /** Rule 1024; undefined: none. */
+  readonly mark: number | undefined;
+  /** Rules 1535, one each. */
+  readonly externalServiceCidrs: readonly Cidr[];
+  /** Strict mode of pod ENIs: the local table is looked up at 20, after the branch pods' rules. */
+  readonly isLocalRuleMoved: boolean;
+}
+
+/** Everything on the host that is the agent's to keep. */
+export interface HostWiring {
+  readonly rules: NodeRules;
+  readonly enis: readonly EniWiring[];
+  readonly pods: readonly HostPod[];
+  /** Addresses that this node's ENIs hold: a pod's rule to or from one of them, without a pod, is a leftover. */
+  readonly ownRanges: readonly Cidr[];
+  readonly vethPrefix: string;
+}
+
+export interface HostPod {
+  readonly address: Ipv4;
+  readonly routeTableId: number;
+  readonly hostInterface: string;
+}
+
+export interface HostReport {
+  /** What was not as it should be and now is; one line each. */
+  readonly repairs: readonly string[];
+  /** What could not be put right; one line each. */
+  readonly problems: readonly string[];
+  /** Addresses of `pods` whose host link is not there. */
+  readonly podsWithoutLink: readonly Ipv4[];
+}
