@@ -3,11 +3,15 @@
 import type { Cidr, Ipv4 } from "../base/ipv4.ts";
 import type { Mac } from "../netlink/types.ts";
 
-/** A pod's interface to be, with everything that its links, routes and rules are made of. */
-export interface PodWiring {
+/** The key of one interface of one sandbox. */
+export interface Attachment {
   readonly networkName: string;
   readonly containerId: string;
   readonly ifName: string;
+}
+
+/** A pod's interface to be, with everything that its links, routes and rules are made of. */
+export interface PodWiring extends Attachment {
   readonly namespace: string;
   readonly podName: string;
   readonly netnsPath: string;
@@ -32,6 +36,8 @@ export interface BranchWiring {
 
 /** Why a pod could not be wired. The plugin has a CNI code for each. */
 export type WireProblem =
+  /** Something in the request cannot be: a name, the MTU, the VLAN id, the node's own namespace as the pod's. */
+  | "invalid-wiring"
   /** The network namespace is not there, or went away midway. */
   | "namespace-gone"
   /** `ifName` exists in the pod and is not ours. */
@@ -62,7 +68,9 @@ export type WireOutcome =
 
 /** What is known of a pod whose traces on the host are to go. */
 export interface PodRemoval {
-  /** 0: none is known, and nothing is removed by address. */
+  /** Whose link it was: one of the same name that has become another sandbox's stays. Undefined: not known, the link is left alone. */
+  readonly attachment: Attachment | undefined;
+  /** 0: none is known, and nothing is removed by address. The caller is sure that no other pod has it by now. */
   readonly address: Ipv4;
   /** The link's name; empty: not known. */
   readonly hostInterface: string;
