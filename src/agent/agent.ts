@@ -1,7 +1,7 @@
 // The node agent: facts, checkpoint, engine, sockets, in the order of the reference's start (ipamd.md 6.1); and its end. Drivers
 // are handed in, so the same code runs on fakes.
 
-import { formatIpv4 } from "../base/ipv4.ts";
+import { formatCidr, formatIpv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { decodeCheckpoint, splitTimestampNs } from "../ipam/checkpoint.ts";
 import { createEngine } from "../ipam/engine.ts";
@@ -126,8 +126,8 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       kube,
       metrics,
       podEni: config.settings.podEni,
-      externalSnat: config.externalSnat,
-      excludedSnatCidrs: config.excludedSnatCidrs,
+      externalSnat: config.network.hasExternalSnat,
+      excludedSnatCidrs: config.network.excludedSnatCidrs.map(formatCidr),
       networkPolicyMode: config.networkPolicyMode,
       addDeadlineMs: config.settings.addDeadlineMs,
     });

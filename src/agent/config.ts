@@ -1,10 +1,8 @@
 // What the environment asks of the agent beyond the engine's settings: paths, addresses, log, Kubernetes names. Pure: the
 // environment is an argument. Everything that cannot work is refused here, with what to change.
 
-import { parseCidr } from "../base/ipv4.ts";
 import {
   type Environment,
-  envBool,
   envBoolStrict,
   envInt,
   envText,
@@ -16,6 +14,7 @@ import {
   type SettingWarning,
 } from "../ipam/settings.ts";
 import { POLICY_IDS, type PolicyId } from "../ipam/types.ts";
+import { type NetworkSettings, networkSettingsPage, parseNetworkSettings } from "./network-settings.ts";
 
 export type ListenAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -47,8 +46,7 @@ export interface AgentConfig {
   readonly nodeName: string;
   readonly eniConfigAnnotationKey: string | undefined;
   readonly eniConfigLabelKey: string | undefined;
-  readonly externalSnat: boolean;
-  readonly excludedSnatCidrs: readonly string[];
+  readonly network: NetworkSettings;
   readonly networkPolicyMode: string;
   /** Bodies of /v1/ipamd-env-settings and /v1/networkutils-env-settings. */
   readonly ipamdEnv: Readonly<Record<string, unknown>>;
@@ -139,8 +137,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
     ? undefined
     : listen("INTROSPECTION_BIND_ADDRESS", envText(env, "INTROSPECTION_BIND_ADDRESS", "127.0.0.1:61679"));
   const grpcTcp = grpcTcpAddress(env["SLASH28_GRPC_TCP"], refuse);
-  const externalSnat = envBool(env, { name: "AWS_VPC_K8S_CNI_EXTERNALSNAT", otherwise: false, warnings });
-  const networkEnv = networkEnvironment(env, externalSnat, warnings);
+  const network = parseNetworkSettings(env, { hasPodEnis: parsed.settings.podEni, warnings });
   if (refusals.length > 0 || policy === undefined) return { refusals };
   return {
     config: {
@@ -164,8 +161,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       nodeName: envText(env, "MY_NODE_NAME", ""),
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,
-      externalSnat,
-      excludedSnatCidrs: cidrList(env, "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", warnings),
+      network,
       networkPolicyMode: env["NETWORK_POLICY_ENFORCING_MODE"] ?? "",
       ipamdEnv: {
         WARM_IP_TARGET: parsed.settings.warmIpTarget,
@@ -174,7 +170,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
         AWS_MANAGE_ENIS_NON_SCHEDULABLE: parsed.settings.manageEnisNonSchedulable,
         ENABLE_SUBNET_DISCOVERY: parsed.settings.subnetDiscovery,
       },
-      networkEnv,
+      networkEnv: networkSettingsPage(network),
     },
   };
 }
@@ -226,37 +222,6 @@ function logLevelOf(text: string | undefined): LogLevel {
     default:
       return "debug";
   }
-}
-
-function cidrList(env: Environment, variable: string, warnings: SettingWarning[]): string[] {
-  const found: string[] = [];
-  for (const item of (env[variable] ?? "").split(",").map((text) => text.trim())) {
-    if (item === "") continue;
-    if (parseCidr(item) !== undefined) found.push(item);
-    else
-      warnings.push({ level: "error", text: `${variable} : ignoring "${item}", which is no IPv4 CIDR`, stream: "log" });
-  }
-  return found;
-}
-
-const RANDOMIZE_SNAT: Readonly<Record<string, number>> = { none: 0, hashrandom: 1, prng: 2 };
-
-function networkEnvironment(
-  env: Environment,
-  externalSnat: boolean,
-  warnings: SettingWarning[],
-): Readonly<Record<string, unknown>> {
-  const connmark = parseIntLiteral(env["AWS_VPC_K8S_CNI_CONNMARK"] ?? "");
-  return {
-    AWS_VPC_K8S_CNI_CONNMARK: connmark !== undefined && connmark > 0 && connmark < 2 ** 32 ? connmark : 0x80,
-    AWS_VPC_K8S_CNI_EXTERNALSNAT: externalSnat,
-    AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: cidrList(env, "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", []),
-    AWS_EXTERNAL_SERVICE_CIDRS: cidrList(env, "AWS_EXTERNAL_SERVICE_CIDRS", warnings),
-    AWS_VPC_ENI_MTU: parseIntLiteral(env["AWS_VPC_ENI_MTU"] ?? "") ?? 9001,
-    AWS_VPC_K8S_CNI_VETHPREFIX: envText(env, "AWS_VPC_K8S_CNI_VETHPREFIX", "eni"),
-    AWS_VPC_CNI_NODE_PORT_SUPPORT: envBool(env, { name: "AWS_VPC_CNI_NODE_PORT_SUPPORT", otherwise: true, warnings }),
-    AWS_VPC_K8S_CNI_RANDOMIZESNAT: RANDOMIZE_SNAT[envText(env, "AWS_VPC_K8S_CNI_RANDOMIZESNAT", "prng")] ?? 2,
-  };
 }
 
 function hostOf(url: string): string | undefined {
