@@ -99,6 +99,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/drivers": ["src/catalog", "src/ports", "src/ipam", "src/netlink", "src/datapath"],
   "src/rpc": [],
   "src/agent": ["src/catalog", "src/metrics", "src/ports", "src/ipam", "src/rpc", "src/netlink", "src/datapath"],
+  "src/install": ["src/catalog", "src/ipam"],
   "src/world": ["src/catalog", "src/text", "src/cluster", "src/emulator/model"],
   "src/sim": [
     "src/catalog",

@@ -23,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/agent.ts")).agentCommand(),
   },
   {
+    name: "install",
+    summary: "the CNI plugin and its conflist onto this node, and away again",
+    load: async () => (await import("./commands/install.ts")).installCommand(),
+  },
+  {
     name: "emulate",
     summary: "the EC2 and instance metadata emulator alone",
     load: async () => (await import("./commands/emulate.ts")).emulateCommand(),

@@ -1,0 +1,33 @@
+// Whether the conflist belongs on the node: placed once the agent serves, withdrawn when it has not for a while, so that the node
+// stops taking pods that could get no address. Time is an argument.
+
+import type { Ms } from "../base/units.ts";
+
+export type WatchStep = "place" | "withdraw";
+
+export class HealthWatch {
+  readonly #patienceMs: Ms;
+  #isPlaced: boolean;
+  #lastHealthyMs: Ms | undefined;
+  #firstSeenMs: Ms | undefined;
+
+  /** `patienceMs`: how long an agent may be unhealthy with the conflist in place. */
+  constructor(options: { readonly patienceMs: Ms; readonly isPlaced: boolean }) {
+    this.#patienceMs = options.patienceMs;
+    this.#isPlaced = options.isPlaced;
+  }
+
+  /** What to do now. Answered once: it is taken as done. */
+  see(isHealthy: boolean, nowMs: Ms): WatchStep | undefined {
+    this.#firstSeenMs ??= nowMs;
+    if (isHealthy) {
+      this.#lastHealthyMs = nowMs;
+      if (this.#isPlaced) return undefined;
+      this.#isPlaced = true;
+      return "place";
+    }
+    if (!this.#isPlaced || nowMs - (this.#lastHealthyMs ?? this.#firstSeenMs) < this.#patienceMs) return undefined;
+    this.#isPlaced = false;
+    return "withdraw";
+  }
+}

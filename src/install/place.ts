@@ -1,0 +1,136 @@
+// Files put onto a node so that nobody ever sees half of one: written aside with their final mode, flushed, renamed. What was
+// there before is kept beside it once, for `--undo`.
+
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { CONFLIST_FILE, isOurConflist, PLUGIN_TYPE } from "./conflist.ts";
+
+/** Runtimes read `.conf`, `.conflist` and `.json` only, and start plugins by their exact name: neither meets these. */
+const KEPT_SUFFIX = ".before-slash28";
+const NEW_SUFFIX = ".slash28-new";
+/** The name under which our plugin is found as well; its being there says that slash28 was installed before. */
+export const OWN_PLUGIN = "slash28-cni";
+const PLUGIN_MODE = 0o755;
+const CONFLIST_MODE = 0o644;
+
+export interface Folders {
+  readonly bin: string;
+  readonly conf: string;
+}
+
+/** Places the plugin under both names. Returns the paths that changed. */
+export function placePlugin(executable: string, folders: Folders): string[] {
+  mkdirSync(folders.bin, { recursive: true });
+  const own = join(folders.bin, OWN_PLUGIN);
+  const shared = join(folders.bin, PLUGIN_TYPE);
+  const wasInstalled = existsSync(own);
+  const changed: string[] = [];
+  // Kept as a second name of the same file: there is no moment without a plugin.
+  if (!wasInstalled && existsSync(shared) && !existsSync(shared + KEPT_SUFFIX)) {
+    replaceWith(shared + KEPT_SUFFIX, PLUGIN_MODE, (path) => copyFileSync(shared, path));
+    changed.push(shared + KEPT_SUFFIX);
+  }
+  for (const target of [own, shared]) {
+    if (isSame(executable, target)) continue;
+    replaceWith(target, PLUGIN_MODE, (path) => copyFileSync(executable, path));
+    changed.push(target);
+  }
+  return changed;
+}
+
+/** Returns the paths that changed. */
+export function placeConflist(text: string, folders: Folders): string[] {
+  mkdirSync(folders.conf, { recursive: true });
+  const target = join(folders.conf, CONFLIST_FILE);
+  const there = textOf(target);
+  if (there === text) return [];
+  const changed: string[] = [];
+  if (there !== undefined && !isOurConflist(there) && !existsSync(target + KEPT_SUFFIX)) {
+    replaceWith(target + KEPT_SUFFIX, CONFLIST_MODE, (path) => writeFileSync(path, there));
+    changed.push(target + KEPT_SUFFIX);
+  }
+  replaceWith(target, CONFLIST_MODE, (path) => writeFileSync(path, text));
+  return [...changed, target];
+}
+
+/** Takes our conflist away, and nobody else's. True when it was there. */
+export function withdrawConflist(folders: Folders): boolean {
+  const target = join(folders.conf, CONFLIST_FILE);
+  const there = textOf(target);
+  if (there === undefined || !isOurConflist(there)) return false;
+  rmSync(target);
+  return true;
+}
+
+/** Puts back what `placePlugin` and `placeConflist` found, conflist first: no ADD starts a plugin that is going. */
+export function undo(folders: Folders): string[] {
+  const changed: string[] = [];
+  const conflist = join(folders.conf, CONFLIST_FILE);
+  const there = textOf(conflist);
+  const isOurs = there === undefined || isOurConflist(there);
+  if (existsSync(conflist + KEPT_SUFFIX)) {
+    // Somebody else's newer file stays; the one that we kept is out of date then.
+    if (isOurs) renameSync(conflist + KEPT_SUFFIX, conflist);
+    else rmSync(conflist + KEPT_SUFFIX);
+    changed.push(conflist);
+  } else if (withdrawConflist(folders)) changed.push(conflist);
+  const own = join(folders.bin, OWN_PLUGIN);
+  const shared = join(folders.bin, PLUGIN_TYPE);
+  if (!existsSync(own)) return changed;
+  const isSharedOurs = isSame(own, shared);
+  if (existsSync(shared + KEPT_SUFFIX)) {
+    if (isSharedOurs) renameSync(shared + KEPT_SUFFIX, shared);
+    else rmSync(shared + KEPT_SUFFIX);
+    changed.push(shared);
+  } else if (isSharedOurs) {
+    rmSync(shared);
+    changed.push(shared);
+  }
+  rmSync(own);
+  return [...changed, own];
+}
+
+function replaceWith(target: string, mode: number, write: (path: string) => void): void {
+  const aside = target + NEW_SUFFIX;
+  try {
+    write(aside);
+    chmodSync(aside, mode);
+    flush(aside);
+    renameSync(aside, target);
+    flush(dirname(target));
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+}
+
+function flush(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSame(a: string, b: string): boolean {
+  if (!existsSync(b) || statSync(a).size !== statSync(b).size) return false;
+  return readFileSync(a).equals(readFileSync(b));
+}
+
+function textOf(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}
