@@ -1,0 +1,27 @@
+// The emulated VPC as the namespaces are to show it: blocks, subnets, and the ENIs attached to the nodes with what they hold.
+
+import type { World } from "../emulator/model/world.ts";
+import type { FabricEni, FabricPicture } from "./fabric-commands.ts";
+
+/** `namespaces`: of the nodes, by instance id. Other instances have no namespace and are left out. */
+export function fabricPicture(world: World, namespaces: ReadonlyMap<string, string>): FabricPicture {
+  return {
+    vpcCidrs: [...world.vpcs.values()].flatMap((vpc) =>
+      vpc.cidrs.filter((block) => block.state === "associated").map((block) => block.cidr),
+    ),
+    subnets: [...world.subnets.values()].map((subnet) => subnet.cidr),
+    nodes: [...namespaces].map(([instanceId, namespace]) => ({ namespace, enis: attachedEnis(world, instanceId) })),
+  };
+}
+
+function attachedEnis(world: World, instanceId: string): FabricEni[] {
+  const found: FabricEni[] = [];
+  for (const eni of world.instances.get(instanceId)?.enis ?? []) {
+    const { attachment, addresses, prefixes } = eni.now;
+    if (attachment?.status !== "attached" || attachment.networkCardIndex !== 0) continue;
+    const { id, mac, primaryAddress, subnet } = eni;
+    const { deviceIndex } = attachment;
+    found.push({ eniId: id, mac, deviceIndex, primaryAddress, subnet: subnet.cidr, addresses, prefixes });
+  }
+  return found;
+}
