@@ -80,7 +80,8 @@ export const MESSAGE_KEY = "slash28-message";
 export const SERVING = 1;
 export const SERVICE_UNKNOWN = 3;
 
-function definitionOf(proto: string, serviceName: string): ServiceDefinition {
+/** What gRPC needs to serve or call a service of a .proto text; names of fields stay as they are written. */
+export function serviceDefinition(proto: string, serviceName: string): ServiceDefinition {
   const root = protobuf.parse(proto, { keepCase: true }).root;
   root.resolveAll();
   const service = root.lookupService(serviceName);
@@ -105,9 +106,9 @@ function definitionOf(proto: string, serviceName: string): ServiceDefinition {
   return definition;
 }
 
-export const cniBackend = definitionOf(rpcProto, "rpc.CNIBackend");
-export const configServerBackend = definitionOf(rpcProto, "rpc.ConfigServerBackend");
-export const health = definitionOf(healthProto, "grpc.health.v1.Health");
+export const cniBackend = serviceDefinition(rpcProto, "rpc.CNIBackend");
+export const configServerBackend = serviceDefinition(rpcProto, "rpc.ConfigServerBackend");
+export const health = serviceDefinition(healthProto, "grpc.health.v1.Health");
 
 /** Real milliseconds until the caller gives up; undefined when it set no deadline. */
 export function realMsLeft(call: { getDeadline(): Date | number }): number | undefined {
