@@ -37,7 +37,10 @@ export interface RuleSpec {
 
 /** One thing asked of the kernel. What exists already or is gone already is reported by its errno, never hidden. */
 export type Change =
-  /** Both ends at once; the peer is born in another namespace and comes up with carrier when the host end does. No queue on either end. */
+  /**
+   * Both ends at once, both down; the peer is born in another namespace. No queue on either end. Neither end can be created up:
+   * veth refuses it with ENOTCONN until both exist.
+   */
   | {
       readonly change: "addVeth";
       readonly name: string;
@@ -47,7 +50,6 @@ export type Change =
         readonly name: string;
         /** An open descriptor of the peer's network namespace. */
         readonly namespaceFd: number;
-        readonly isUp: boolean;
       };
     }
   /** A link of type vlan (802.1Q) on a parent. */

@@ -1,0 +1,51 @@
+// Linux error numbers that rtnetlink answers with, and their names (include/uapi/asm-generic/errno-base.h, errno.h of Linux 6.1).
+
+import type { Errno } from "./types.ts";
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const ESRCH = 3;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const EINVAL = 22;
+export const ERANGE = 34;
+export const EOPNOTSUPP = 95;
+export const EADDRNOTAVAIL = 99;
+export const ENETUNREACH = 101;
+export const ENOBUFS = 105;
+
+const NAMES: ReadonlyMap<Errno, string> = new Map([
+  [EPERM, "EPERM"],
+  [ENOENT, "ENOENT"],
+  [ESRCH, "ESRCH"],
+  [EINTR, "EINTR"],
+  [9, "EBADF"],
+  [EAGAIN, "EAGAIN"],
+  [12, "ENOMEM"],
+  [13, "EACCES"],
+  [EBUSY, "EBUSY"],
+  [EEXIST, "EEXIST"],
+  [ENODEV, "ENODEV"],
+  [20, "ENOTDIR"],
+  [21, "EISDIR"],
+  [EINVAL, "EINVAL"],
+  [23, "ENFILE"],
+  [24, "EMFILE"],
+  [28, "ENOSPC"],
+  [ERANGE, "ERANGE"],
+  [EOPNOTSUPP, "EOPNOTSUPP"],
+  [97, "EAFNOSUPPORT"],
+  [EADDRNOTAVAIL, "EADDRNOTAVAIL"],
+  [100, "ENETDOWN"],
+  [ENETUNREACH, "ENETUNREACH"],
+  [ENOBUFS, "ENOBUFS"],
+  [110, "ETIMEDOUT"],
+]);
+
+/** `EEXIST` for 17; `errno 71` for one without a name here. */
+export function errnoName(errno: Errno): string {
+  return NAMES.get(errno) ?? `errno ${errno}`;
+}
