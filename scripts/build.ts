@@ -1,9 +1,10 @@
-// npm run build: the single-file executable dist/slash28, minified and with bytecode, for this machine or, with
-// `--target bun-linux-arm64` and the like, for another. Runs what it built once, if it can run here.
+// npm run build: the single-file executables dist/slash28 and dist/slash28-cni, minified and with bytecode, for this machine or,
+// with `--target bun-linux-arm64` and the like, for another. Runs what it built once, if it can run here.
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
+import { buildCni } from "./build-cni.ts";
 import { COMPILE_FLAGS } from "./compile-flags.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -36,9 +37,34 @@ async function build(target: string | undefined): Promise<number> {
       return 1;
     }
   }
-  const megabytes = (statSync(outfile).size / 1e6).toFixed(1);
-  process.stdout.write(`dist/${name} (${megabytes} MB)\n`);
+  printSize(name);
+  return buildPlugin(target);
+}
+
+async function buildPlugin(target: string | undefined): Promise<number> {
+  const name = target === undefined ? "slash28-cni" : `slash28-cni-${target.replace(/^bun-/, "")}`;
+  const outfile = join(ROOT, "dist", name);
+  try {
+    await buildCni(outfile, target);
+  } catch (error) {
+    process.stderr.write(`slash28: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+  if (target === undefined) {
+    const probe = Bun.spawn([outfile], { env: { CNI_COMMAND: "VERSION" }, stdin: "ignore", stdout: "pipe" });
+    const text = await new Response(probe.stdout).text();
+    if ((await probe.exited) !== 0 || !text.includes('"1.1.0"')) {
+      process.stderr.write(`slash28: dist/${name} was built but does not print its versions: ${text}\n`);
+      return 1;
+    }
+  }
+  printSize(name);
   return 0;
+}
+
+function printSize(name: string): void {
+  const megabytes = (statSync(join(ROOT, "dist", name)).size / 1e6).toFixed(1);
+  process.stdout.write(`dist/${name} (${megabytes} MB)\n`);
 }
 
 const args = process.argv.slice(2);

@@ -1,0 +1,277 @@
+// What each command asks of the agent and makes of its answer. The agent holds the addresses and wires the pods; a DEL that finds
+// no agent cleans up by itself from the earlier result.
+
+import { formatIpv4 } from "../base/ipv4.ts";
+import type { PodRemoval } from "../datapath/types.ts";
+import type { Clock } from "../ports/clock.ts";
+import { askAgent, type CallOptions, type Outcome } from "./agent-call.ts";
+import { linesOf, type Refusal, readAdd } from "./answers.ts";
+import { type CniCode, CODES, codeOf } from "./codes.ts";
+import { isObject, type JsonObject, type NetworkConfig } from "./config.ts";
+import { type AttachmentEnvironment, isCniName, type PodArguments } from "./environment.ts";
+import type { PluginLog } from "./plugin-log.ts";
+import { CniProblem } from "./problem.ts";
+import { buildResult, remember } from "./result.ts";
+import type { CniVersion } from "./versions.ts";
+
+export interface CommandContext {
+  readonly raw: JsonObject;
+  readonly config: NetworkConfig;
+  readonly version: CniVersion;
+  readonly clock: Clock;
+  readonly log: PluginLog;
+  /** Removes a pod's traces on the host; resolves with what is left, one line each. */
+  readonly cleanUp: (removal: PodRemoval, hostNetns: string | undefined) => Promise<readonly string[]>;
+}
+
+/** The agent answers this much before the plugin gives up, so that its reason arrives. */
+const ANSWER_MARGIN_MS = 1_000;
+/** The agent takes no longer lists. */
+const ATTACHMENTS_MAX = 4_096;
+
+function call(question: (leftMs: number) => object, context: CommandContext, limits: Partial<CallOptions> = {}) {
+  const { config, clock, log } = context;
+  return askAgent((leftMs) => ({ v: 1, ...question(leftMs) }), {
+    socketPath: config.socketPath,
+    clock,
+    limitMs: config.timeoutMs,
+    absentMs: config.agentWaitMs,
+    restartingMs: config.agentWaitMs,
+    onSent: () => void log.flush(),
+    ...limits,
+  });
+}
+
+/** Resolves with the result to print. */
+export async function add(
+  attachment: AttachmentEnvironment,
+  pod: PodArguments,
+  context: CommandContext,
+): Promise<JsonObject> {
+  const { config, log, raw, version } = context;
+  const { containerId, ifName, netns } = attachment;
+  const refusedText = "add cmd: failed to assign an IP address to container";
+  if (config.wantsMultiNic) {
+    throw new CniProblem(
+      CODES.invalidConfig,
+      `${refusedText}: invalid-request`,
+      "The pod's annotation k8s.amazonaws.com/nicConfig asks for several network cards, which slash28 does not serve. Remove the annotation.",
+    );
+  }
+  const previous = previousOf(raw);
+  const outcome = await call(
+    (leftMs) => ({
+      op: "add",
+      ...keyOf(attachment, context),
+      ...podOf(pod, attachment),
+      netns,
+      vethPrefix: config.vethPrefix,
+      mtu: config.mtu,
+      enforcingMode: config.enforcingMode,
+      timeoutMs: Math.max(1, Math.floor(leftMs - ANSWER_MARGIN_MS)),
+    }),
+    context,
+    { limitMs: config.addTimeoutMs },
+  );
+  if (outcome.kind === "failed") {
+    log.write("error", `Error received from AddNetwork grpc call for containerID ${containerId}: ${outcome.message}`);
+    throw outcome.failure === "absent"
+      ? unanswered("add cmd: failed to connect to backend server", outcome)
+      : unanswered("add cmd: Error received from AddNetwork gRPC call", outcome);
+  }
+  if (outcome.kind === "refused") {
+    const isWiring = outcome.problem !== undefined || outcome.reason === "network-setup-failed";
+    const text = isWiring
+      ? `Failed SetupPodNetwork for container ${containerId}`
+      : `Failed to assign an IP address to container ${containerId}`;
+    log.write("error", `${text}: ${outcome.reason}: ${outcome.message}`);
+    if (outcome.problem === "network-policy") throw refused("add cmd: failed to setup network policy", outcome);
+    throw refused(isWiring ? "add command: failed to setup network" : refusedText, outcome);
+  }
+  log.write(
+    "info",
+    `Received add network response from ipamd for container ${containerId} interface ${ifName}: ${JSON.stringify(outcome.fields)}`,
+  );
+  const answer = readAdd(outcome.fields);
+  if (typeof answer === "string") {
+    const senseless = { kind: "failed", failure: "senseless", message: answer } as const;
+    throw unanswered("add cmd: Error received from AddNetwork gRPC call", senseless);
+  }
+  return buildResult(answer, attachment, previous, version);
+}
+
+/** Resolves when nothing of the pod is left, or when the rest is the agent's to clean at its next start. */
+export async function del(
+  attachment: AttachmentEnvironment,
+  pod: PodArguments,
+  context: CommandContext,
+): Promise<void> {
+  const { config, log, raw } = context;
+  const { containerId, ifName, netns } = attachment;
+  const known = remember(raw["prevResult"], ifName);
+  const outcome = await call(
+    () => ({
+      op: "del",
+      ...keyOf(attachment, context),
+      ...podOf(pod, attachment),
+      ...(netns === "" ? {} : { netns }),
+      ...(known.address === undefined ? {} : { address: formatIpv4(known.address) }),
+      ...(known.hostInterface === undefined ? {} : { hostInterface: known.hostInterface }),
+      ...(known.vlanId === 0 ? {} : { vlanId: known.vlanId }),
+      reason: "PodDeleted",
+    }),
+    context,
+    { restartingMs: config.timeoutMs },
+  );
+  if (outcome.kind === "refused") throw refused("del cmd: failed to process delete request", outcome);
+  if (outcome.kind === "done") {
+    if (outcome.fields["address"] === null) log.write("info", `Container ${containerId} not found`);
+    for (const line of linesOf(outcome.fields["left"]))
+      log.write("warn", `Left behind for container ${containerId}: ${line}`);
+    return;
+  }
+  log.write("warn", `Error received from DelNetwork grpc call for container ${containerId}: ${outcome.message}`);
+  if (known.address === undefined && known.hostInterface === undefined && known.vlanId === 0) {
+    log.write("info", `Nothing is known of container ${containerId}; the agent's next start releases its address`);
+    return;
+  }
+  const removal: PodRemoval = {
+    attachment: keyOf(attachment, context),
+    address: known.address ?? 0,
+    hostInterface: known.hostInterface ?? "",
+    vlanId: known.vlanId,
+  };
+  try {
+    const left = await context.cleanUp(removal, config.hostNetns);
+    if (left.length === 0) log.write("info", `Handled pod teardown using prevResult: ${JSON.stringify(removal)}`);
+    else log.write("warn", `Could not teardown pod using prevResult: ${left.join("; ")}`);
+  } catch (error) {
+    log.write(
+      "warn",
+      `Could not teardown pod using prevResult: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+export async function check(
+  attachment: AttachmentEnvironment,
+  pod: PodArguments,
+  context: CommandContext,
+): Promise<void> {
+  const { config, raw } = context;
+  const opening = "check cmd: failed to check network";
+  const known = remember(raw["prevResult"], attachment.ifName);
+  if (known.address === undefined || known.hostInterface === undefined) {
+    throw new CniProblem(
+      CODES.invalidConfig,
+      `${opening}: prevResult is missing or not understood`,
+      `CHECK compares with ADD's result: the address of ${attachment.ifName} and the host's interface have to be in it.`,
+    );
+  }
+  const outcome = await call(
+    () => ({
+      op: "check",
+      ...keyOf(attachment, context),
+      ...podOf(pod, attachment),
+      netns: attachment.netns,
+      address: formatIpv4(known.address ?? 0),
+      hostInterface: known.hostInterface,
+      vethPrefix: config.vethPrefix,
+      mtu: config.mtu,
+      enforcingMode: config.enforcingMode,
+    }),
+    context,
+  );
+  if (outcome.kind === "failed") throw unanswered(opening, outcome);
+  if (outcome.kind === "done") return;
+  const code = codeOf(outcome);
+  if (code === CODES.tryAgainLater) throw refused(opening, outcome);
+  const differences = outcome.problems.length === 0 ? [outcome.message] : outcome.problems;
+  throw new CniProblem(CODES.checkFailed, `${opening}: ${outcome.reason}`, differences.join("; "));
+}
+
+export async function status(context: CommandContext): Promise<void> {
+  const opening = "status cmd: the network is not available";
+  const outcome = await call(() => ({ op: "status" }), context, { restartingMs: 0 });
+  if (outcome.kind === "failed") throw unanswered(opening, outcome, CODES.notAvailable);
+  if (outcome.kind === "refused") {
+    throw refused(opening, outcome, outcome.isDegraded ? CODES.notAvailableAndDegraded : CODES.notAvailable);
+  }
+}
+
+export async function gc(context: CommandContext): Promise<void> {
+  const opening = "gc cmd: failed to collect garbage";
+  const valid = validAttachments(context.raw, opening);
+  const outcome = await call(() => ({ op: "gc", networkName: context.config.name, valid }), context);
+  if (outcome.kind === "failed") throw unanswered(opening, outcome);
+  if (outcome.kind === "refused") throw refused(opening, outcome);
+  const problems = linesOf(outcome.fields["problems"]);
+  if (problems.length > 0) {
+    throw new CniProblem(
+      CODES.leftovers,
+      `${opening}: ${problems.length} leftovers could not be removed`,
+      problems.join("; "),
+    );
+  }
+}
+
+/** A list that is missing is an error: taken for an empty one it would end every pod's network. */
+function validAttachments(raw: JsonObject, opening: string): readonly { containerId: string; ifName: string }[] {
+  const bad = (what: string) =>
+    new CniProblem(
+      CODES.invalidConfig,
+      `${opening}: cni.dev/valid-attachments ${what}`,
+      'The runtime lists every attachment in use as {"containerID","ifname"}. Nothing was removed.',
+    );
+  const list = raw["cni.dev/valid-attachments"] ?? raw["cni.dev/attachments"];
+  if (!Array.isArray(list)) throw bad("is missing or no list");
+  if (list.length > ATTACHMENTS_MAX) throw bad(`has more than ${ATTACHMENTS_MAX} entries`);
+  return list.map((one: unknown) => {
+    const { containerID, ifname } = isObject(one) ? one : ({} as JsonObject);
+    if (typeof containerID !== "string" || !isCniName(containerID) || typeof ifname !== "string" || ifname === "") {
+      throw bad(`has an entry that is not understood: ${JSON.stringify(one).slice(0, 80)}`);
+    }
+    return { containerId: containerID, ifName: ifname };
+  });
+}
+
+function previousOf(raw: JsonObject): JsonObject | undefined {
+  const previous = raw["prevResult"];
+  if (previous === undefined || previous === null) return undefined;
+  if (isObject(previous)) return previous;
+  throw new CniProblem(
+    CODES.invalidConfig,
+    "add cmd: error loading config from args: prevResult is not understood",
+    "It has to be a result; look at the plugin before this one in the conflist.",
+  );
+}
+
+function keyOf(attachment: AttachmentEnvironment, context: CommandContext) {
+  return { networkName: context.config.name, containerId: attachment.containerId, ifName: attachment.ifName };
+}
+
+/** A container without a pod goes by its id: two of them must not share a host link. */
+function podOf(pod: PodArguments, attachment: AttachmentEnvironment): PodArguments {
+  return pod.podName === "" ? { ...pod, podName: attachment.containerId } : pod;
+}
+
+const AFTER_FAILURE = {
+  absent: "Is the aws-node pod of this node running? The runtime tries again.",
+  closed: "The agent was stopped or replaced meanwhile; what it had begun is taken back. The runtime tries again.",
+  slow: "What it had begun is taken back. Look for the last lines of ipamd.log; the runtime tries again.",
+  senseless: "Plugin and agent are not of one release, or something else listens there: compare their versions.",
+} as const;
+
+function unanswered(opening: string, outcome: Extract<Outcome, { kind: "failed" }>, code?: CniCode): CniProblem {
+  const { failure, message } = outcome;
+  const isSenseless = failure === "senseless";
+  const what = isSenseless ? `the agent's answer makes no sense: ${message}` : message;
+  const ownCode = isSenseless ? CODES.senselessAnswer : CODES.tryAgainLater;
+  return new CniProblem(code ?? ownCode, `${opening}: ${what}`, AFTER_FAILURE[failure]);
+}
+
+function refused(opening: string, refusal: Refusal, code: CniCode = codeOf(refusal)): CniProblem {
+  const { reason, problem, message, next } = refusal;
+  const words = problem === undefined || problem === reason ? reason : `${reason} (${problem})`;
+  return new CniProblem(code, `${opening}: ${words}`, [message, next].filter((text) => text !== "").join(" "));
+}

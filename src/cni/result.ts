@@ -1,0 +1,112 @@
+// The result of ADD in the reference's layout (host link, container interface, and a third that exists in the JSON alone), so that
+// a node can be given back to it; and what an earlier result tells DEL and CHECK.
+
+import { formatIpv4, type Ipv4, parseIpv4 } from "../base/ipv4.ts";
+import type { AddAnswer } from "./answers.ts";
+import { CODES } from "./codes.ts";
+import { isObject, type JsonObject } from "./config.ts";
+import { type AttachmentEnvironment, isLinkName } from "./environment.ts";
+import { CniProblem } from "./problem.ts";
+import { type CniVersion, isAtLeast } from "./versions.ts";
+
+/** IEEE 802.1Q: 4095 is reserved. */
+const VLAN_ID_MAX = 4_094;
+const DUMMY_NAME = /^dummy([0-9a-f]{11})$/;
+
+/** The result in the form of `version`, after what stands in the previous plugin's result. */
+export function buildResult(
+  answer: AddAnswer,
+  attachment: AttachmentEnvironment,
+  previous: JsonObject | undefined,
+  version: CniVersion,
+): JsonObject {
+  const before = previous === undefined ? { interfaces: [], ips: [] } : partsOf(previous);
+  const mtu = isAtLeast(version, "1.1.0") ? { mtu: answer.mtu } : {};
+  const dummy = `dummy${answer.podSuffix}`;
+  const interfaces = [
+    ...before.interfaces,
+    { name: answer.hostInterface, ...mtu },
+    // Not a MAC: the route table, as the reference writes it.
+    { name: attachment.ifName, mac: String(answer.routeTableId), ...mtu, sandbox: attachment.netns },
+    answer.vlanId > 0
+      ? { name: dummy, mac: String(answer.vlanId) }
+      : { name: dummy, mac: "0", sandbox: String(answer.deviceNumber) },
+  ];
+  const own = {
+    interface: before.interfaces.length + 1,
+    address: `${formatIpv4(answer.address)}/32`,
+    ...(answer.gateway === undefined ? {} : { gateway: formatIpv4(answer.gateway) }),
+  };
+  return {
+    cniVersion: version,
+    interfaces,
+    ips: [...before.ips, own].map((ip) => ipIn(version, ip)),
+    ...(previous?.["routes"] === undefined ? {} : { routes: previous["routes"] }),
+    ...dnsIn(version, previous?.["dns"]),
+  };
+}
+
+/** Up to 0.4.0 an address says its family, later it must not. */
+function ipIn(version: CniVersion, ip: JsonObject): JsonObject {
+  const { version: _, ...rest } = ip;
+  if (isAtLeast(version, "1.0.0")) return rest;
+  return { version: String(ip["address"]).includes(":") ? "6" : "4", ...rest };
+}
+
+function dnsIn(version: CniVersion, dns: unknown): JsonObject {
+  const isEmpty = !isObject(dns) || Object.keys(dns).length === 0;
+  if (isEmpty) return isAtLeast(version, "1.0.0") ? {} : { dns: {} };
+  return { dns };
+}
+
+function partsOf(previous: JsonObject): {
+  readonly interfaces: readonly JsonObject[];
+  readonly ips: readonly JsonObject[];
+} {
+  const { interfaces = [], ips = [] } = previous;
+  if (!isObjects(interfaces) || !isObjects(ips)) {
+    throw new CniProblem(
+      CODES.invalidConfig,
+      "add cmd: error loading config from args: prevResult is not understood",
+      "Its interfaces and ips have to be lists of objects; look at the plugin before this one in the conflist.",
+    );
+  }
+  return { interfaces, ips };
+}
+
+function isObjects(value: unknown): value is readonly JsonObject[] {
+  return Array.isArray(value) && value.every(isObject);
+}
+
+/** What a result says about the pod; each part only when it is plain. */
+export interface Remembered {
+  readonly address: Ipv4 | undefined;
+  readonly hostInterface: string | undefined;
+  /** Above 0 for a branch pod. */
+  readonly vlanId: number;
+}
+
+/** Never throws: what is not understood is not used. */
+export function remember(previous: unknown, ifName: string): Remembered {
+  const nothing: Remembered = { address: undefined, hostInterface: undefined, vlanId: 0 };
+  if (!isObject(previous)) return nothing;
+  const { interfaces, ips } = previous;
+  if (!isObjects(interfaces) || !isObjects(ips)) return nothing;
+  const container = interfaces.findIndex((one) => one["name"] === ifName && textOf(one["sandbox"]) !== "");
+  const dummy = interfaces.findLast((one) => DUMMY_NAME.test(textOf(one["name"])));
+  const suffix = DUMMY_NAME.exec(textOf(dummy?.["name"]))?.[1];
+  const onHost = interfaces.filter((one) => one !== dummy && textOf(one["sandbox"]) === "");
+  const host = onHost.find((one) => suffix !== undefined && textOf(one["name"]).endsWith(suffix)) ?? onHost[0];
+  const hostInterface = textOf(host?.["name"]);
+  const vlan = textOf(dummy?.["mac"]);
+  const addresses = ips.filter((ip) => container >= 0 && ip["interface"] === container).map((ip) => ip["address"]);
+  return {
+    address: addresses.length === 1 ? parseIpv4(textOf(addresses[0]).replace(/\/32$/, "")) : undefined,
+    hostInterface: isLinkName(hostInterface) ? hostInterface : undefined,
+    vlanId: /^\d{1,4}$/.test(vlan) && Number(vlan) <= VLAN_ID_MAX ? Number(vlan) : 0,
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,150 @@
+// One execution of the plugin: what is asked, by whom, and how it ends. Success prints what the command gives; every failure prints
+// one error object and ends with exit status 1.
+
+import type { PodRemoval } from "../datapath/types.ts";
+import type { Clock } from "../ports/clock.ts";
+import { CODES } from "./codes.ts";
+import { add, type CommandContext, check, del, gc, status } from "./commands.ts";
+import { decodeConfig, type JsonObject, readConfig, versionOf, versionToAnswer } from "./config.ts";
+import { type Environment, readAttachment, readPodArguments, show } from "./environment.ts";
+import { PluginLog } from "./plugin-log.ts";
+import { CniProblem, problemText, toText } from "./problem.ts";
+import { COMMANDS, type Command, firstVersionOf, isAtLeast, LATEST_VERSION, SUPPORTED_VERSIONS } from "./versions.ts";
+
+export interface PluginIo {
+  readonly env: Environment;
+  readonly version: string;
+  readonly clock: Clock;
+  /** Standard input, cut after `limit` bytes. */
+  readonly readInput: (limit: number) => Promise<string>;
+  readonly print: (text: string) => Promise<void>;
+  readonly printError: (text: string) => Promise<void>;
+  readonly cleanUp: (removal: PodRemoval, hostNetns: string | undefined) => Promise<readonly string[]>;
+}
+
+const INPUT_BYTES_MAX = 1024 * 1024;
+/** Of standard input in the log; a prevResult is well below. */
+const LOGGED_INPUT_MAX = 16 * 1024;
+
+/** Resolves with the exit status. Never rejects because of what it is told. */
+export async function run(io: PluginIo): Promise<number> {
+  const command = io.env["CNI_COMMAND"] ?? "";
+  if (command === "") {
+    await io.printError(
+      `slash28-cni ${io.version}\nCNI protocol versions supported: ${SUPPORTED_VERSIONS.join(", ")}\n`,
+    );
+    return 0;
+  }
+  if (command === "VERSION") {
+    await io.print(`${JSON.stringify({ cniVersion: LATEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`);
+    return 0;
+  }
+  const execution = new Execution(io);
+  try {
+    await execution.perform(command);
+    return 0;
+  } catch (error) {
+    const problem = error instanceof CniProblem ? error : unexpected(error);
+    execution.log?.write("error", `${problem.message}: ${problem.details}`);
+    await io.print(problemText(problem, versionToAnswer(execution.raw)));
+    return 1;
+  } finally {
+    await execution.log?.flush();
+  }
+}
+
+class Execution {
+  readonly #io: PluginIo;
+  raw: JsonObject | undefined;
+  log: PluginLog | undefined;
+
+  constructor(io: PluginIo) {
+    this.#io = io;
+  }
+
+  async perform(text: string): Promise<void> {
+    const { env, clock, cleanUp, readInput } = this.#io;
+    const command = COMMANDS.find((known) => known === text);
+    if (command === undefined) {
+      throw new CniProblem(
+        CODES.invalidEnvironment,
+        `unknown CNI_COMMAND: ${show(text)}`,
+        `It is one of ${COMMANDS.join(", ")} and VERSION.`,
+      );
+    }
+    const hasAttachment = command !== "STATUS" && command !== "GC";
+    const attachment = hasAttachment ? readAttachment(env, command) : { containerId: "", ifName: "", netns: "" };
+    const input = await this.#readInput(readInput);
+    this.raw = decodeConfig(input);
+    const version = versionOf(this.raw);
+    const opening = command.toLowerCase();
+    const config = readConfig(this.raw, `${opening} cmd: error loading config from args`);
+    if (!isAtLeast(version, firstVersionOf(command))) throw tooOld(command, version);
+    const log = new PluginLog({ file: config.logFile, level: config.logLevel, clock });
+    this.log = log;
+    const { containerId, netns, ifName } = attachment;
+    const cut = input.length > LOGGED_INPUT_MAX ? `${input.slice(0, LOGGED_INPUT_MAX)}...` : input;
+    log.write(
+      "info",
+      `Received CNI ${opening} request: ContainerID(${containerId}) Netns(${netns}) IfName(${ifName}) Args(${show(env["CNI_ARGS"] ?? "")}) Path(${env["CNI_PATH"] ?? ""}) argsStdinData(${cut})`,
+    );
+    for (const warning of config.warnings) log.write("warn", warning);
+    const context: CommandContext = { raw: this.raw, config, version, clock, log, cleanUp };
+    const pod = () =>
+      readPodArguments(
+        env,
+        command === "ADD"
+          ? "add cmd: failed to load k8s config from arg"
+          : `${opening} cmd: failed to load k8s config from args`,
+      );
+    switch (command) {
+      case "ADD":
+        return this.#io.print(toText(await add(attachment, pod(), context)));
+      case "DEL":
+        return del(attachment, pod(), context);
+      case "CHECK":
+        return check(attachment, pod(), context);
+      case "STATUS":
+        return status(context);
+      case "GC":
+        return gc(context);
+    }
+  }
+
+  async #readInput(read: PluginIo["readInput"]): Promise<string> {
+    let input: string;
+    try {
+      input = await read(INPUT_BYTES_MAX + 1);
+    } catch (error) {
+      throw new CniProblem(
+        CODES.ioFailure,
+        "error reading from stdin",
+        `${error instanceof Error ? error.message : String(error)}. The runtime passes the network configuration there.`,
+      );
+    }
+    if (input.length <= INPUT_BYTES_MAX) return input;
+    throw new CniProblem(
+      CODES.ioFailure,
+      `error reading from stdin: more than ${INPUT_BYTES_MAX} bytes`,
+      "A network configuration with its prevResult is far smaller.",
+    );
+  }
+}
+
+function tooOld(command: Command, version: string): CniProblem {
+  const since = firstVersionOf(command);
+  return new CniProblem(
+    CODES.incompatibleVersion,
+    `config version does not allow ${command}`,
+    `cniVersion is ${version}; ${command} exists since ${since}. Set cniVersion, or cniVersions, of the conflist to ${since} or later.`,
+  );
+}
+
+function unexpected(error: unknown): CniProblem {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new CniProblem(
+    CODES.unexpected,
+    `plugin failed: ${text.split("\n", 1)[0] ?? ""}`,
+    "This is an error of slash28-cni: please report it.",
+  );
+}
