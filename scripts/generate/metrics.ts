@@ -4,13 +4,7 @@ import { METRIC_NAMES, METRICS, type MetricDefinition } from "../../src/metrics/
 import type { GeneratedFile } from "../generate.ts";
 
 export async function generate(): Promise<readonly GeneratedFile[]> {
-  const lines = [
-    "# Metrics of the agent",
-    "",
-    "Served at `:61678/metrics`. Written by `npm run generate`.",
-    "",
-    "Two series of the reference are missing: `awscni_connmark_backend` and `awscni_connmark_reconcile_total` describe host networking, which this release does not program.",
-  ];
+  const lines = ["# Metrics of the agent", "", "Served at `:61678/metrics`. Written by `npm run generate`."];
   for (const [origin, title] of [
     ["reference", "With the names of amazon-vpc-cni-k8s"],
     ["ours", "Ours"],

@@ -30,6 +30,8 @@ test("the reference's metrics keep their names, types and labels [ipamd 9.3]", (
     "awscni_aws_utils_error_count counter (fn,error)",
     "awscni_ipamd_startup_duration_seconds histogram (success,with_api_server,failure_reason)",
     "awscni_ipamd_node_initialization_duration_seconds histogram (success)",
+    "awscni_connmark_backend gauge (backend)",
+    "awscni_connmark_reconcile_total counter (result)",
     "awscni_build_info gauge (version,goversion)",
   ]);
 });

@@ -56,6 +56,8 @@ export const METRICS = {
     ...of("histogram", ["success"], "Seconds of node initialization"),
     buckets: START_BUCKETS,
   },
+  awscni_connmark_backend: of("gauge", ["backend"], "1 for what marks outbound connections: nftables or iptables"),
+  awscni_connmark_reconcile_total: of("counter", ["result"], "Times those marks were looked after: success, error"),
   awscni_build_info: of("gauge", ["version", "goversion"], "1, with the version of this build"),
 
   slash28_add_refusals_total: ours("counter", ["reason"], "Refused ADDs, by typed reason"),
@@ -78,6 +80,11 @@ export const METRICS = {
   slash28_checkpoint_writes_total: ours("counter", ["outcome"], "Writes of the checkpoint: written, failed"),
   slash28_checkpoint_saves_total: ours("counter", [], "Changes that asked for a write; several may share one"),
   slash28_quirks_total: ours("counter", ["quirk"], "Times a documented quirk of the reference broke an invariant"),
+  slash28_firewall_updates_total: ours(
+    "counter",
+    ["cause", "outcome"],
+    "Transactions that changed the node's own iptables and nftables rules, by cause (start, vpc-cidrs, repair) and outcome (applied, failed)",
+  ),
   slash28_build_info: ours("gauge", ["version", "policy"], "1, with the version and the policy of this build"),
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -22,5 +22,10 @@ export interface Datapath {
   linkNameOf(mac: string): Promise<string | undefined>;
   /** Names of all links of the node's namespace. */
   linkNames(): Promise<readonly string[]>;
+  /**
+   * `/proc/sys/<key>` of the node's namespace, written unless it has the value already. Resolves with the value that it has
+   * afterwards, which is another one where it cannot be written; undefined when there is no such key.
+   */
+  setSysctl(key: string, value: string): Promise<string | undefined>;
   close(): void;
 }
