@@ -97,7 +97,7 @@ describe("the repository", () => {
 
   test("every source is reached", () => {
     const roots = [...files.keys()].filter((path) =>
-      /^(?:scripts|bench)\/.*\.ts$|^src\/.*\bmain\.ts$|^src\/(?:netlink|datapath|cni)\/|datapath|snat|fabric|host-network|kernel-linux/.test(
+      /^(?:scripts|bench)\/.*\.ts$|^src\/.*\bmain\.ts$|^src\/(?:netlink|datapath|cni)\/|datapath|snat|fabric|host-network|iptables|kernel-linux/.test(
         path,
       ),
     );
