@@ -178,7 +178,7 @@ function expectSays(message: Message, wanted: Change): void {
 describe("there and back", () => {
   test("any changes, in one datagram, in order, under their numbers", () => {
     fc.assert(
-      fc.property(fc.array(change, { maxLength: 20 }), u32, (changes, sequence) => {
+      fc.property(fc.array(change, { maxLength: 64, size: "max" }), u32, (changes, sequence) => {
         const messages = messagesOf(encodeChanges(changes, sequence));
         expect(messages.map((message) => message.sequence)).toEqual(changes.map((_, i) => (sequence + i) % 2 ** 32));
         for (const [i, message] of messages.entries()) {

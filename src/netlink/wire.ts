@@ -47,15 +47,18 @@ export class MessageWriter {
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#take(1), value);
+    const at = this.#take(1);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#take(2), value, true);
+    const at = this.#take(2);
+    this.#view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value, true);
   }
 
   /** `count` bytes of zero. */
@@ -72,7 +75,10 @@ export class MessageWriter {
   }
 
   attributeIpv4(type: number, address: Ipv4): void {
-    this.attribute(type, () => this.#view.setUint32(this.#take(4), address, false));
+    this.attribute(type, () => {
+      const at = this.#take(4);
+      this.#view.setUint32(at, address, false);
+    });
   }
 
   attributeMac(type: number, mac: Mac): void {
@@ -110,6 +116,7 @@ export class MessageWriter {
     this.zeros(aligned(this.#length) - this.#length);
   }
 
+  /** Where the next `count` bytes go. What was read of `#view` before this call may be out of date after it. */
   #take(count: number): number {
     const start = this.#length;
     this.#length += count;
