@@ -8,10 +8,10 @@ import { askAgent, type CallOptions, type Outcome } from "./agent-call.ts";
 import { linesOf, type Refusal, readAdd } from "./answers.ts";
 import { type CniCode, CODES, codeOf } from "./codes.ts";
 import { isObject, type JsonObject, type NetworkConfig } from "./config.ts";
-import { type AttachmentEnvironment, isCniName, type PodArguments } from "./environment.ts";
+import { type AttachmentEnvironment, isCniName, isLinkName, type PodArguments } from "./environment.ts";
 import type { PluginLog } from "./plugin-log.ts";
 import { CniProblem } from "./problem.ts";
-import { buildResult, remember } from "./result.ts";
+import { buildResult, readPreviousResult, remember } from "./result.ts";
 import type { CniVersion } from "./versions.ts";
 
 export interface CommandContext {
@@ -58,7 +58,7 @@ export async function add(
       "The pod's annotation k8s.amazonaws.com/nicConfig asks for several network cards, which slash28 does not serve. Remove the annotation.",
     );
   }
-  const previous = previousOf(raw);
+  const previous = readPreviousResult(raw["prevResult"]);
   const outcome = await call(
     (leftMs) => ({
       op: "add",
@@ -228,22 +228,16 @@ function validAttachments(raw: JsonObject, opening: string): readonly { containe
   if (list.length > ATTACHMENTS_MAX) throw bad(`has more than ${ATTACHMENTS_MAX} entries`);
   return list.map((one: unknown) => {
     const { containerID, ifname } = isObject(one) ? one : ({} as JsonObject);
-    if (typeof containerID !== "string" || !isCniName(containerID) || typeof ifname !== "string" || ifname === "") {
+    if (
+      typeof containerID !== "string" ||
+      !isCniName(containerID) ||
+      typeof ifname !== "string" ||
+      !isLinkName(ifname)
+    ) {
       throw bad(`has an entry that is not understood: ${JSON.stringify(one).slice(0, 80)}`);
     }
     return { containerId: containerID, ifName: ifname };
   });
-}
-
-function previousOf(raw: JsonObject): JsonObject | undefined {
-  const previous = raw["prevResult"];
-  if (previous === undefined || previous === null) return undefined;
-  if (isObject(previous)) return previous;
-  throw new CniProblem(
-    CODES.invalidConfig,
-    "add cmd: error loading config from args: prevResult is not understood",
-    "It has to be a result; look at the plugin before this one in the conflist.",
-  );
 }
 
 function keyOf(attachment: AttachmentEnvironment, context: CommandContext) {

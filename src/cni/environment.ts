@@ -39,7 +39,11 @@ export function isCniName(text: string): boolean {
 export function isLinkName(text: string): boolean {
   const byteCount = new TextEncoder().encode(text).length;
   return (
-    byteCount > 0 && byteCount <= LINK_NAME_BYTES_MAX && text !== "." && text !== ".." && !/[\s/:\p{Cc}]/u.test(text)
+    byteCount > 0 &&
+    byteCount <= LINK_NAME_BYTES_MAX &&
+    text !== "." &&
+    text !== ".." &&
+    !/[\s/:\p{Cc}\ufffd]/u.test(text)
   );
 }
 
@@ -123,5 +127,9 @@ function invalid(message: string, details: string): CniProblem {
 
 /** A value of unknown kind for a message: quoted, escaped, cut. */
 export function show(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+  return JSON.stringify(cut(text, 80));
+}
+
+export function cut(text: string, lengthMax: number): string {
+  return text.length > lengthMax ? `${text.slice(0, lengthMax - 3)}...` : text;
 }

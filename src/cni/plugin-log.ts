@@ -19,10 +19,10 @@ export interface PluginLogOptions {
 export class PluginLog {
   readonly #options: PluginLogOptions;
   #lines: string[] = [];
+  #written: Promise<void> = Promise.resolve();
 
   constructor(options: PluginLogOptions) {
     this.#options = options;
-    this.write("info", "Constructed new logger instance");
   }
 
   write(level: LogLevel, message: string): void {
@@ -32,11 +32,16 @@ export class PluginLog {
     this.#lines.push(`${JSON.stringify({ level, ts, caller: "cni/plugin", msg: message })}\n`);
   }
 
-  /** Appends what was gathered: one write, so that lines of plugins that run at once do not mix. Never rejects. */
-  async flush(): Promise<void> {
-    if (this.#lines.length === 0) return;
+  /** Appends what was gathered: one write, so that lines of plugins that run at once do not mix. Resolves once all of it is written. */
+  flush(): Promise<void> {
     const text = this.#lines.join("");
     this.#lines = [];
+    if (text !== "") this.#written = this.#written.then(() => this.#append(text));
+    return this.#written;
+  }
+
+  /** Never rejects. */
+  async #append(text: string): Promise<void> {
     const { file, clock } = this.#options;
     try {
       // Loaded late: it is a fifth of the plugin's start.
@@ -77,10 +82,10 @@ function openForAppend(fs: FileSystem, file: string): number {
 function rotate(fs: FileSystem, file: string, clock: Clock): void {
   const slash = file.lastIndexOf("/");
   const folder = slash < 0 ? "." : file.slice(0, slash + 1);
-  const [, stem, extension] = /^(.+?)(\.[^.]*)?$/.exec(file.slice(slash + 1)) ?? [];
+  const [, stem, extension = ""] = /^(.+?)(\.[^.]*)?$/.exec(file.slice(slash + 1)) ?? [];
   const stamp = new Date(clock.wallMs()).toISOString().replaceAll(":", "-");
-  fs.renameSync(file, `${folder}${stem}-${stamp}-${process.pid}${extension ?? ""}`);
-  const old = fs.readdirSync(folder).filter((name) => name.startsWith(`${stem}-`));
+  fs.renameSync(file, `${folder}${stem}-${stamp}-${process.pid}${extension}`);
+  const old = fs.readdirSync(folder).filter((name) => name.startsWith(`${stem}-2`) && name.endsWith(extension));
   old.sort((a, b) => (a < b ? 1 : -1));
   for (const name of old.slice(OLD_FILES_MAX)) fs.unlinkSync(`${folder}${name}`);
 }

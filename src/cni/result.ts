@@ -13,18 +13,38 @@ import { type CniVersion, isAtLeast } from "./versions.ts";
 const VLAN_ID_MAX = 4_094;
 const DUMMY_NAME = /^dummy([0-9a-f]{11})$/;
 
-/** The result in the form of `version`, after what stands in the previous plugin's result. */
+/** What earlier plugins of the list have done. */
+export interface PreviousResult {
+  readonly interfaces: readonly JsonObject[];
+  readonly ips: readonly JsonObject[];
+  readonly routes: unknown;
+  readonly dns: unknown;
+}
+
+/** Throws `CniProblem` 7 when it is not understood. */
+export function readPreviousResult(previous: unknown): PreviousResult {
+  if (previous === undefined || previous === null)
+    return { interfaces: [], ips: [], routes: undefined, dns: undefined };
+  const { interfaces = [], ips = [], routes, dns } = isObject(previous) ? previous : { interfaces: previous };
+  if (isObjects(interfaces) && isObjects(ips)) return { interfaces, ips, routes, dns };
+  throw new CniProblem(
+    CODES.invalidConfig,
+    "add cmd: error loading config from args: prevResult is not understood",
+    "Its interfaces and ips have to be lists of objects; look at the plugin before this one in the conflist.",
+  );
+}
+
+/** The result in the form of `version`, after what stands in the previous one. */
 export function buildResult(
   answer: AddAnswer,
   attachment: AttachmentEnvironment,
-  previous: JsonObject | undefined,
+  previous: PreviousResult,
   version: CniVersion,
 ): JsonObject {
-  const before = previous === undefined ? { interfaces: [], ips: [] } : partsOf(previous);
   const mtu = isAtLeast(version, "1.1.0") ? { mtu: answer.mtu } : {};
   const dummy = `dummy${answer.podSuffix}`;
   const interfaces = [
-    ...before.interfaces,
+    ...previous.interfaces,
     { name: answer.hostInterface, ...mtu },
     // Not a MAC: the route table, as the reference writes it.
     { name: attachment.ifName, mac: String(answer.routeTableId), ...mtu, sandbox: attachment.netns },
@@ -33,16 +53,16 @@ export function buildResult(
       : { name: dummy, mac: "0", sandbox: String(answer.deviceNumber) },
   ];
   const own = {
-    interface: before.interfaces.length + 1,
+    interface: previous.interfaces.length + 1,
     address: `${formatIpv4(answer.address)}/32`,
     ...(answer.gateway === undefined ? {} : { gateway: formatIpv4(answer.gateway) }),
   };
   return {
     cniVersion: version,
     interfaces,
-    ips: [...before.ips, own].map((ip) => ipIn(version, ip)),
-    ...(previous?.["routes"] === undefined ? {} : { routes: previous["routes"] }),
-    ...dnsIn(version, previous?.["dns"]),
+    ips: [...previous.ips, own].map((ip) => ipIn(version, ip)),
+    ...(previous.routes === undefined ? {} : { routes: previous.routes }),
+    ...dnsIn(version, previous.dns),
   };
 }
 
@@ -57,21 +77,6 @@ function dnsIn(version: CniVersion, dns: unknown): JsonObject {
   const isEmpty = !isObject(dns) || Object.keys(dns).length === 0;
   if (isEmpty) return isAtLeast(version, "1.0.0") ? {} : { dns: {} };
   return { dns };
-}
-
-function partsOf(previous: JsonObject): {
-  readonly interfaces: readonly JsonObject[];
-  readonly ips: readonly JsonObject[];
-} {
-  const { interfaces = [], ips = [] } = previous;
-  if (!isObjects(interfaces) || !isObjects(ips)) {
-    throw new CniProblem(
-      CODES.invalidConfig,
-      "add cmd: error loading config from args: prevResult is not understood",
-      "Its interfaces and ips have to be lists of objects; look at the plugin before this one in the conflist.",
-    );
-  }
-  return { interfaces, ips };
 }
 
 function isObjects(value: unknown): value is readonly JsonObject[] {

@@ -6,7 +6,14 @@ import type { Clock } from "../ports/clock.ts";
 import { CODES } from "./codes.ts";
 import { add, type CommandContext, check, del, gc, status } from "./commands.ts";
 import { decodeConfig, type JsonObject, readConfig, versionOf, versionToAnswer } from "./config.ts";
-import { type Environment, readAttachment, readPodArguments, show } from "./environment.ts";
+import {
+  type AttachmentEnvironment,
+  cut,
+  type Environment,
+  readAttachment,
+  readPodArguments,
+  show,
+} from "./environment.ts";
 import { PluginLog } from "./plugin-log.ts";
 import { CniProblem, problemText, toText } from "./problem.ts";
 import { COMMANDS, type Command, firstVersionOf, isAtLeast, LATEST_VERSION, SUPPORTED_VERSIONS } from "./versions.ts";
@@ -25,6 +32,7 @@ export interface PluginIo {
 const INPUT_BYTES_MAX = 1024 * 1024;
 /** Of standard input in the log; a prevResult is well below. */
 const LOGGED_INPUT_MAX = 16 * 1024;
+const LOGGED_TEXT_MAX = 1_024;
 
 /** Resolves with the exit status. Never rejects because of what it is told. */
 export async function run(io: PluginIo): Promise<number> {
@@ -82,12 +90,7 @@ class Execution {
     if (!isAtLeast(version, firstVersionOf(command))) throw tooOld(command, version);
     const log = new PluginLog({ file: config.logFile, level: config.logLevel, clock });
     this.log = log;
-    const { containerId, netns, ifName } = attachment;
-    const cut = input.length > LOGGED_INPUT_MAX ? `${input.slice(0, LOGGED_INPUT_MAX)}...` : input;
-    log.write(
-      "info",
-      `Received CNI ${opening} request: ContainerID(${containerId}) Netns(${netns}) IfName(${ifName}) Args(${show(env["CNI_ARGS"] ?? "")}) Path(${env["CNI_PATH"] ?? ""}) argsStdinData(${cut})`,
-    );
+    if (command !== "STATUS") this.#logRequest(log, opening, attachment, input);
     for (const warning of config.warnings) log.write("warn", warning);
     const context: CommandContext = { raw: this.raw, config, version, clock, log, cleanUp };
     const pod = () =>
@@ -109,6 +112,17 @@ class Execution {
       case "GC":
         return gc(context);
     }
+  }
+
+  /** Not for STATUS, which a runtime asks every few seconds. */
+  #logRequest(log: PluginLog, command: string, attachment: AttachmentEnvironment, input: string): void {
+    const { containerId, netns, ifName } = attachment;
+    const { CNI_ARGS = "", CNI_PATH = "" } = this.#io.env;
+    log.write("info", "Constructed new logger instance");
+    log.write(
+      "info",
+      `Received CNI ${command} request: ContainerID(${containerId}) Netns(${netns}) IfName(${ifName}) Args(${cut(CNI_ARGS, LOGGED_TEXT_MAX)}) Path(${cut(CNI_PATH, LOGGED_TEXT_MAX)}) argsStdinData(${cut(input, LOGGED_INPUT_MAX)})`,
+    );
   }
 
   async #readInput(read: PluginIo["readInput"]): Promise<string> {

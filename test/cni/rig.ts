@@ -21,6 +21,8 @@ export interface Reaction {
 
 export interface FakeAgent {
   readonly questions: Record<string, unknown>[];
+  /** Connections that have ended. */
+  closedCount: number;
   react: (question: Record<string, unknown>) => Reaction;
   stop(): void;
 }
@@ -39,6 +41,7 @@ export interface CniRig {
   }): Promise<CniResult>;
   /** A plugin's entry of the conflist, with the reference's keys and the rig's socket. */
   config(changes?: Record<string, unknown>): Record<string, unknown>;
+  stopAgents(): void;
   close(): void;
 }
 
@@ -118,8 +121,10 @@ export async function openCniRig(): Promise<CniRig> {
       agentWait: 0,
       ...changes,
     }),
+    stopAgents() {
+      for (const agent of agents.splice(0)) agent.stop();
+    },
     close() {
-      for (const agent of agents) agent.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -138,6 +143,9 @@ function startAgent(path: string, react: FakeAgent["react"]): FakeAgent {
       open(socket) {
         socket.data = { text: "" };
       },
+      close() {
+        agent.closedCount++;
+      },
       data(socket, chunk) {
         socket.data.text += chunk.toString();
         const end = socket.data.text.indexOf("\n");
@@ -151,6 +159,7 @@ function startAgent(path: string, react: FakeAgent["react"]): FakeAgent {
   });
   const agent: FakeAgent = {
     questions: [],
+    closedCount: 0,
     react,
     stop() {
       listener.stop(true);
