@@ -13,12 +13,20 @@ const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 /** Names of this program's namespaces: `s28-<pid of the maker>-<name>`. */
 const OUR_NAME = /^s28-(\d+)-/;
 
-const { symbols: libc } = dlopen("libc.so.6", {
-  setns: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-  unshare: { args: [FFIType.i32], returns: FFIType.i32 },
-  mount: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.u64, FFIType.ptr], returns: FFIType.i32 },
-  umount2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
-});
+const openLibc = () =>
+  dlopen("libc.so.6", {
+    setns: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+    unshare: { args: [FFIType.i32], returns: FFIType.i32 },
+    mount: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.u64, FFIType.ptr], returns: FFIType.i32 },
+    umount2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
+  }).symbols;
+let opened: ReturnType<typeof openLibc> | undefined;
+
+/** Opened when first needed: this file is loaded where there is no such library, too. */
+function libc() {
+  opened ??= openLibc();
+  return opened;
+}
 
 /**
  * Runs `work` with this thread inside the namespace. What `work` opens (sockets, children) stays there for good. It must be
@@ -29,7 +37,7 @@ export function insideNamespace<T>(path: string, work: () => T): T {
   try {
     const other = openSync(path, "r");
     try {
-      if (libc.setns(other, CLONE_NEWNET) !== 0) throw new Error(`${path} cannot be entered as a network namespace`);
+      if (libc().setns(other, CLONE_NEWNET) !== 0) throw new Error(`${path} cannot be entered as a network namespace`);
     } finally {
       closeSync(other);
     }
@@ -37,7 +45,7 @@ export function insideNamespace<T>(path: string, work: () => T): T {
       return work();
     } finally {
       // Going on in a foreign namespace would be worse than ending.
-      if (libc.setns(own, CLONE_NEWNET) !== 0) process.abort();
+      if (libc().setns(own, CLONE_NEWNET) !== 0) process.abort();
     }
   } finally {
     closeSync(own);
@@ -61,12 +69,12 @@ export class NamespaceSet {
     const own = openSync(OWN_NAMESPACE, "r");
     try {
       writeFileSync(path, "", { flag: "wx" });
-      if (libc.unshare(CLONE_NEWNET) !== 0) {
+      if (libc().unshare(CLONE_NEWNET) !== 0) {
         unlinkSync(path);
         throw new Error("a network namespace cannot be made: the kernel refuses (root, or CAP_SYS_ADMIN, is needed)");
       }
-      const status = libc.mount(cString(OWN_NAMESPACE), cString(path), null, MS_BIND, null);
-      if (libc.setns(own, CLONE_NEWNET) !== 0) process.abort();
+      const status = libc().mount(cString(OWN_NAMESPACE), cString(path), null, MS_BIND, null);
+      if (libc().setns(own, CLONE_NEWNET) !== 0) process.abort();
       if (status !== 0) {
         unlinkSync(path);
         throw new Error(`the network namespace cannot be kept as ${path}: the mount was refused`);
@@ -106,7 +114,7 @@ export function removeDeadNamespaces(): string[] {
 }
 
 function removePath(path: string): void {
-  libc.umount2(cString(path), MNT_DETACH);
+  libc().umount2(cString(path), MNT_DETACH);
   try {
     unlinkSync(path);
   } catch (error) {

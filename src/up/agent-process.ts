@@ -29,6 +29,8 @@ export interface AgentOptions {
   /** SLASH28_CLOCK. */
   readonly clockScale: string;
   readonly clock: Clock;
+  /** The node's network namespace, where the agent is to wire pods; undefined: it hands out addresses alone. */
+  readonly hostNetns: string | undefined;
   readonly onChange: () => void;
 }
 
@@ -82,6 +84,14 @@ export class AgentProcess {
 
   get grpcSocket(): string {
     return join(this.folder, "ipamd.sock");
+  }
+
+  get socketPath(): string {
+    return join(this.folder, "slash28.sock");
+  }
+
+  get pluginLogFile(): string {
+    return join(this.folder, "plugin.log");
   }
 
   get eventsFile(): string {
@@ -239,7 +249,7 @@ export class AgentProcess {
   }
 
   #environment(): Record<string, string> {
-    const { node, cni, folder, region, seed } = this.#options;
+    const { node, cni, folder, region, seed, hostNetns } = this.#options;
     const asked: Record<string, string> = {};
     for (const [name, value] of cni.env) if (!isOwn(name)) asked[name] = value;
     return {
@@ -257,16 +267,19 @@ export class AgentProcess {
       AWS_ENDPOINT_URL_EC2: this.#options.ec2Url,
       AWS_EC2_METADATA_SERVICE_ENDPOINT: this.#options.imdsUrl,
       AWS_VPC_K8S_CNI_LOG_FILE: join(folder, "ipamd.log"),
-      AWS_VPC_K8S_PLUGIN_LOG_FILE: join(folder, "plugin.log"),
+      AWS_VPC_K8S_PLUGIN_LOG_FILE: this.pluginLogFile,
       AWS_VPC_K8S_CNI_BACKING_STORE: join(folder, "ipam.json"),
       INTROSPECTION_BIND_ADDRESS: `unix:${join(folder, "introspect.sock")}`,
       SLASH28_POLICY: cni.policy,
       SLASH28_SEED: String(seed),
-      SLASH28_SOCKET: join(folder, "slash28.sock"),
+      SLASH28_SOCKET: this.socketPath,
       SLASH28_GRPC_SOCKET: this.grpcSocket,
       SLASH28_METRICS_ADDRESS: "127.0.0.1:0",
       SLASH28_FACTS: join(folder, "facts.json"),
       SLASH28_CLOCK: this.#options.clockScale,
+      ...(hostNetns === undefined
+        ? { SLASH28_DATAPATH: "off" }
+        : { SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: hostNetns }),
     };
   }
 }

@@ -41,7 +41,7 @@ export interface ConductorOptions {
 export const REFUSALS_TO_SETTLE = 3;
 export const QUIET_MS = 15 * SECOND_MS;
 const CLIENT_VERSION = "v1.23.1";
-const NETWORK_NAME = "aws-cni";
+export const NETWORK_NAME = "aws-cni";
 
 export class Conductor {
   readonly pods: MutablePod[] = [];

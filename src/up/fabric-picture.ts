@@ -1,5 +1,6 @@
 // The emulated VPC as the namespaces are to show it: blocks, subnets, and the ENIs attached to the nodes with what they hold.
 
+import { cidrContains, formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import type { World } from "../emulator/model/world.ts";
 import type { FabricEni, FabricPicture } from "./fabric-commands.ts";
 
@@ -24,4 +25,20 @@ function attachedEnis(world: World, instanceId: string): FabricEni[] {
     found.push({ eniId: id, mac, deviceIndex, primaryAddress, subnet: subnet.cidr, addresses, prefixes });
   }
   return found;
+}
+
+/** The attached ENI of an instance that holds the address, alone or in a /28; undefined when none does. */
+export function holdingEni(world: World, instanceId: string, address: Ipv4): FabricEni | undefined {
+  return attachedEnis(world, instanceId).find(
+    (eni) =>
+      eni.primaryAddress === address ||
+      eni.addresses.includes(address) ||
+      eni.prefixes.some((base) => cidrContains({ base, prefixLength: 28 }, address)),
+  );
+}
+
+/** Of an instance's primary ENI. */
+export function primaryAddressOf(world: World, instanceId: string): string {
+  const primary = attachedEnis(world, instanceId).find((eni) => eni.deviceIndex === 0);
+  return formatIpv4(primary?.primaryAddress ?? 0);
 }

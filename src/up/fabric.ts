@@ -118,23 +118,25 @@ export class Fabric {
     }
   }
 
-  /** Shows the world as it is now and follows it until `close`. */
+  /** Shows the world as it is now and follows it until `close`: its changes at once, what time alone changes soon. */
   async follow(world: World, nowMs: () => number): Promise<void> {
-    const look = (): Promise<void> => {
+    let isDue = false;
+    const look = async (): Promise<void> => {
+      isDue = false;
       world.settle(nowMs());
-      return this.apply(fabricPicture(world, this.#nodeNames()));
+      await this.apply(fabricPicture(world, this.#nodeNames()));
+    };
+    const lookSoon = (): void => {
+      if (isDue || this.#isClosed) return;
+      isDue = true;
+      // After the change in hand is complete.
+      setTimeout(() => {
+        look().catch((error: unknown) => this.#onProblem(error instanceof Error ? error.message : String(error)));
+      }, 0);
     };
     await look();
-    let isLooking = false;
-    this.#timer = setInterval(() => {
-      if (isLooking) return;
-      isLooking = true;
-      void look()
-        .catch((error: unknown) => this.#onProblem(error instanceof Error ? error.message : String(error)))
-        .finally(() => {
-          isLooking = false;
-        });
-    }, FOLLOW_MS);
+    world.onMetadataChange = lookSoon;
+    this.#timer = setInterval(lookSoon, FOLLOW_MS);
   }
 
   /** Changes what differs from the picture applied last. One after the other. */

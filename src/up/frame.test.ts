@@ -75,6 +75,7 @@ function input(nodeCount: number, podCount: number, subnetCount: number): FrameI
       { action: "AssignPrivateIpAddresses", code: "InsufficientCidrBlocks", count: 2 },
     ],
     throttledCount: 0,
+    pings: undefined,
     errorTexts: [{ code: "InsufficientCidrBlocks", message: "not enough", count: 2 }],
     texts: [],
     cause: "Cause: too few whole /28s.",
@@ -106,6 +107,16 @@ describe("the live view", () => {
       " Cause: too few whole /28s.",
       " Ctrl-C ends the run",
     ]);
+  });
+
+  test("pings by path, a lost one and a wrong source named", () => {
+    const pings = [
+      { path: "same-node" as const, sent: 9, answered: 9, wrongSource: 0, msP50: 0.1 },
+      { path: "outside" as const, sent: 8, answered: 7, wrongSource: 2, msP50: 0.2 },
+    ];
+    const [, , line] = renderFrame({ ...input(2, 6, 1), pings }, { width: 110, height: 20, hasColor: true });
+    expect(line).toContain("\x1b[32m9/9");
+    expect(line).toContain("\x1b[31m7/8 (2 with a wrong source)");
   });
 
   test("never wider or higher than the terminal, in any size", () => {

@@ -6,6 +6,7 @@ import { wrap } from "../text/layout.ts";
 import type { AgentState } from "./agent-process.ts";
 import type { Ec2Count } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
+import type { PingCount } from "./ping-count.ts";
 import { countPods, type RunPod } from "./run-state.ts";
 
 export interface FrameInput {
@@ -20,6 +21,8 @@ export interface FrameInput {
   readonly subnets: readonly SeenSubnet[];
   readonly ec2: readonly Ec2Count[];
   readonly throttledCount: number;
+  /** undefined: pods are addresses alone. */
+  readonly pings: readonly PingCount[] | undefined;
   readonly errorTexts: readonly { readonly code: string; readonly message: string; readonly count: number }[];
   readonly texts: readonly string[];
   /** Why pods have no address, in one paragraph; undefined while none was refused. */
@@ -59,6 +62,7 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
   const width = Math.max(40, size.width);
   const height = Math.max(10, size.height);
   const head = [headLine(input, width), podsLine(input, width)];
+  if (input.pings !== undefined) head.push(pingsLine(input.pings));
   const subnets = subnetLines(input.subnets, width);
   const reasons = reasonLines(input);
   const ec2 = ec2Lines(input, width);
@@ -123,6 +127,16 @@ function podsLine(input: FrameInput, width: number): Line {
   const red = Math.min(barWidth - green, Math.round((refused / live) * barWidth));
   const rest = Math.max(0, barWidth - green - red);
   return [...parts, ["  ", ""], ["█".repeat(green), GREEN], ["█".repeat(red), RED], ["░".repeat(rest), DIM]];
+}
+
+function pingsLine(pings: readonly PingCount[]): Line {
+  const spans: Span[] = [[" pings  ", BOLD]];
+  for (const { path, sent, answered, wrongSource } of pings) {
+    const isRight = answered === sent && wrongSource === 0;
+    const wrong = wrongSource > 0 ? ` (${wrongSource} with a wrong source)` : "";
+    spans.push([`${path} `, DIM], [`${answered}/${sent}${wrong}`, isRight ? GREEN : RED], ["  ", ""]);
+  }
+  return spans;
 }
 
 function subnetLines(subnets: readonly SeenSubnet[], width: number): Line[] {

@@ -5,6 +5,7 @@ import { formatDurationMs } from "../cluster/index.ts";
 import { countStates } from "../subnet/index.ts";
 import { table, wrap } from "../text/layout.ts";
 import { prefixesWanted } from "./demand.ts";
+import { PATH_NAMES, type PingCount } from "./ping-count.ts";
 import { type Findings, findings, quantile, type Sightings } from "./report.ts";
 
 export function reportText(seen: Sightings): string {
@@ -23,12 +24,30 @@ export function reportText(seen: Sightings): string {
       `Wait for an address: half of them up to ${p50}, 99 % up to ${formatDurationMs(quantile(waits, 0.99) ?? 0)}.`,
     );
   }
+  if (seen.pings !== undefined) lines.push("", ...pingLines(seen.pings));
   lines.push("", ...nodeLines(seen), "", ...subnetLines(seen));
   if (found.refusals.size > 0) lines.push("", ...refusalLines(found));
   lines.push("", ...ec2Lines(seen));
   const cause = causeText(seen, found);
   if (cause !== undefined) lines.push("", ...wrap(cause, 100));
   return `${lines.join("\n")}\n`;
+}
+
+function pingLines(pings: readonly PingCount[]): string[] {
+  const rows = pings.map(({ path, sent, answered, wrongSource, msP50 }) => [
+    PATH_NAMES[path],
+    String(sent),
+    String(answered),
+    String(wrongSource),
+    msP50 === null ? "-" : `${msP50.toFixed(2)} ms`,
+  ]);
+  return table(["pings between pods", "sent", "answered", "wrong source", "median"], rows, [
+    false,
+    true,
+    true,
+    true,
+    true,
+  ]);
 }
 
 function refusalLines(found: Findings): string[] {

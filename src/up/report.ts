@@ -6,6 +6,7 @@ import type { Settings } from "../ipam/settings.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesForPodsAlone, prefixesShort, type SubnetDemand } from "./demand.ts";
 import type { Ec2Count, Ec2ErrorText } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
+import type { PingCount } from "./ping-count.ts";
 import { countPods, type PodCounts, type RunPod } from "./run-state.ts";
 
 /** docs/schemas/up.v1.json. */
@@ -33,6 +34,8 @@ export interface UpDocument {
     readonly freePrefixCount: number;
   }[];
   readonly ec2: readonly Ec2Count[];
+  /** With --datapath. */
+  readonly pings?: readonly PingCount[];
 }
 
 export interface UpDocumentPod {
@@ -54,6 +57,8 @@ export interface Sightings {
   readonly ec2: readonly Ec2Count[];
   readonly errorTexts: readonly Ec2ErrorText[];
   readonly settings: Settings;
+  /** undefined: pods are addresses alone. */
+  readonly pings: readonly PingCount[] | undefined;
 }
 
 export function upDocument(seen: Sightings): UpDocument {
@@ -83,6 +88,7 @@ export function upDocument(seen: Sightings): UpDocument {
       freePrefixCount: subnet.map.freePrefixCount,
     })),
     ec2: seen.ec2,
+    ...(seen.pings === undefined ? {} : { pings: seen.pings }),
   };
 }
 

@@ -22,13 +22,15 @@ import { CHART_DEFAULTS, parseSettings } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
 import { buildUpWorld, type UpNode, WorldMismatch } from "../world/world.ts";
 import { AgentProcess } from "./agent-process.ts";
-import { Conductor, type NodePort } from "./conductor.ts";
+import { Conductor, NETWORK_NAME, type NodePort } from "./conductor.ts";
 import { Ec2Tally } from "./ec2-tally.ts";
 import { writeEvidence } from "./evidence.ts";
 import { applyFirst, applyLater, checkFaults } from "./faults.ts";
 import { seeNode, seeSubnets } from "./observe.ts";
+import type { PingCount } from "./ping-count.ts";
 import type { Sightings } from "./report.ts";
 import { attachTrunk } from "./resource-controller.ts";
+import { RunDatapath, type RunDatapathOptions } from "./run-datapath.ts";
 import { TalliedVpc } from "./tallied-vpc.ts";
 
 export interface UpInput {
@@ -51,6 +53,8 @@ export interface UpInput {
    * the run shows what a cluster with them would.
    */
   readonly evidenceFolder?: string | undefined;
+  /** Pods are network namespaces, wired by the plugin that this command starts; undefined: they are addresses alone. */
+  readonly pluginCommand?: readonly string[] | undefined;
 }
 
 /** The settings of the cluster file that no agent would start with. */
@@ -75,6 +79,8 @@ export interface LiveRun {
   phase(): "starting agents" | "running" | "stopping";
   elapsedMs(): Ms;
   sightings(): Sightings;
+  /** undefined: pods are addresses alone. */
+  pings(): readonly PingCount[] | undefined;
 }
 
 export interface RunHandle {
@@ -162,6 +168,19 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     clock,
     log: (line) => say(line),
   });
+  const datapath = await startDatapath(input, {
+    cluster,
+    nodes: built.nodes,
+    world: vpc.world,
+    clock,
+    prng: prng.split("pings"),
+    networkName: NETWORK_NAME,
+    onText: say,
+  }).catch(async (error: unknown) => {
+    await emulator.close();
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const abort = new AbortController();
   const agents = built.nodes.map(
     (node, index) =>
@@ -180,6 +199,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
         imdsUrl: emulator.imdsUrl(node.instanceId),
         clockScale: formatClockScale(scale),
         clock,
+        hostNetns: datapath?.hostNetns(node.instanceId),
         onChange: () => {},
       }),
   );
@@ -193,7 +213,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
       startWallMs: clock.wallMs(),
       durationMs: cluster.run.durationMs,
     }),
-    nodes: new Map(agents.map((agent) => [agent.node.name, nodePort(agent)])),
+    nodes: new Map(agents.map((agent) => [agent.node.name, nodePort(agent, datapath)])),
     scheduler: new Scheduler(
       built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
       prng.split("scheduler"),
@@ -216,6 +236,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     ec2: tally.counts(),
     errorTexts: tally.errorTexts(),
     settings: parsed.settings,
+    pings: datapath?.pings(),
   });
   const live: LiveRun = {
     clock,
@@ -227,6 +248,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     phase: () => phase,
     elapsedMs: () => (phase === "starting agents" ? 0 : clock.nowMs() - conductor.startMs),
     sightings,
+    pings: () => datapath?.pings(),
   };
 
   const run = async (): Promise<Sightings> => {
@@ -237,6 +259,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
       if (!isStopAsked) {
         phase = "running";
         conductor.start();
+        datapath?.startPings();
         applyLater(faults, vpc, { clock, onText: say });
       }
       const watched = watchAnnouncements(agents, {
@@ -254,6 +277,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
         if ((conductor.isSettled() && !input.isFull) || clock.nowMs() - conductor.startMs >= cluster.run.durationMs)
           break;
       }
+      datapath?.stopPings();
       const last = sightings();
       if (input.evidenceFolder !== undefined) {
         const dump = vpc.dump(clock.nowMs());
@@ -283,6 +307,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
       const stopped = conductor.stop();
       await Promise.all(agents.map((agent) => agent.stop()));
       await stopped;
+      await datapath?.close();
       await emulator.close();
       if (!input.isKept) rmSync(folder, { recursive: true, force: true });
     }
@@ -296,6 +321,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     kill: () => {
       isStopAsked = true;
       for (const agent of agents) agent.kill();
+      datapath?.kill();
       if (!input.isKept) rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -306,10 +332,23 @@ function idOf(names: ReadonlyMap<string, string>, wanted: string): string {
   return wanted;
 }
 
-function nodePort(agent: AgentProcess): NodePort {
-  return {
+/** undefined: the pods are addresses alone. */
+async function startDatapath(
+  input: UpInput,
+  run: Omit<RunDatapathOptions, "pluginCommand">,
+): Promise<RunDatapath | undefined> {
+  const { pluginCommand } = input;
+  return pluginCommand === undefined ? undefined : RunDatapath.start({ ...run, pluginCommand });
+}
+
+function nodePort(agent: AgentProcess, datapath: RunDatapath | undefined): NodePort {
+  const { add, del } = datapath?.podsOf(agent) ?? {
     add: (request, deadlineMs) => agent.cni.add(request, deadlineMs),
     del: (request, deadlineMs) => agent.cni.del(request, deadlineMs),
+  };
+  return {
+    add,
+    del,
     podBound: (pod) =>
       agent.addPod({
         namespace: pod.namespace,

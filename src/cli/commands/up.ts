@@ -7,6 +7,7 @@ import { formatCheckError } from "../../cluster/index.ts";
 import { ListenError } from "../../emulator/server/index.ts";
 import {
   clusterFromText,
+  datapathProblems,
   type LoadedCluster,
   loadCluster,
   loadPods,
@@ -21,7 +22,7 @@ import {
 } from "../../up/index.ts";
 import { inputError, onDump, readDump, toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
-import { selfCommand } from "../self-command.ts";
+import { pluginCommand, selfCommand } from "../self-command.ts";
 
 const DEFAULT_NAME = "examples/article.yaml";
 
@@ -47,6 +48,7 @@ interface Options {
   readonly exitZero?: true;
   readonly keep?: true;
   readonly evidence?: string;
+  readonly datapath?: true;
 }
 
 export function upCommand(): Command {
@@ -67,15 +69,17 @@ export function upCommand(): Command {
     .addOption(
       new Option("-o, --output <format>", "how to print the result").choices(["table", "json"]).default("table"),
     )
-    .option("--exit-zero", "exit with 0 even when pods have no address")
+    .option("--exit-zero", "exit with 0 even when pods have no address or pings were lost")
     .option("--keep", "leave the nodes' folders behind: logs, checkpoints, facts")
     .option("--evidence <dir>", "at the end, write there what an operator could collect: logs, events, describe output")
+    .option("--datapath", "pods are network namespaces that the CNI plugin wires, and ping each other; Linux, root")
     .action(async (file: string | undefined, options: Options) => {
       process.exitCode = await up(file, options).catch(rethrow);
     });
 }
 
 async function up(file: string | undefined, options: Options): Promise<number> {
+  if (options.datapath === true) refuseWithoutNamespaces();
   const { loaded, input } = loadInput(file, options);
   const hasScreen = process.stdout.isTTY === true && options.output === "table" && options.once !== true;
   const isOnce = options.once === true || process.stdout.isTTY !== true;
@@ -105,7 +109,8 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   process.stdout.write(options.output === "json" ? `${JSON.stringify(document)}\n` : reportText(seen));
   if (options.keep === true) process.stderr.write(`The nodes' folders are in ${handle.live.folder}\n`);
   const isMissing = document.pods.some((pod) => pod.outcome !== "running");
-  return isMissing && options.exitZero !== true ? 1 : 0;
+  const isCut = document.pings?.some((one) => one.answered < one.sent || one.wrongSource > 0) ?? false;
+  return (isMissing || isCut) && options.exitZero !== true ? 1 : 0;
 }
 
 function loadInput(
@@ -134,8 +139,21 @@ function loadInput(
     speed: options.speed ?? cluster.run.speed,
     isKept: options.keep === true,
     evidenceFolder: options.evidence,
+    pluginCommand: options.datapath === true ? pluginCommand() : undefined,
   };
   return { loaded, input };
+}
+
+function refuseWithoutNamespaces(): void {
+  const problems = [
+    ...datapathProblems(),
+    ...(pluginCommand() === undefined ? ["slash28-cni is not beside slash28"] : []),
+  ];
+  if (problems.length === 0) return;
+  throw new CommandError(`--datapath is not possible here: ${problems.join("; ")}`, {
+    exitStatus: 2,
+    next: "Put that right, or leave --datapath out: pods are then addresses alone.",
+  });
 }
 
 function embeddedCluster(isForDump: boolean): LoadedCluster {

@@ -1,0 +1,122 @@
+// The pods of a run as real network namespaces: each is made empty, wired by the real plugin, joined to the pings while it runs,
+// and removed after its DEL.
+
+import type { Ms } from "../base/units.ts";
+import { parseReason } from "../ipam/reasons.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { AddOutcome, CniRequest } from "./cni-client.ts";
+import { EchoPlace } from "./echo.ts";
+import type { Fabric } from "./fabric.ts";
+import { addressOf, Plugin } from "./plugin.ts";
+
+/** A running pod as the pings see it. */
+export interface PodPlace {
+  readonly nodeName: string;
+  readonly instanceId: string;
+  readonly address: string;
+  readonly echo: EchoPlace;
+}
+
+interface Sandbox {
+  readonly namespaceName: string;
+  readonly netns: string;
+  result: unknown;
+  place: PodPlace | undefined;
+}
+
+const CALLS_AT_ONCE = 8;
+
+export class PodNetwork {
+  /** Running pods, by sandbox. */
+  readonly places = new Map<string, PodPlace>();
+  readonly #fabric: Fabric;
+  readonly #clock: Clock;
+  readonly #sandboxes = new Map<string, Sandbox>();
+  #count = 0;
+
+  constructor(options: { readonly fabric: Fabric; readonly clock: Clock }) {
+    this.#fabric = options.fabric;
+    this.#clock = options.clock;
+  }
+
+  /** The plugin of one node. */
+  node(options: {
+    readonly command: readonly string[];
+    readonly name: string;
+    readonly instanceId: string;
+    readonly networkName: string;
+    /** The conflist's entry. */
+    readonly config: Readonly<Record<string, unknown>>;
+  }): NodePods {
+    const { command, networkName, config } = options;
+    const plugin = new Plugin({ command, networkName, config, callsAtOnce: CALLS_AT_ONCE });
+    return {
+      add: (request, deadlineMs) => this.#add(plugin, options, request, deadlineMs),
+      del: (request, deadlineMs) => this.#del(plugin, request, deadlineMs),
+    };
+  }
+
+  async #add(
+    plugin: Plugin,
+    node: { readonly name: string; readonly instanceId: string },
+    request: CniRequest,
+    deadlineMs: Ms,
+  ): Promise<AddOutcome> {
+    this.#count++;
+    const namespaceName = `p${this.#count}`;
+    const netns = this.#fabric.createPodNamespace(namespaceName);
+    const sandbox: Sandbox = { namespaceName, netns, result: undefined, place: undefined };
+    this.#sandboxes.set(request.sandboxId, sandbox);
+    const answer = await plugin.add(sandboxOf(request, netns), this.#realMsUntil(deadlineMs));
+    const address = answer.status === 0 ? addressOf(answer.output) : undefined;
+    if (address === undefined) return refusalOf(answer.output, answer.status);
+    sandbox.result = answer.output;
+    const echo = await EchoPlace.open(netns);
+    sandbox.place = { nodeName: node.name, instanceId: node.instanceId, address, echo };
+    this.places.set(request.sandboxId, sandbox.place);
+    return { kind: "allocated", address };
+  }
+
+  async #del(plugin: Plugin, request: CniRequest, deadlineMs: Ms): Promise<boolean> {
+    const sandbox = this.#sandboxes.get(request.sandboxId);
+    this.places.delete(request.sandboxId);
+    const answer = await plugin.del(sandboxOf(request, sandbox?.netns), sandbox?.result, this.#realMsUntil(deadlineMs));
+    sandbox?.place?.echo.close();
+    if (sandbox !== undefined) this.#fabric.removePodNamespace(sandbox.namespaceName);
+    this.#sandboxes.delete(request.sandboxId);
+    return answer.status === 0;
+  }
+
+  /** Processes are real. */
+  #realMsUntil(deadlineMs: Ms): number {
+    return Math.max(0, (deadlineMs - this.#clock.nowMs()) / this.#clock.rate);
+  }
+
+  close(): void {
+    this.places.clear();
+    for (const { place } of this.#sandboxes.values()) place?.echo.close();
+    this.#sandboxes.clear();
+  }
+}
+
+export interface NodePods {
+  add(request: CniRequest, deadlineMs: Ms): Promise<AddOutcome>;
+  del(request: CniRequest, deadlineMs: Ms): Promise<boolean>;
+}
+
+function sandboxOf(request: CniRequest, netns: string | undefined) {
+  const { sandboxId, podNamespace, podName, podUid } = request;
+  return { containerId: sandboxId, netns, namespace: podNamespace, podName, podUid };
+}
+
+/** The plugin's error object as kubelet's events would show it; its `msg` ends with our reason. */
+function refusalOf(output: unknown, status: number | undefined): AddOutcome {
+  const { msg, details } = (output ?? {}) as { msg?: string; details?: string };
+  if (msg === undefined) {
+    const how = status === undefined ? "was ended before it answered" : `exited with ${status} and no result`;
+    const message = `the plugin ${how}`;
+    return { kind: "refused", reason: "starting", message, pluginError: message };
+  }
+  const word = /: ([a-z-]+)(?: \([a-z-]+\))?$/.exec(msg)?.[1] ?? "";
+  return { kind: "refused", reason: parseReason(word) ?? "starting", message: details ?? msg, pluginError: msg };
+}
