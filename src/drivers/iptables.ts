@@ -9,7 +9,8 @@ export interface IptablesOptions {
   readonly netnsPath?: string | undefined;
   /** Names of the programs up to `-save` and `-restore`. */
   readonly program?: "iptables" | "iptables-nft" | "iptables-legacy";
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Of the programs; default: this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -32,17 +33,17 @@ const PACKAGES: Readonly<Record<string, string>> = { nft: "nftables", nsenter: "
 
 export function iptables(options: IptablesOptions = {}): Firewall {
   const { netnsPath, program = "iptables", timeoutMs = TIMEOUT_MS } = options;
-  const env: Record<string, string | undefined> = { ...(options.environment ?? process.env), LC_ALL: "C" };
+  const env = { PATH: "", ...(options.environment ?? systemEnvironment()), LC_ALL: "C" };
 
   function find(name: string): string | undefined {
-    return Bun.which(name, { PATH: env["PATH"] ?? "" }) ?? undefined;
+    return Bun.which(name, { PATH: env.PATH }) ?? undefined;
   }
 
   function need(name: string): string {
     const path = find(name);
     if (path !== undefined) return path;
     throw new FirewallError(
-      `${name} is not in PATH (${env["PATH"] ?? ""}): the node's SNAT rules cannot be read or changed.`,
+      `${name} is not in PATH (${env.PATH}): the node's SNAT rules cannot be read or changed.`,
       `Install the package ${PACKAGES[name] ?? "iptables"}.`,
     );
   }
@@ -110,9 +111,16 @@ export function iptables(options: IptablesOptions = {}): Firewall {
   };
 }
 
+/** Root's programs are found whatever path the agent was started with. */
+function systemEnvironment() {
+  return { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+}
+
 /** `iptables v1.8.9 (nf_tables)`; releases before 1.8 have no parenthesis. */
 export function parseVersion(text: string): FirewallVersion {
-  const [, major = 0, minor = 0, patch = 0] = (/v(\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? []).map(Number);
+  const [major = 0, minor = 0, patch = 0] = (/v(\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? [])
+    .slice(1)
+    .map((part) => Number(part ?? 0));
   const isAtLeast162 = major * 1_000_000 + minor * 1_000 + patch >= 1_006_002;
   return { text: text.trim(), isLegacy: text.includes("legacy"), hasRandomFully: isAtLeast162 };
 }
