@@ -11,7 +11,8 @@ import { systemClock } from "../../src/drivers/clock-system.ts";
 import { type RunningEmulator, startEmulator } from "../../src/emulator/server/emulator.ts";
 import { CHART_DEFAULTS } from "../../src/ipam/settings.ts";
 import type { PolicyId } from "../../src/ipam/types.ts";
-import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc } from "./test-vpc.ts";
+import { type Look, problemsAtRest } from "./at-rest.ts";
+import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc, type TestVpcEni } from "./test-vpc.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const CALLERS = 6;
@@ -22,6 +23,11 @@ const COOLDOWN_MS = 1_000;
 const ADD_DEADLINE_SECONDS = 2;
 /** Virtual time per real time while settling: the hourly clean-up and the reconcile come soon. */
 const SETTLE_RATE = 200;
+/** Two rounds of the hourly clean-up: an ENI younger than 5 min at the first is taken at the second. */
+const SETTLE_VIRTUAL_MS = 2 * 3_600_000 + 600_000;
+/** Rest is 600 ms, or two virtual minutes: longer than from one reconcile or one return of prefixes to the next. */
+const LOOK_PAUSE_MS = 50;
+const LOOKS_AT_REST = 12;
 
 export interface Outcome {
   readonly kills: number;
@@ -29,6 +35,15 @@ export interface Outcome {
   readonly acknowledgedDels: number;
   /** Everything that does not fit, one line each. */
   readonly problems: string[];
+  /** What the agent logged while everything was let settle: the evidence of a problem. */
+  readonly settleLog: string;
+}
+
+export interface SettleOptions {
+  /** How long the agent has, in virtual time. */
+  readonly virtualMs?: number;
+  /** Every sandbox goes first, so that most prefixes are surplus. */
+  readonly isDrained?: boolean;
 }
 
 /** What a caller knows of one sandbox. `unsure`: the agent died before it answered. */
@@ -253,21 +268,42 @@ export class KillRig {
   }
 
   /** Lets everything come to rest, faster than real time, and compares the books. */
-  async settle(): Promise<Outcome> {
+  async settle({ virtualMs = SETTLE_VIRTUAL_MS, isDrained = false }: SettleOptions = {}): Promise<Outcome> {
     for (const sandbox of this.#sandboxes.flat()) {
-      while (sandbox.state.startsWith("unsure")) await this.#del(sandbox);
+      while (sandbox.state.startsWith("unsure") || (isDrained && sandbox.state === "held")) await this.#del(sandbox);
     }
     this.#agent!.kill("SIGTERM");
     await this.#agent!.exited;
+    const logStart = this.#agentLog().length;
     const now = Date.now();
     this.#start(`${now}:${now}:${SETTLE_RATE}`);
     await this.#waitServing();
-    // Two rounds of the hourly clean-up: an ENI younger than 5 min at the first is taken at the second.
-    const endMs = performance.now() + (2 * 3_600_000 + 600_000) / SETTLE_RATE;
-    while (performance.now() < endMs && this.#compareEc2((await this.#pool()) ?? new Map()).length > 0)
-      await Bun.sleep(200);
-    this.#problems.push(...this.#compareEc2((await this.#pool()) ?? new Map()), ...this.#compareCheckpoint());
-    return { kills: this.#kills, acknowledgedAdds: this.#adds, acknowledgedDels: this.#dels, problems: this.#problems };
+    const endMs = performance.now() + virtualMs / SETTLE_RATE;
+    const atRest = await problemsAtRest(() => this.#look(), {
+      looksAlike: LOOKS_AT_REST,
+      pause: () => Bun.sleep(LOOK_PAUSE_MS),
+      isOver: () => performance.now() >= endMs,
+    });
+    this.#problems.push(...atRest, ...this.#compareCheckpoint());
+    return {
+      kills: this.#kills,
+      acknowledgedAdds: this.#adds,
+      acknowledgedDels: this.#dels,
+      problems: this.#problems,
+      settleLog: this.#agentLog().slice(logStart),
+    };
+  }
+
+  #agentLog(): string {
+    return readFileSync(this.#path("ipamd.log"), "utf8");
+  }
+
+  /** EC2 and the pool, one right after the other; not at one moment, so one look alone proves nothing. */
+  async #look(): Promise<Look> {
+    const pool = await this.#pool();
+    const enis = this.#world.enis();
+    if (pool === undefined) return { problems: ["the agent does not show its pool"], seen: "" };
+    return { problems: compareEc2(enis, pool), seen: JSON.stringify({ ec2: enis, pool: [...pool].sort() }) };
   }
 
   /** The agent's pool as its introspection shows it: prefixes by ENI. */
@@ -280,22 +316,6 @@ export class KillRig {
     } catch {
       return undefined;
     }
-  }
-
-  #compareEc2(pool: ReadonlyMap<string, readonly string[]>): string[] {
-    const problems: string[] = [];
-    for (const eni of this.#world.enis()) {
-      const ours = pool.get(eni.eniId);
-      const held = eni.prefixes.map((base) => `${formatIpv4(base)}/28`).sort();
-      if (eni.instanceId === undefined) {
-        if (eni.description.startsWith("aws-K8S-")) problems.push(`a detached ENI of ours is left: ${eni.eniId}`);
-      } else if (ours === undefined) problems.push(`EC2 has ${eni.eniId} on the instance, the pool has not`);
-      else if (ours.join() !== held.join())
-        problems.push(`${eni.eniId}: EC2 holds ${held.join(" ")}, the pool ${ours.join(" ")}`);
-    }
-    const known = new Set(this.#world.enis().map((eni) => eni.eniId));
-    for (const eniId of pool.keys()) if (!known.has(eniId)) problems.push(`the pool has ${eniId}, EC2 has not`);
-    return problems;
   }
 
   #compareCheckpoint(): string[] {
@@ -330,4 +350,20 @@ function keyOf(sandbox: Sandbox): Record<string, string> {
     namespace: "default",
     podName: sandbox.pod,
   };
+}
+
+function compareEc2(enis: readonly TestVpcEni[], pool: ReadonlyMap<string, readonly string[]>): string[] {
+  const problems: string[] = [];
+  for (const eni of enis) {
+    const ours = pool.get(eni.eniId);
+    const held = eni.prefixes.map((base) => `${formatIpv4(base)}/28`).sort();
+    if (eni.instanceId === undefined) {
+      if (eni.description.startsWith("aws-K8S-")) problems.push(`a detached ENI of ours is left: ${eni.eniId}`);
+    } else if (ours === undefined) problems.push(`EC2 has ${eni.eniId} on the instance, the pool has not`);
+    else if (ours.join() !== held.join())
+      problems.push(`${eni.eniId}: EC2 holds ${held.join(" ")}, the pool ${ours.join(" ")}`);
+  }
+  const known = new Set(enis.map((eni) => eni.eniId));
+  for (const eniId of pool.keys()) if (!known.has(eniId)) problems.push(`the pool has ${eniId}, EC2 has not`);
+  return problems;
 }
