@@ -26,7 +26,7 @@ test("a pod of a secondary ENI has the links, routes, rules and neighbour of the
   expect(wirePod(kernel, WEB)).toMatchObject({ kind: "wired", hostInterface: "eni0d7763386da", isRepeat: false });
   expect(hostState(kernel)).toEqual([
     'link eni0d7763386da veth up mtu 9001 qlen 0 alias "slash28 aws-cni/c1/eth0 default/web-0"',
-    'link lo  down mtu 65536 alias ""',
+    'link lo device down mtu 65536 alias ""',
     "route table main 10.0.101.5/32 dev eni0d7763386da scope 253 proto 3 type 1 metric 0",
     "rule 0: from all lookup local",
     "rule 512: from all to 10.0.101.5 lookup main",
@@ -36,7 +36,7 @@ test("a pod of a secondary ENI has the links, routes, rules and neighbour of the
   ]);
   expect(stateOf(kernel.networkAt(WEB.netnsPath) ?? kernel.host)).toEqual([
     'link eth0 veth up mtu 9001 qlen 0 alias ""',
-    'link lo  down mtu 65536 alias ""',
+    'link lo device down mtu 65536 alias ""',
     "address 10.0.101.5/32 dev eth0 scope 0",
     "route table main 0.0.0.0/0 via 169.254.1.1 dev eth0 scope 0 proto 3 type 1 metric 0",
     "route table main 169.254.1.1/32 dev eth0 scope 253 proto 3 type 1 metric 0",

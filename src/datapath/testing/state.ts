@@ -14,7 +14,7 @@ export function stateOf(netlink: Netlink, tables: readonly number[] = []): strin
     const parent = link.kind === "vlan" ? ` vlan ${link.vlanId} on ${nameOf(link.parentIndex)}` : "";
     const queue = link.kind === "veth" ? ` qlen ${link.txQueueLength}` : "";
     const state = link.isUp ? "up" : "down";
-    return `link ${link.name} ${link.kind}${parent} ${state} mtu ${link.mtu}${queue} alias "${link.alias}"`;
+    return `link ${link.name} ${link.kind || "device"}${parent} ${state} mtu ${link.mtu}${queue} alias "${link.alias}"`;
   });
   const addressLines = netlink
     .addresses()
