@@ -64,6 +64,7 @@ async function startAgent(options: AgentOptions): Promise<AgentUnderTest> {
       AWS_VPC_K8S_CNI_LOG_FILE: join(folder, "ipamd.log"),
       INTROSPECTION_BIND_ADDRESS: `unix:${join(folder, "i.sock")}`,
       SLASH28_METRICS_ADDRESS: `unix:${join(folder, "m.sock")}`,
+      SLASH28_DATAPATH: "off",
       SLASH28_SOCKET: jsonSocket,
       SLASH28_GRPC_SOCKET: grpcSocket,
       SLASH28_FACTS: facts,

@@ -559,7 +559,7 @@ test("security groups for pods: pods without the limit are served, with it they 
   // If the pod cannot be read, every pod's ADD fails, with security groups or without.
   const unknown = await cni.add(addRequest("x", { K8S_POD_NAME: "nobody" }), TIMEOUT_MS);
   expect(unknown).toMatchObject({ reply: { Success: false }, reason: "branch-eni-not-ready" });
-  const branch = { eniId: "eni-1", ifAddress: "02:0a", privateIp: "10.0.1.7", vlanID: 3, subnetCidr: "10.0.1.0/24" };
+  const branch = { eniId: "eni-1", ifAddress: "02:0A:00:00:00:01", privateIp: "10.0.1.7", vlanID: 3, subnetCidr: "10.0.1.0/24" };
   made.facts = podWith([branch], [POD_ENI]);
   writeFileSync(made.path("facts.json"), JSON.stringify(made.facts));
   const waiting = await cni.add(addRequest("y"), TIMEOUT_MS);

@@ -8,11 +8,13 @@ import { createEngine } from "../ipam/engine.ts";
 import type { Allocation, Engine, EngineOptions, NodeFacts, NodeState } from "../ipam/types.ts";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Datapath } from "../ports/datapath.ts";
 import type { Ec2 } from "../ports/ec2.ts";
 import type { Imds } from "../ports/imds.ts";
 import type { Kube } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import { Attachments } from "./attachments.ts";
+import { BranchEnis } from "./branch-enis.ts";
 import { CniService } from "./cni-service.ts";
 import type { AgentConfig } from "./config.ts";
 import { EngineHost, messageOf } from "./engine-host.ts";
@@ -20,7 +22,11 @@ import { type GrpcServer, serveGrpc } from "./grpc.ts";
 import { type HttpServer, serveIntrospection, serveMetrics } from "./introspection.ts";
 import { type JsonSocketServer, serveJson } from "./json-socket.ts";
 import { AgentMetrics } from "./metrics.ts";
+import { type HostNetwork, NodeNetwork } from "./network.ts";
 import { readNodeFacts } from "./node-facts.ts";
+import { PodNames } from "./pod-names.ts";
+import { PodNetwork } from "./pod-network.ts";
+import { policyAgent } from "./policy-agent.ts";
 import { claimSocketPath } from "./unix-socket.ts";
 
 export interface AgentPorts {
@@ -32,6 +38,8 @@ export interface AgentPorts {
   readonly checkpoint: CheckpointStore;
   /** What keeps the checkpoint's folder from being written; undefined when nothing does. */
   readonly checkpointProblem: () => string | undefined;
+  /** undefined: the agent gives addresses alone. */
+  readonly network?: NetworkPorts | undefined;
   readonly log: Log;
   readonly seed: number;
   /** Different at each start. */
@@ -40,6 +48,13 @@ export interface AgentPorts {
   readonly runtime: string;
   /** For tests that need a body without a pool of its own; default: the engine. */
   readonly createEngine?: (options: EngineOptions) => Engine;
+}
+
+export interface NetworkPorts {
+  /** The agent closes it. */
+  readonly datapath: Datapath;
+  /** SNAT, marks and sysctls; undefined: somebody else's. */
+  readonly hostNetwork: HostNetwork | undefined;
 }
 
 export interface RunningAgent {
@@ -78,8 +93,17 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
   });
   const view = () => engine.view(clock.nowMs());
   const metrics = new AgentMetrics(view, { version: ports.version, policy: config.policy, runtime: ports.runtime });
+  const network =
+    ports.network &&
+    new NodeNetwork({
+      ...ports.network,
+      clock,
+      settings: config.network,
+      verifyPeriodMs: config.datapath.verifyPeriodMs,
+    });
   const host = new EngineHost({
     engine,
+    enis: network,
     attachments,
     clock,
     ec2: ports.ec2,
@@ -94,7 +118,11 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
   log.write({ level: "info", caller: CALLER, message: `Policy ${config.policy}, seed ${ports.seed}` });
   saySettings(host, config);
 
-  const closers: (() => void)[] = [];
+  const policies =
+    ports.network && config.networkPolicyMode !== ""
+      ? policyAgent(config.datapath.policyAgentSocketPath, config.networkPolicyMode)
+      : undefined;
+  const closers: (() => void)[] = [() => policies?.close(), () => ports.network?.datapath.close()];
   let stopWatching = () => {};
   let state: "starting" | "serving" | "stopping" = "starting";
   try {
@@ -109,6 +137,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       nodeName: config.nodeName,
       warn,
     });
+    await network?.claim(instance.primaryMac);
     const problem = ports.checkpointProblem();
     if (problem !== undefined) {
       throw new CheckpointError(
@@ -117,28 +146,61 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       );
     }
     const checkpoint = await readCheckpoint(ports.checkpoint, config, attachments, host);
+    const trunkMac = () => network?.macOf(view().trunkEniId);
+    const branchEnis = new BranchEnis({
+      isOn: config.settings.podEni,
+      kube,
+      hasTrunk: () => view().trunkEniId !== undefined,
+    });
     const service = new CniService({
       engine,
       host,
       attachments,
       clock,
       imds,
-      kube,
+      branchEnis,
+      trunkLinkIndex: async () => {
+        const mac = trunkMac();
+        return mac === undefined ? 0 : ((await ports.network?.datapath.linkIndexOf(mac)) ?? 0);
+      },
       metrics,
-      podEni: config.settings.podEni,
       externalSnat: config.network.hasExternalSnat,
       excludedSnatCidrs: config.network.excludedSnatCidrs.map(formatCidr),
       networkPolicyMode: config.networkPolicyMode,
       addDeadlineMs: config.settings.addDeadlineMs,
     });
+    const names = new PodNames(attachments);
+    let openNetwork = () => {};
+    const pods =
+      ports.network &&
+      new PodNetwork({
+        datapath: ports.network.datapath,
+        service,
+        host,
+        engine,
+        attachments,
+        names,
+        branchEnis,
+        clock,
+        metrics,
+        policyAgent: policies,
+        nodeReady: new Promise<void>((resolve) => {
+          openNetwork = resolve;
+        }),
+        trunkMac,
+        vethPrefix: config.network.vethPrefix,
+        enforcingMode: config.datapath.enforcingMode,
+      });
     // From here on an ADD through our own socket hears `starting` instead of a closed door.
-    const json = await serveJson({
-      path: config.socketPath,
+    const json = await serveJson(config.socketPath, {
       service,
+      pods,
       host,
       engine,
       attachments,
+      settings: config,
       notServing: () => (state === "serving" ? undefined : state),
+      networkProblem: () => network?.problem,
     });
     closers.push(
       () => json.stopAccepting(),
@@ -146,10 +208,19 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
     );
 
     const enis = await imds.enis();
+    network?.seen(enis);
+    const stale = (await network?.staleOf(checkpoint ?? [], { attachments, names })) ?? [];
     host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, facts, checkpoint, bootId: ports.bootId, enis });
     if (boundPodCount !== undefined) host.feed({ kind: "podsBound", count: boundPodCount });
     stopWatching = watchNode(kube, { host, warn, facts, boundPodCount });
     await host.ready;
+    if (network !== undefined && pods !== undefined) {
+      const addressOf = (attachment: number) => engine.addressOf(attachment);
+      const books = { host, view, addressOf, attachments, metrics, pods };
+      await network.dropStale(books, stale);
+      await network.start(books);
+      openNetwork();
+    }
     host.sweep();
     const initializedMs = clock.nowMs();
     metrics.observe(
@@ -183,7 +254,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       { success: "true", with_api_server: String(kube !== undefined), failure_reason: "" },
       (clock.nowMs() - startedMs) / clock.rate / SECOND_MS,
     );
-    const isDone = stopper({ clock, host, json, grpc, closers, stopWatching, log });
+    const isDone = stopper({ clock, host, json, grpc, network, pods, closers, stopWatching, log });
     return {
       metricsAddress: metricsServer?.address,
       introspectionAddress: introspection?.address,
@@ -305,6 +376,8 @@ interface StopParts {
   readonly host: EngineHost;
   readonly json: JsonSocketServer;
   readonly grpc: GrpcServer;
+  readonly network: NodeNetwork | undefined;
+  readonly pods: PodNetwork | undefined;
   readonly closers: readonly (() => void)[];
   readonly stopWatching: () => void;
   readonly log: Log;
@@ -318,7 +391,8 @@ function stopper(parts: StopParts): () => Promise<boolean> {
     host.feed({ kind: "stopping" });
     json.stopAccepting();
     const closed = grpc.close();
-    const isDrained = await host.drain(DRAIN_MS);
+    const isDrained = await host.drain(DRAIN_MS, () => parts.pods?.isIdle ?? true);
+    await parts.network?.stop();
     await Promise.race([
       closed,
       new Promise<void>((resolve) => {

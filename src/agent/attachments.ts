@@ -61,6 +61,6 @@ export class Attachments {
 }
 
 /** NUL separates: it occurs in no file name, so no two keys share a text. */
-function keyText(key: AttachmentKey): string {
+export function keyText(key: AttachmentKey): string {
   return `${key.networkName}\u0000${key.containerId}\u0000${key.ifName}`;
 }

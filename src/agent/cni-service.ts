@@ -1,16 +1,16 @@
 // What ADD and DEL mean, whichever socket they come through: keys, the legacy key, branch ENIs of security groups for pods, the
 // reply's texts. Transports translate; they decide nothing.
 
-import { cidrOf, formatCidr, formatIpv4, parseCidr, parseIpv4 } from "../base/ipv4.ts";
+import { formatCidr, formatIpv4 } from "../base/ipv4.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
 import { STORE_ERRORS } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Attachment, Engine } from "../ipam/types.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Imds } from "../ports/imds.ts";
-import type { Kube, KubePod } from "../ports/kube.ts";
 import type { AddNetworkReply, AddNetworkRequest, DelNetworkReply, DelNetworkRequest } from "../rpc/services.ts";
 import type { AttachmentKey, Attachments, PodIdentity } from "./attachments.ts";
+import type { BranchEni, BranchEnis } from "./branch-enis.ts";
 import { type EngineHost, messageOf, type Request } from "./engine-host.ts";
 import type { AgentMetrics } from "./metrics.ts";
 
@@ -20,14 +20,21 @@ export interface CniServiceOptions {
   readonly attachments: Attachments;
   readonly clock: Clock;
   readonly imds: Imds;
-  readonly kube: Kube | undefined;
+  readonly branchEnis: BranchEnis;
+  /** Index of the trunk's link; 0: this agent has no datapath. */
+  readonly trunkLinkIndex: () => Promise<number>;
   readonly metrics: AgentMetrics;
-  readonly podEni: boolean;
   readonly externalSnat: boolean;
   readonly excludedSnatCidrs: readonly string[];
   readonly networkPolicyMode: string;
   /** I7: every ADD is answered within this, in the clock's milliseconds. */
   readonly addDeadlineMs: Ms;
+}
+
+/** Who an ADD or DEL is about, in the words of the log. */
+export interface PodText extends AttachmentKey {
+  readonly namespace: string;
+  readonly podName: string;
 }
 
 /** What the caller of an ADD says about itself. */
@@ -50,17 +57,11 @@ export type Answer<Reply> =
 
 /** A refusal leaves this long, in real milliseconds, before its caller gives up, so that the reason arrives. */
 const REPLY_MARGIN_MS = 100;
-const POD_ENI = "vpc.amazonaws.com/pod-eni";
 /** Allocations that the reference took over from the runtime; looked up on release alone (ipamd.md 2.4). */
 const LEGACY_NETWORK = "_migrated-from-cri";
 const LEGACY_INTERFACE = "unknown";
-
-interface BranchEni {
-  readonly address: string;
-  readonly mac: string;
-  readonly vlanId: number;
-  readonly gateway: string;
-}
+/** A branch ENI is no device of the instance, and its table is the plugin's to know (datapath.md 9.1). */
+const BRANCH_PLACE = { deviceNumber: -1, routeTableId: 0 };
 
 export class CniService {
   readonly #options: CniServiceOptions;
@@ -77,45 +78,76 @@ export class CniService {
     pod: PodIdentity,
     caller: AddCaller = {},
   ): Request & { readonly attachment: Attachment } {
-    const { addDeadlineMs, attachments, clock, host, metrics } = this.#options;
+    const { addDeadlineMs, attachments, clock, host } = this.#options;
     const attachment = attachments.intern(key, pod);
     const startedMs = clock.nowMs();
     const patienceMs = Math.max(0, (caller.patienceMs ?? Number.POSITIVE_INFINITY) - REPLY_MARGIN_MS) * clock.rate;
     const request = host.allocate(attachment, startedMs + Math.min(addDeadlineMs, patienceMs));
-    caller.signal?.addEventListener("abort", () => host.abandon(request.id), { once: true });
-    const result = request.result.then((answer) => {
-      metrics.observe("slash28_add_duration_seconds", {}, (clock.nowMs() - startedMs) / clock.rate / SECOND_MS);
-      return answer;
-    });
+    const { signal } = caller;
+    if (signal === undefined) return { ...request, attachment };
+    // One connection asks for many: its signal must not collect their listeners.
+    const giveUp = () => host.abandon(request.id);
+    signal.addEventListener("abort", giveUp);
+    const result = request.result.finally(() => signal.removeEventListener("abort", giveUp));
     return { id: request.id, attachment, result };
   }
 
-  /** Also finds an allocation under the legacy key of the same container. */
-  release(key: AttachmentKey): Request {
-    const { attachments, engine, host } = this.#options;
-    const own = attachments.find(key);
-    if (own === undefined || engine.addressOf(own) === undefined) {
-      const legacy = attachments.find({ ...key, networkName: LEGACY_NETWORK, ifName: LEGACY_INTERFACE });
-      if (legacy !== undefined && engine.addressOf(legacy) !== undefined) return host.release(legacy);
+  /** The attachment that holds this key's address, also under the legacy key of the same container; undefined: none does. */
+  holderOf(key: AttachmentKey): Attachment | undefined {
+    const { attachments, engine } = this.#options;
+    for (const candidate of [key, { ...key, networkName: LEGACY_NETWORK, ifName: LEGACY_INTERFACE }]) {
+      const attachment = attachments.find(candidate);
+      if (attachment !== undefined && engine.addressOf(attachment) !== undefined) return attachment;
     }
-    return host.release(attachments.intern(key));
+    return undefined;
+  }
+
+  release(key: AttachmentKey): Request {
+    const { attachments, host } = this.#options;
+    return host.release(this.holderOf(key) ?? attachments.intern(key));
+  }
+
+  /** Notes an ADD's time from arrival to reply, and passes its answer on. */
+  async timed<T>(answer: Promise<T>): Promise<T> {
+    const { clock, metrics } = this.#options;
+    const startedMs = clock.nowMs();
+    const value = await answer;
+    metrics.observe("slash28_add_duration_seconds", {}, (clock.nowMs() - startedMs) / clock.rate / SECOND_MS);
+    return value;
+  }
+
+  // -------------------------------------------------------------- counts and log lines, for both sockets
+
+  noteAdd(pod: PodText & { readonly netns: string }): void {
+    const { host, metrics } = this.#options;
+    metrics.inc("awscni_add_ip_req_count", {});
+    host.say("receivedAdd", pod.namespace, pod.containerId, pod.ifName);
+    host.say("addRequest", pod.podName, pod.namespace, pod.containerId, pod.ifName, pod.networkName, pod.netns);
+  }
+
+  /** `problem` undefined: the ADD succeeded. */
+  noteAddReply({ address, problem }: { readonly address: string; readonly problem: string | undefined }): void {
+    const { host } = this.#options;
+    if (problem !== undefined) host.say("addRefused", problem);
+    host.say("sentAddReply", problem === undefined, address, "", problem ?? "<nil>");
+  }
+
+  noteDel(pod: PodText & { readonly reason: string }): void {
+    const { host, metrics } = this.#options;
+    metrics.inc("awscni_del_ip_req_count", { reason: DEL_REASONS.includes(pod.reason) ? pod.reason : "other" });
+    host.say("receivedDel", pod.containerId);
+    host.say("delRequest", pod.podName, pod.namespace, pod.reason, pod.containerId);
+  }
+
+  noteDelReply({ address, problem }: { readonly address: string; readonly problem: string | undefined }): void {
+    this.#options.host.say("sentDelReply", address, problem ?? "<nil>");
   }
 
   // -------------------------------------------------------------- gRPC
 
   async addNetwork(request: AddNetworkRequest, caller: AddCaller = {}): Promise<Answer<AddNetworkReply>> {
-    const { host, metrics } = this.#options;
-    metrics.inc("awscni_add_ip_req_count", {});
-    host.say("receivedAdd", request.K8S_POD_NAMESPACE, request.ContainerID, request.IfName);
-    host.say(
-      "addRequest",
-      request.K8S_POD_NAME,
-      request.K8S_POD_NAMESPACE,
-      request.ContainerID,
-      request.IfName,
-      request.NetworkName,
-      request.Netns,
-    );
+    const { host } = this.#options;
+    this.noteAdd({ ...podText(request), netns: request.Netns });
     const answer = await this.#add(request, caller).catch((error: unknown): Answer<AddNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
@@ -124,17 +156,14 @@ export class CniService {
       return answer;
     }
     const { reply, refusal } = answer;
-    if (refusal !== undefined) host.say("addRefused", refusal.message);
-    const addresses = reply.IPAllocationMetadata.map((item) => item.IPv4Addr).join(" ");
-    host.say("sentAddReply", reply.Success, addresses, "", refusal?.message ?? "<nil>");
+    const address = reply.IPAllocationMetadata.map((item) => item.IPv4Addr).join(" ");
+    this.noteAddReply({ address, problem: refusal?.message });
     return answer;
   }
 
   async #add(request: AddNetworkRequest, caller: AddCaller): Promise<Answer<AddNetworkReply>> {
-    if (this.#options.podEni) {
-      const branch = await this.#branchFor(request);
-      if (branch !== undefined) return branch;
-    }
+    const branch = await this.#addBranch(request);
+    if (branch !== undefined) return branch;
     const { ContainerID, IfName, NetworkName } = request;
     if (ContainerID === "" || IfName === "" || NetworkName === "") {
       return this.#refused("invalid-request", "ContainerID, IfName and NetworkName all have to be given");
@@ -146,11 +175,13 @@ export class CniService {
       return this.#refused("invalid-request", "the pod asks for several network cards, and ENABLE_MULTI_NIC is off");
     }
     if (caller.signal?.aborted === true) return { kind: "error", message: "the caller hung up" };
-    const result = await this.allocate(
-      { networkName: NetworkName, containerId: ContainerID, ifName: IfName },
-      { namespace: request.K8S_POD_NAMESPACE, podName: request.K8S_POD_NAME, interfacesCount: 1 },
-      caller,
-    ).result;
+    const result = await this.timed(
+      this.allocate(
+        { networkName: NetworkName, containerId: ContainerID, ifName: IfName },
+        { namespace: request.K8S_POD_NAMESPACE, podName: request.K8S_POD_NAME, interfacesCount: 1 },
+        caller,
+      ).result,
+    );
     if (result.kind === "refused") return this.#refused(result.reason, result.message);
     if (result.kind !== "allocated") return { kind: "error", message: `unexpected answer ${result.kind}` };
     let cidrs: readonly string[];
@@ -178,7 +209,7 @@ export class CniService {
     address: string,
     place: { readonly deviceNumber: number; readonly routeTableId: number },
     vpcCidrs: readonly string[],
-    branch?: BranchEni,
+    branch?: { readonly eni: BranchEni; readonly trunkLinkIndex: number },
   ): AddNetworkReply {
     const { externalSnat, excludedSnatCidrs, networkPolicyMode } = this.#options;
     return {
@@ -188,11 +219,10 @@ export class CniService {
       ],
       UseExternalSNAT: externalSnat,
       VPCv4CIDRs: externalSnat ? [...vpcCidrs] : [...vpcCidrs, ...excludedSnatCidrs],
-      PodVlanId: branch?.vlanId ?? 0,
-      PodENIMAC: branch?.mac ?? "",
-      PodENISubnetGW: branch?.gateway ?? "",
-      // The trunk's link index is the datapath's to know, and this release has none.
-      ParentIfIndex: 0,
+      PodVlanId: branch?.eni.vlanId ?? 0,
+      PodENIMAC: branch?.eni.mac ?? "",
+      PodENISubnetGW: branch === undefined ? "" : formatIpv4(branch.eni.gateway),
+      ParentIfIndex: branch?.trunkLinkIndex ?? 0,
       VPCv6CIDRs: [],
       NetworkPolicyMode: networkPolicyMode,
     };
@@ -211,47 +241,30 @@ export class CniService {
   // -------------------------------------------------------------- branch ENIs (ipamd.md 3.3 step 2)
 
   /** The answer for a pod with a branch ENI, or when the pod cannot be read; undefined for every other pod. */
-  async #branchFor(request: AddNetworkRequest): Promise<Answer<AddNetworkReply> | undefined> {
-    const refused = (message: string) => {
-      this.#options.metrics.inc("slash28_add_refusals_total", { reason: "branch-eni-not-ready" });
-      return this.#refused("branch-eni-not-ready", message);
-    };
-    const name = `${request.K8S_POD_NAMESPACE}/${request.K8S_POD_NAME}`;
-    const pod = await this.#readPod(request.K8S_POD_NAMESPACE, request.K8S_POD_NAME);
-    if (typeof pod === "string") return refused(`pod ${name} cannot be read: ${pod}`);
-    if (pod === undefined) return refused(`pod ${name} is not known`);
-    if (!pod.firstContainerLimits.some((limit) => limit.startsWith(POD_ENI))) return undefined;
-    if (this.#options.engine.view(this.#options.clock.nowMs()).trunkEniId === undefined) {
-      return refused(`pod ${name} wants a branch ENI, and no trunk ENI is attached`);
+  async #addBranch(request: AddNetworkRequest): Promise<Answer<AddNetworkReply> | undefined> {
+    const { branchEnis, metrics, trunkLinkIndex } = this.#options;
+    const answer = await branchEnis.forAdd(request.K8S_POD_NAMESPACE, request.K8S_POD_NAME);
+    if (answer.kind === "none") return undefined;
+    if (answer.kind === "not-ready") {
+      metrics.inc("slash28_add_refusals_total", { reason: "branch-eni-not-ready" });
+      return this.#refused("branch-eni-not-ready", answer.message);
     }
-    const branch = branchOf(pod);
-    if (branch === undefined) return refused(`annotation ${POD_ENI} of pod ${name} is not there yet`);
+    const branch = { eni: answer.branch, trunkLinkIndex: await trunkLinkIndex() };
     const cidrs = await this.#readVpcCidrs();
     return {
       kind: "reply",
-      reply: this.#success(branch.address, { deviceNumber: 0, routeTableId: 0 }, cidrs, branch),
+      reply: this.#success(formatIpv4(answer.branch.address), BRANCH_PLACE, cidrs, branch),
     };
   }
 
-  async #readPod(namespace: string, name: string): Promise<KubePod | string | undefined> {
-    try {
-      return await this.#options.kube?.pod(namespace, name);
-    } catch (error) {
-      return messageOf(error);
-    }
-  }
-
   async delNetwork(request: DelNetworkRequest): Promise<Answer<DelNetworkReply>> {
-    const { host, metrics } = this.#options;
-    metrics.inc("awscni_del_ip_req_count", { reason: DEL_REASONS.includes(request.Reason) ? request.Reason : "other" });
-    host.say("receivedDel", request.ContainerID);
-    host.say("delRequest", request.K8S_POD_NAME, request.K8S_POD_NAMESPACE, request.Reason, request.ContainerID);
+    this.noteDel({ ...podText(request), reason: request.Reason });
     const answer = await this.#del(request).catch((error: unknown): Answer<DelNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
-    const addresses =
+    const address =
       answer.kind === "reply" ? answer.reply.IPAllocationMetadata.map((item) => item.IPv4Addr).join(" ") : "";
-    host.say("sentDelReply", addresses, answer.kind === "error" ? answer.message : "<nil>");
+    this.noteDelReply({ address, problem: answer.kind === "error" ? answer.message : undefined });
     return answer;
   }
 
@@ -264,8 +277,7 @@ export class CniService {
       case "refused":
         return { kind: "error", message: result.message };
       case "unknownAttachment": {
-        const branch = this.#options.podEni ? await this.#delBranch(request) : undefined;
-        return branch ?? { kind: "error", message: STORE_ERRORS.unknownPod };
+        return (await this.#delBranch(request)) ?? { kind: "error", message: STORE_ERRORS.unknownPod };
       }
       default:
         return { kind: "error", message: `unexpected answer ${result.kind}` };
@@ -273,16 +285,20 @@ export class CniService {
   }
 
   async #delBranch(request: DelNetworkRequest): Promise<Answer<DelNetworkReply> | undefined> {
-    const pod = await this.#readPod(request.K8S_POD_NAMESPACE, request.K8S_POD_NAME);
-    if (typeof pod === "string") return { kind: "error", message: pod };
-    if (pod === undefined)
-      return { kind: "reply", reply: { ...this.#released("", undefined), IPAllocationMetadata: [] } };
-    if (request.K8S_POD_UID !== "" && pod.uid !== request.K8S_POD_UID) {
-      return { kind: "error", message: `pod UID mismatch: got ${pod.uid}, expected ${request.K8S_POD_UID}` };
+    const { K8S_POD_NAME, K8S_POD_NAMESPACE, K8S_POD_UID } = request;
+    const answer = await this.#options.branchEnis.forDel(K8S_POD_NAMESPACE, K8S_POD_NAME, K8S_POD_UID);
+    switch (answer.kind) {
+      case "none":
+        return undefined;
+      case "error":
+        return answer;
+      case "pod-gone":
+        return { kind: "reply", reply: { ...this.#released("", undefined), IPAllocationMetadata: [] } };
+      case "branch": {
+        const { address, vlanId } = answer.branch;
+        return { kind: "reply", reply: { ...this.#released(formatIpv4(address), undefined), PodVlanId: vlanId } };
+      }
     }
-    const branch = branchOf(pod);
-    if (branch === undefined) return undefined;
-    return { kind: "reply", reply: { ...this.#released(branch.address, undefined), PodVlanId: branch.vlanId } };
   }
 
   #released(
@@ -308,26 +324,12 @@ export class CniService {
 /** What the plugin sends (ipamd.md 9.1); anything else shares one label value. */
 const DEL_REASONS: readonly string[] = ["PodDeleted", "SetupNSFailed"];
 
-/** The first branch ENI of the pod's annotation; undefined when it is missing or incomplete. */
-/** IEEE 802.1Q: 4095 is reserved. */
-const VLAN_ID_MAX = 4094;
-
-function branchOf(pod: KubePod): BranchEni | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(pod.annotations[POD_ENI] ?? "");
-  } catch {
-    return undefined;
-  }
-  const first: unknown = Array.isArray(parsed) ? parsed[0] : undefined;
-  if (typeof first !== "object" || first === null) return undefined;
-  const { privateIp, ifAddress, vlanID, subnetCidr } = first as Readonly<Record<string, unknown>>;
-  if (typeof privateIp !== "string" || typeof ifAddress !== "string" || typeof vlanID !== "number") return undefined;
-  if (parseIpv4(privateIp) === undefined || ifAddress === "" || !Number.isInteger(vlanID) || vlanID > VLAN_ID_MAX) {
-    return undefined;
-  }
-  const subnet = typeof subnetCidr === "string" ? parseCidr(subnetCidr) : undefined;
-  if (subnet === undefined || vlanID <= 0) return undefined;
-  const gateway = formatIpv4(cidrOf(subnet.base, subnet.prefixLength).base + 1);
-  return { address: privateIp, mac: ifAddress, vlanId: vlanID, gateway };
+function podText(request: AddNetworkRequest | DelNetworkRequest): PodText {
+  return {
+    networkName: request.NetworkName,
+    containerId: request.ContainerID,
+    ifName: request.IfName,
+    namespace: request.K8S_POD_NAMESPACE,
+    podName: request.K8S_POD_NAME,
+  };
 }

@@ -14,6 +14,7 @@ import {
   type SettingWarning,
 } from "../ipam/settings.ts";
 import { POLICY_IDS, type PolicyId } from "../ipam/types.ts";
+import { type DatapathSettings, parseDatapathSettings } from "./datapath-settings.ts";
 import { type NetworkSettings, networkSettingsPage, parseNetworkSettings } from "./network-settings.ts";
 
 export type ListenAddress =
@@ -47,6 +48,7 @@ export interface AgentConfig {
   readonly eniConfigAnnotationKey: string | undefined;
   readonly eniConfigLabelKey: string | undefined;
   readonly network: NetworkSettings;
+  readonly datapath: DatapathSettings;
   readonly networkPolicyMode: string;
   /** Bodies of /v1/ipamd-env-settings and /v1/networkutils-env-settings. */
   readonly ipamdEnv: Readonly<Record<string, unknown>>;
@@ -138,6 +140,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
     : listen("INTROSPECTION_BIND_ADDRESS", envText(env, "INTROSPECTION_BIND_ADDRESS", "127.0.0.1:61679"));
   const grpcTcp = grpcTcpAddress(env["SLASH28_GRPC_TCP"], refuse);
   const network = parseNetworkSettings(env, { hasPodEnis: parsed.settings.podEni, warnings });
+  const datapath = parseDatapathSettings(env, { hasPodEnis: parsed.settings.podEni, refusals });
   if (refusals.length > 0 || policy === undefined) return { refusals };
   return {
     config: {
@@ -162,6 +165,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,
       network,
+      datapath,
       networkPolicyMode: env["NETWORK_POLICY_ENFORCING_MODE"] ?? "",
       ipamdEnv: {
         WARM_IP_TARGET: parsed.settings.warmIpTarget,

@@ -16,6 +16,7 @@ import type { Kube } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import type { Attachments } from "./attachments.ts";
 import { CheckpointBuffer } from "./checkpoint-buffer.ts";
+import type { EniLinks } from "./eni-links.ts";
 
 export interface HostPorts {
   readonly engine: Engine;
@@ -30,6 +31,8 @@ export interface HostPorts {
   /** Deadline of one EC2 call, in real milliseconds. */
   readonly ec2TimeoutMs: Ms;
   readonly observer: HostObserver;
+  /** undefined: the agent has no datapath, and setting up an ENI is nothing to do. */
+  readonly enis?: EniLinks | undefined;
 }
 
 /** What the metrics want to know. */
@@ -118,6 +121,11 @@ export class EngineHost {
   /** Wall time = monotonic time + this; as the engine knows it. */
   get wallOffsetMs(): Ms {
     return this.#wallOffsetMs;
+  }
+
+  /** The checkpoint is restored and the first pool is there. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   // -------------------------------------------------------------- requests
@@ -255,9 +263,10 @@ export class EngineHost {
         this.#complete(effect.id, this.#observe(effect.what));
         return;
       case "setUpEni":
+        this.#complete(effect.id, this.#setUpEni(effect));
+        return;
       case "tearDownEni":
-        // This release programs no links, routes or rules: the plugin side does not exist yet.
-        this.#complete(effect.id, Promise.resolve({ kind: "ok" }));
+        this.#complete(effect.id, this.#tearDownEni(effect));
         return;
       case "save":
         assert(effect.saveId > this.#savesAsked, "saves are numbered upward");
@@ -315,9 +324,27 @@ export class EngineHost {
     this.feed({ kind: "completed", id, outcome: { kind: "ec2", result } });
   }
 
+  async #setUpEni({ eni, routeTableId }: Extract<Effect, { kind: "setUpEni" }>): Promise<Outcome> {
+    const { clock, engine, enis } = this.#ports;
+    if (enis !== undefined) {
+      const isTrunk = engine.view(clock.nowMs()).enis.some((one) => one.eniId === eni.eniId && one.isTrunk);
+      await enis.setUp(eni, { routeTableId, isTrunk });
+    }
+    return { kind: "ok" };
+  }
+
+  async #tearDownEni(eni: Extract<Effect, { kind: "tearDownEni" }>): Promise<Outcome> {
+    await this.#ports.enis?.tearDown(eni);
+    return { kind: "ok" };
+  }
+
   async #observe(what: "enis" | "securityGroups"): Promise<Outcome> {
     const { imds } = this.#ports;
-    if (what === "enis") return { kind: "enis", enis: await imds.enis() };
+    if (what === "enis") {
+      const enis = await imds.enis();
+      this.#ports.enis?.seen(enis);
+      return { kind: "enis", enis };
+    }
     return { kind: "securityGroups", securityGroupIds: await imds.securityGroupIds() };
   }
 
@@ -416,11 +443,14 @@ export class EngineHost {
 
   // -------------------------------------------------------------- the end
 
-  /** Waits until nothing is unanswered and no write is under way, at most `limitMs` of real time. True when all is done. */
-  async drain(limitMs: Ms): Promise<boolean> {
+  /**
+   * Waits until nothing is unanswered, no write is under way and `isIdle` says so of everything else, at most `limitMs` of real
+   * time. True when all is done.
+   */
+  async drain(limitMs: Ms, isIdle: () => boolean): Promise<boolean> {
     const { clock } = this.#ports;
     const untilMs = clock.nowMs() + limitMs * clock.rate;
-    while (this.#waiters.size > 0 || this.#writing !== undefined) {
+    while (this.#waiters.size > 0 || this.#writing !== undefined || !isIdle()) {
       if (clock.nowMs() >= untilMs) return false;
       await new Promise<void>((resolve) => {
         clock.at(clock.nowMs() + 5 * clock.rate, resolve);

@@ -1,56 +1,14 @@
 // Our own socket: one JSON line in, one JSON line out, for our CNI plugin (docs/agent.md). Lines are bounded, answers come in the
 // order of the questions of one connection, and a caller that hangs up before its answer gives its ADD back.
 
-import { z } from "zod";
-import { formatIpv4, parseIpv4 } from "../base/ipv4.ts";
-import { type Reason, reasonPages } from "../ipam/reasons.ts";
-import type { Engine, ReplyResult } from "../ipam/types.ts";
-import type { AttachmentKey, Attachments } from "./attachments.ts";
-import type { CniService } from "./cni-service.ts";
-import { type EngineHost, messageOf } from "./engine-host.ts";
+import { messageOf } from "./engine-host.ts";
+import { answerLine, invalidRequest, type JsonRequestsOptions } from "./json-requests.ts";
 import { claimSocketPath, ListenError, removeSocket, restrictSocket } from "./unix-socket.ts";
 
 const LINE_BYTES_MAX = 256 * 1024;
 const WAITING_LINES_MAX = 64;
 /** Root only: whoever can speak here can take the node's addresses. */
 const SOCKET_MODE = 0o600;
-
-/** No control characters: they occur in no name, and NUL separates the parts of a key. */
-const CLEAN = /^[^\p{Cc}]*$/u;
-const name = z.string().min(1).max(512).regex(CLEAN, "must not hold control characters");
-const label = z.string().max(512).regex(CLEAN, "must not hold control characters");
-const key = { networkName: name, containerId: name, ifName: name };
-const version = z.literal(1);
-const requestSchema = z.discriminatedUnion("op", [
-  z.object({
-    v: version,
-    op: z.literal("add"),
-    ...key,
-    namespace: label.optional(),
-    podName: label.optional(),
-    timeoutMs: z.int().min(1).optional(),
-  }),
-  z.object({ v: version, op: z.literal("del"), ...key }),
-  z.object({ v: version, op: z.literal("check"), ...key, address: z.string().optional() }),
-  z.object({
-    v: version,
-    op: z.literal("gc"),
-    networkName: name,
-    valid: z.array(z.object({ containerId: name, ifName: name })).max(4_096),
-  }),
-  z.object({ v: version, op: z.literal("status") }),
-]);
-type JsonRequest = z.output<typeof requestSchema>;
-
-export interface JsonSocketOptions {
-  readonly path: string;
-  readonly service: CniService;
-  readonly host: EngineHost;
-  readonly engine: Engine;
-  readonly attachments: Attachments;
-  /** Answers `status`: undefined when ADDs are served. */
-  readonly notServing: () => Extract<Reason, "starting" | "stopping"> | undefined;
-}
 
 export interface JsonSocketServer {
   /** Takes no new connections. */
@@ -65,16 +23,17 @@ interface Connection {
   readonly lines: string[];
   isAnswering: boolean;
   unsent: Uint8Array;
-  /** Number of the unanswered ADD. */
-  requestId: number | undefined;
+  /** Aborted when the caller hangs up. */
+  readonly hangUp: AbortController;
   isClosed: boolean;
+  /** The caller sends nothing more and waits for what it asked. */
+  isHalfClosed: boolean;
   /** Close once everything is sent. */
   isLast: boolean;
 }
 
 /** Rejects with `ListenError`. */
-export async function serveJson(options: JsonSocketOptions): Promise<JsonSocketServer> {
-  const { path, host } = options;
+export async function serveJson(path: string, options: JsonRequestsOptions): Promise<JsonSocketServer> {
   await claimSocketPath(path, "SLASH28_SOCKET");
   const encoder = new TextEncoder();
 
@@ -103,26 +62,28 @@ export async function serveJson(options: JsonSocketOptions): Promise<JsonSocketS
   const refuseAndEnd = (socket: Bun.Socket<Connection>, message: string): void => {
     socket.data.isLast = true;
     socket.data.lines.length = 0;
-    send(socket, failure("invalid-request", message, undefined));
+    send(socket, invalidRequest(message));
   };
   const work = async (socket: Bun.Socket<Connection>): Promise<void> => {
     const connection = socket.data;
     if (connection.isAnswering) return;
     connection.isAnswering = true;
     for (let line = connection.lines.shift(); line !== undefined; line = connection.lines.shift()) {
-      const result = await answer(line, options, (requestId) => {
-        connection.requestId = requestId;
-      });
-      connection.requestId = undefined;
-      send(socket, result);
+      send(socket, await answerLine(line, options, connection.hangUp.signal));
     }
     connection.isAnswering = false;
+    if (connection.isHalfClosed && !connection.isClosed) {
+      connection.isLast = true;
+      flush(socket);
+    }
   };
 
   let listener: Bun.UnixSocketListener<Connection>;
   try {
     listener = Bun.listen<Connection>({
       unix: path,
+      // A caller may close its side after its last line and still read: that is no hanging up, which comes with `close`.
+      allowHalfOpen: true,
       socket: {
         open(socket) {
           socket.data = {
@@ -131,8 +92,9 @@ export async function serveJson(options: JsonSocketOptions): Promise<JsonSocketS
             lines: [],
             isAnswering: false,
             unsent: new Uint8Array(0),
-            requestId: undefined,
+            hangUp: new AbortController(),
             isClosed: false,
+            isHalfClosed: false,
             isLast: false,
           };
         },
@@ -150,11 +112,18 @@ export async function serveJson(options: JsonSocketOptions): Promise<JsonSocketS
           } else void work(socket);
         },
         drain: flush,
+        end(socket) {
+          const connection = socket.data;
+          connection.isHalfClosed = true;
+          if (connection.text.trim() !== "") connection.lines.push(connection.text);
+          connection.text = "";
+          void work(socket);
+        },
         close(socket) {
           const connection = socket.data;
           connection.isClosed = true;
           connection.lines.length = 0;
-          if (connection.requestId !== undefined) host.abandon(connection.requestId);
+          connection.hangUp.abort();
         },
         error() {
           // The peer is gone; `close` follows.
@@ -172,115 +141,4 @@ export async function serveJson(options: JsonSocketOptions): Promise<JsonSocketS
     },
     close: () => listener.stop(true),
   };
-}
-
-async function answer(
-  line: string,
-  options: JsonSocketOptions,
-  onRequest: (requestId: number) => void,
-): Promise<object> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return failure("invalid-request", `the line is not JSON: ${line.slice(0, 80)}`, undefined);
-  }
-  const parsed = requestSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue?.path.join(".") ?? "";
-    return failure(
-      "invalid-request",
-      `${where === "" ? "request" : where}: ${issue?.message ?? "not understood"}`,
-      undefined,
-    );
-  }
-  try {
-    return await perform(parsed.data, options, onRequest);
-  } catch (error) {
-    return failure("invalid-request", messageOf(error), undefined);
-  }
-}
-
-async function perform(
-  request: JsonRequest,
-  options: JsonSocketOptions,
-  onRequest: (requestId: number) => void,
-): Promise<object> {
-  const { service, engine, attachments, host } = options;
-  switch (request.op) {
-    case "add": {
-      const { namespace, podName, timeoutMs } = request;
-      const { id, result } = service.allocate(
-        keyOf(request),
-        {
-          ...(namespace === undefined ? {} : { namespace }),
-          ...(podName === undefined ? {} : { podName }),
-          interfacesCount: 1,
-        },
-        { patienceMs: timeoutMs },
-      );
-      onRequest(id);
-      return toJson(await result);
-    }
-    case "del":
-      return toJson(await service.release(keyOf(request)).result);
-    case "check": {
-      const attachment = attachments.find(keyOf(request));
-      const held = attachment === undefined ? undefined : engine.addressOf(attachment);
-      if (held === undefined) return failure("invalid-request", "this attachment holds no address", undefined);
-      if (request.address !== undefined && parseIpv4(request.address) !== held) {
-        const message = `this attachment holds ${formatIpv4(held)}, not ${request.address}`;
-        return failure("invalid-request", message, undefined);
-      }
-      return success({ address: formatIpv4(held) });
-    }
-    case "gc": {
-      const listed = new Set(request.valid.map((one) => `${one.containerId}\u0000${one.ifName}`));
-      const valid: number[] = [];
-      // A list speaks for its own network only.
-      for (const [attachment, text] of attachments.entries()) {
-        const isListed = listed.has(`${text.containerId}\u0000${text.ifName}`);
-        if (text.networkName !== request.networkName || isListed) valid.push(attachment);
-      }
-      return toJson(await host.collect(valid).result);
-    }
-    case "status": {
-      const reason = options.notServing();
-      if (reason === undefined) return success({});
-      return failure(reason, reasonPages[reason].what, undefined);
-    }
-  }
-}
-
-function keyOf({ networkName, containerId, ifName }: AttachmentKey): AttachmentKey {
-  return { networkName, containerId, ifName };
-}
-
-function toJson(result: ReplyResult): object {
-  switch (result.kind) {
-    case "allocated": {
-      const { deviceNumber, routeTableId, isRepeat } = result;
-      return success({ address: formatIpv4(result.address), deviceNumber, routeTableId, isRepeat });
-    }
-    case "released": {
-      const { deviceNumber, routeTableId } = result;
-      return success({ address: formatIpv4(result.address), deviceNumber, routeTableId });
-    }
-    // DEL of something already gone succeeds.
-    case "unknownAttachment":
-      return success({ address: null });
-    case "collected":
-      return success({ releasedCount: result.releasedCount });
-    case "refused":
-      return failure(result.reason, result.message, result.retryAfterMs);
-  }
-}
-
-function success(fields: object): object {
-  return { v: 1, ok: true, ...fields };
-}
-
-function failure(reason: Reason, message: string, retryAfterMs: number | undefined): object {
-  return { v: 1, ok: false, reason, message, next: reasonPages[reason].next, retryAfterMs: retryAfterMs ?? null };
 }

@@ -38,6 +38,8 @@ const SETTINGS = "ipam/settings.ts";
 const CHECKPOINT = "ipam/checkpoint.ts";
 const AGENT = "agent/agent.ts";
 const RPC = "agent/rpc.ts";
+const NETWORK = "agent/network.ts";
+const POD_NETWORK = "agent/pod-network.ts";
 
 function debug<const T extends string>(caller: string, text: T): MessageDefinition<T> {
   return { level: "debug", caller, text };
@@ -114,6 +116,14 @@ export const MESSAGES = {
   ),
   recoveryFailed: error(CHECKPOINT, "failed ipam state recovery from backing store: {s}"),
   checkpointSetAside: error(CHECKPOINT, "The checkpoint cannot be used ({s}); it is kept as {s}"),
+
+  // Pods and the node's network (datapath.md)
+  podWiringFailed: error(POD_NETWORK, "Failed SetupPodNetwork for container {s}: {s}"),
+  podPolicyFailed: error(POD_NETWORK, "The network policy of pod {s}/{s} could not be set or removed: {s}"),
+  podRestLeft: warn(POD_NETWORK, "DEL of container {s} could not remove {s}"),
+  networkRepaired: info(NETWORK, "Network verification put right: {s}"),
+  networkProblem: error(NETWORK, "Network verification found what it cannot put right: {s}"),
+  networkIsRight: info(NETWORK, "Network verification: the last problems are gone"),
 
   // The loop (ipamd.md 4)
   ipStats: debug(POLICY, "IP stats for Network Card {n} - total IPs: {n}, assigned IPs: {n}, cooldown IPs: {n}"),

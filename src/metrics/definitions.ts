@@ -77,6 +77,22 @@ export const METRICS = {
     ...ours("histogram", ["outcome"], "Seconds that an ADD waited for an address, those answered at once left out"),
     buckets: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30],
   },
+  slash28_pod_wiring_duration_seconds: {
+    ...ours(
+      "histogram",
+      ["outcome"],
+      "Seconds that the datapath took to wire a pod, its queue included: wired, failed",
+    ),
+    buckets: [0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+  },
+  slash28_pod_wiring_failures_total: ours(
+    "counter",
+    ["problem"],
+    "ADDs rolled back for the network's sake, by problem",
+  ),
+  slash28_network_repairs_total: ours("counter", [], "What network verifications found wrong and put right"),
+  slash28_network_problems: ours("gauge", [], "What the last network verification could not put right"),
+  slash28_stale_allocations_total: ours("counter", [], "Addresses released because their pod's link was gone"),
   slash28_checkpoint_writes_total: ours("counter", ["outcome"], "Writes of the checkpoint: written, failed"),
   slash28_checkpoint_saves_total: ours("counter", [], "Changes that asked for a write; several may share one"),
   slash28_quirks_total: ours("counter", ["quirk"], "Times a documented quirk of the reference broke an invariant"),

@@ -73,6 +73,23 @@ export interface NetworkPolicyConfigReply {
   readonly Region: string;
 }
 
+export interface EnforceNpRequest {
+  readonly K8S_POD_NAME: string;
+  readonly K8S_POD_NAMESPACE: string;
+  readonly NETWORK_POLICY_MODE: string;
+  readonly InterfaceCount: number;
+}
+
+export interface DeleteNpRequest {
+  readonly K8S_POD_NAME: string;
+  readonly K8S_POD_NAMESPACE: string;
+}
+
+/** Of EnforceNpToPod and of DeletePodNp. */
+export interface NpReply {
+  readonly Success: boolean;
+}
+
 /** Trailing metadata of a refused ADD: the typed reason, the message, what to do next. */
 export const REASON_KEY = "slash28-reason";
 export const MESSAGE_KEY = "slash28-message";
@@ -108,6 +125,7 @@ export function serviceDefinition(proto: string, serviceName: string): ServiceDe
 
 export const cniBackend = serviceDefinition(rpcProto, "rpc.CNIBackend");
 export const configServerBackend = serviceDefinition(rpcProto, "rpc.ConfigServerBackend");
+export const npBackend = serviceDefinition(rpcProto, "rpc.NPBackend");
 export const health = serviceDefinition(healthProto, "grpc.health.v1.Health");
 
 /** Real milliseconds until the caller gives up; undefined when it set no deadline. */
@@ -129,77 +147,108 @@ export class CniClient {
 
   /** `address` such as `unix:/var/run/aws-node/ipamd.sock`. */
   constructor(address: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
-    this.#client = new Client(address, channelCredentials, {
-      "grpc.enable_http_proxy": 0,
-      // An agent that restarts is back within a second.
-      "grpc.initial_reconnect_backoff_ms": 100,
-      "grpc.max_reconnect_backoff_ms": 1_000,
-    });
+    this.#client = newClient(address, channelCredentials);
   }
 
   /** Rejects with a `ServiceError` when the call itself fails. */
   add(request: AddNetworkRequest, timeoutMs: number): Promise<AddOutcome> {
-    return this.#call<AddNetworkRequest, AddNetworkReply>(cniBackend["AddNetwork"]!, request, timeoutMs).then(
+    const method = cniBackend["AddNetwork"]!;
+    return unaryCall<AddNetworkRequest, AddNetworkReply>(this.#client, method, request, { timeoutMs }).then(
       ({ reply, trailer }) => ({ reply, reason: textOf(trailer, REASON_KEY), message: textOf(trailer, MESSAGE_KEY) }),
     );
   }
 
   async del(request: DelNetworkRequest, timeoutMs: number): Promise<DelNetworkReply> {
-    const { reply } = await this.#call<DelNetworkRequest, DelNetworkReply>(
-      cniBackend["DelNetwork"]!,
-      request,
-      timeoutMs,
-    );
-    return reply;
+    const method = cniBackend["DelNetwork"]!;
+    return (await unaryCall<DelNetworkRequest, DelNetworkReply>(this.#client, method, request, { timeoutMs })).reply;
   }
 
   async networkPolicyConfigs(timeoutMs: number): Promise<NetworkPolicyConfigReply> {
     const method = configServerBackend["GetNetworkPolicyConfigs"]!;
-    return (await this.#call<object, NetworkPolicyConfigReply>(method, {}, timeoutMs)).reply;
+    return (await unaryCall<object, NetworkPolicyConfigReply>(this.#client, method, {}, { timeoutMs })).reply;
   }
 
   /** True when the agent answers SERVING. Rejects when nothing listens. */
   async isServing(timeoutMs: number, service = ""): Promise<boolean> {
-    const { reply } = await this.#call<object, { status: number }>(health["Check"]!, { service }, timeoutMs);
+    const method = health["Check"]!;
+    const { reply } = await unaryCall<object, { status: number }>(this.#client, method, { service }, { timeoutMs });
     return reply.status === SERVING;
   }
 
   close(): void {
     this.#client.close();
   }
+}
 
-  #call<Request extends object, Reply>(
-    method: ServiceDefinition[string],
-    request: Request,
-    timeoutMs: number,
-  ): Promise<{ reply: Reply; trailer: Metadata }> {
-    return new Promise((resolve, reject) => {
-      let trailer = new Metadata();
-      let result: { error: ServiceError | null; reply: Reply | undefined } | undefined;
-      let hasStatus = false;
-      const finish = () => {
-        if (result === undefined || !hasStatus) return;
-        if (result.error !== null) reject(result.error);
-        else resolve({ reply: result.reply as Reply, trailer });
-      };
-      const call = this.#client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize as (value: Request) => Buffer,
-        method.responseDeserialize as (bytes: Buffer) => Reply,
-        request,
-        { deadline: Date.now() + timeoutMs },
-        (error, reply) => {
-          result = { error, reply };
-          finish();
-        },
-      );
-      call.on("status", (status) => {
-        trailer = status.metadata;
-        hasStatus = true;
-        finish();
-      });
-    });
+/** A caller of the network policy agent's socket, over one channel that comes up when the agent does. */
+export class NpClient {
+  readonly #client: Client;
+
+  /** `address` such as `unix:/var/run/aws-node/npa.sock`. */
+  constructor(address: string) {
+    this.#client = newClient(address, credentials.createInsecure());
   }
+
+  /** Waits for the agent within the time. Rejects with a `ServiceError` when the call itself fails. */
+  async enforce(request: EnforceNpRequest, timeoutMs: number): Promise<NpReply> {
+    const method = npBackend["EnforceNpToPod"]!;
+    const options = { timeoutMs, waitsForAgent: true };
+    return (await unaryCall<EnforceNpRequest, NpReply>(this.#client, method, request, options)).reply;
+  }
+
+  /** Rejects with a `ServiceError` when the call itself fails, at once when no agent is there. */
+  async forget(request: DeleteNpRequest, timeoutMs: number): Promise<NpReply> {
+    const method = npBackend["DeletePodNp"]!;
+    return (await unaryCall<DeleteNpRequest, NpReply>(this.#client, method, request, { timeoutMs })).reply;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function newClient(address: string, channelCredentials: ChannelCredentials): Client {
+  return new Client(address, channelCredentials, {
+    "grpc.enable_http_proxy": 0,
+    // An agent that restarts is back within a second.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+  });
+}
+
+function unaryCall<Request extends object, Reply>(
+  client: Client,
+  method: ServiceDefinition[string],
+  request: Request,
+  options: { readonly timeoutMs: number; readonly waitsForAgent?: boolean },
+): Promise<{ reply: Reply; trailer: Metadata }> {
+  return new Promise((resolve, reject) => {
+    let trailer = new Metadata();
+    let result: { error: ServiceError | null; reply: Reply | undefined } | undefined;
+    let hasStatus = false;
+    const finish = () => {
+      if (result === undefined || !hasStatus) return;
+      if (result.error !== null) reject(result.error);
+      else resolve({ reply: result.reply as Reply, trailer });
+    };
+    const call = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize as (value: Request) => Buffer,
+      method.responseDeserialize as (bytes: Buffer) => Reply,
+      request,
+      new Metadata({ waitForReady: options.waitsForAgent === true }),
+      { deadline: Date.now() + options.timeoutMs },
+      (error, reply) => {
+        result = { error, reply };
+        finish();
+      },
+    );
+    call.on("status", (status) => {
+      trailer = status.metadata;
+      hasStatus = true;
+      finish();
+    });
+  });
 }
 
 function textOf(metadata: Metadata, key: string): string | undefined {

@@ -132,6 +132,7 @@ export class KillRig {
         AWS_VPC_K8S_CNI_LOGLEVEL: "info",
         INTROSPECTION_BIND_ADDRESS: `unix:${this.#path("run/intro.sock")}`,
         DISABLE_METRICS: "true",
+        SLASH28_DATAPATH: "off",
         SLASH28_SOCKET: this.#path("run/s.sock"),
         SLASH28_GRPC_SOCKET: this.#path("run/g.sock"),
         SLASH28_FACTS: this.#path("facts.json"),

@@ -45,6 +45,7 @@ function spawn(env: Readonly<Record<string, string>> = {}) {
       AWS_VPC_K8S_CNI_BACKING_STORE: join(folder, "ipam.json"),
       INTROSPECTION_BIND_ADDRESS: `unix:${join(folder, "i.sock")}`,
       SLASH28_METRICS_ADDRESS: "127.0.0.1:0",
+      SLASH28_DATAPATH: "off",
       SLASH28_SOCKET: join(folder, "s.sock"),
       SLASH28_GRPC_SOCKET: join(folder, "g.sock"),
       SLASH28_FACTS: join(folder, "facts.json"),

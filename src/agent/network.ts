@@ -1,0 +1,263 @@
+// The node's own network while the agent lives: ENIs as the pool gets and gives them, rules and addresses compared with the books
+// at the start and each minute after, and pods whose links are gone. It repairs what is ours and says what it cannot repair.
+
+import type { Cidr, Ipv4 } from "../base/ipv4.ts";
+import type { Ms } from "../base/units.ts";
+import { SECOND_MS } from "../base/units.ts";
+import type { EniWiring, HostPod, HostReport, HostWiring } from "../datapath/types.ts";
+import type { Allocation, Attachment, EngineView, EniId, ImdsEni } from "../ipam/types.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import type { Attachments } from "./attachments.ts";
+import { type EngineHost, messageOf } from "./engine-host.ts";
+import type { EniLinks } from "./eni-links.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import type { NetworkSettings } from "./network-settings.ts";
+import { type PodNames, SUFFIX_LENGTH } from "./pod-names.ts";
+import type { PodNetwork } from "./pod-network.ts";
+
+/** SNAT, marks and sysctls: what is the node's but no link, route or rule. */
+export interface HostNetwork {
+  /** Puts everything in place; what could not be is in the report. */
+  start(): Promise<HostChecks>;
+  /** Compares and repairs. */
+  verify(): Promise<HostChecks>;
+  /** Looks at nothing any more; leaves everything in place. */
+  stop(): void;
+}
+
+export type HostChecks = Pick<HostReport, "repairs" | "problems">;
+
+export interface NodeNetworkOptions {
+  readonly datapath: Datapath;
+  readonly clock: Clock;
+  readonly settings: NetworkSettings;
+  readonly verifyPeriodMs: Ms;
+  readonly hostNetwork: HostNetwork | undefined;
+}
+
+/** What exists only once the engine does. */
+export interface NodeNetworkBooks {
+  readonly host: EngineHost;
+  readonly view: () => EngineView;
+  readonly addressOf: (attachment: Attachment) => Ipv4 | undefined;
+  readonly attachments: Attachments;
+  readonly metrics: AgentMetrics;
+  readonly pods: PodNetwork;
+}
+
+type StaleBooks = Pick<NodeNetworkBooks, "attachments"> & { readonly names: PodNames };
+
+/** The agent runs where the node's network is not. The message says what was looked for, and `next` what to do. */
+export class WrongNamespaceError extends Error {
+  override readonly name = "WrongNamespaceError";
+  readonly next =
+    "Run the agent in the node's network (hostNetwork: true), or name the node's namespace in SLASH28_HOST_NETNS. To give addresses without wiring pods, set SLASH28_DATAPATH=off.";
+}
+
+/** A new ENI's link comes up to some seconds after the attachment. Real milliseconds. */
+const LINK_WAIT_MS = 15 * SECOND_MS;
+const LINK_LOOK_MS = 500;
+/** A pod younger than this may still be on its way to its link. Real milliseconds. */
+const POD_AGE_MS = 60 * SECOND_MS;
+
+export class NodeNetwork implements EniLinks {
+  readonly #options: NodeNetworkOptions;
+  readonly #enis = new Map<EniId, ImdsEni>();
+  #books: NodeNetworkBooks | undefined;
+  #problems: readonly string[] = [];
+  /** Allocations whose links were missing at the last look. */
+  #missing: ReadonlySet<Attachment> = new Set();
+  #cancelNext: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(options: NodeNetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `WrongNamespaceError` when this is not the node's network. Changes nothing. */
+  async claim(primaryMac: string): Promise<void> {
+    const name = await this.#options.datapath.linkNameOf(primaryMac);
+    if (name !== undefined) return;
+    throw new WrongNamespaceError(`No link here has the MAC of the instance's primary ENI, ${primaryMac}`);
+  }
+
+  // -------------------------------------------------------------- ENIs
+
+  seen(enis: readonly ImdsEni[]): void {
+    for (const eni of enis) this.#enis.set(eni.eniId, eni);
+  }
+
+  macOf(eniId: EniId | undefined): string | undefined {
+    return eniId === undefined ? undefined : this.#enis.get(eniId)?.mac;
+  }
+
+  async setUp(eni: ImdsEni, place: { readonly routeTableId: number; readonly isTrunk: boolean }): Promise<void> {
+    const { clock, datapath } = this.#options;
+    this.#enis.set(eni.eniId, eni);
+    const untilMs = clock.nowMs() + LINK_WAIT_MS * clock.rate;
+    while ((await datapath.linkIndexOf(eni.mac)) === undefined && clock.nowMs() < untilMs && !this.#isStopped) {
+      await new Promise<void>((resolve) => {
+        clock.at(clock.nowMs() + LINK_LOOK_MS * clock.rate, resolve);
+      });
+    }
+    await datapath.setUpEni(this.#eniWiring(eni, { ...place, isPrimary: false }));
+  }
+
+  async tearDown({ eniId, primaryAddress }: { readonly eniId: EniId; readonly primaryAddress: Ipv4 }): Promise<void> {
+    this.#enis.delete(eniId);
+    await this.#options.datapath.tearDownEni({ primaryAddress });
+  }
+
+  #eniWiring(
+    eni: ImdsEni,
+    place: { readonly routeTableId: number; readonly isTrunk: boolean; readonly isPrimary: boolean },
+  ): EniWiring {
+    const { mac, primaryAddress, subnetCidr } = eni;
+    return { mac, primaryAddress, subnet: subnetCidr, mtu: this.#options.settings.eniMtu, ...place };
+  }
+
+  // -------------------------------------------------------------- the whole node
+
+  /** Why the node's network is not as it has to be; undefined when it is. */
+  get problem(): string | undefined {
+    return this.#problems.length === 0 ? undefined : this.#problems.join("; ");
+  }
+
+  /** Brings everything in order for the first time and verifies it from then on. Never rejects. */
+  async start(books: NodeNetworkBooks): Promise<void> {
+    this.#books = books;
+    await this.#look(books, this.#options.hostNetwork?.start());
+    this.#scheduleNext(books);
+  }
+
+  #scheduleNext(books: NodeNetworkBooks): void {
+    if (this.#isStopped) return;
+    const { clock, verifyPeriodMs } = this.#options;
+    this.#cancelNext = clock.at(clock.nowMs() + verifyPeriodMs * clock.rate, () => {
+      this.#running = this.verify().then(() => this.#scheduleNext(books));
+    });
+  }
+
+  /** Compares and repairs now. Never rejects. */
+  async verify(): Promise<void> {
+    if (this.#books === undefined) return;
+    await this.#look(this.#books, this.#options.hostNetwork?.verify());
+  }
+
+  async #look(books: NodeNetworkBooks, checks: Promise<HostChecks> | undefined): Promise<void> {
+    const failed = (error: unknown): HostChecks => ({ repairs: [], problems: [messageOf(error)] });
+    const [links, others] = await Promise.all([
+      this.#reconcile(books).catch(failed),
+      (checks ?? Promise.resolve({ repairs: [], problems: [] })).catch(failed),
+    ]);
+    const repairs = [...links.repairs, ...others.repairs];
+    const problems = [...links.problems, ...others.problems];
+    const { host, metrics } = books;
+    for (const repair of repairs) host.say("networkRepaired", repair);
+    // Once each: a problem that stays would fill the log.
+    for (const problem of problems) if (!this.#problems.includes(problem)) host.say("networkProblem", problem);
+    if (problems.length === 0 && this.#problems.length > 0) host.say("networkIsRight");
+    if (repairs.length > 0) metrics.inc("slash28_network_repairs_total", {}, repairs.length);
+    metrics.set("slash28_network_problems", {}, problems.length);
+    this.#problems = problems;
+  }
+
+  async #reconcile(books: NodeNetworkBooks): Promise<HostChecks> {
+    const { datapath } = this.#options;
+    const names = await datapath.linkNames();
+    const report = await datapath.reconcileHost(this.#wiring(books, names));
+    await this.#dropMissing(books, new Set(report.podsWithoutLink));
+    return report;
+  }
+
+  #wiring({ view, pods }: NodeNetworkBooks, linkNames: readonly string[]): HostWiring {
+    const { settings } = this.#options;
+    const bySuffix = new Map(linkNames.map((name) => [name.slice(-SUFFIX_LENGTH), name]));
+    const enis: EniWiring[] = [];
+    const hostPods: HostPod[] = [];
+    const ownRanges: Cidr[] = [];
+    for (const { eniId, routeTableId, isTrunk, isPrimary, cidrs } of view().enis) {
+      const eni = this.#enis.get(eniId);
+      if (eni !== undefined) enis.push(this.#eniWiring(eni, { routeTableId, isTrunk, isPrimary }));
+      for (const { base, isPrefix, addresses } of cidrs) {
+        ownRanges.push({ base, prefixLength: isPrefix ? 28 : 32 });
+        for (const { address, attachment } of addresses) {
+          if (attachment === 0 || pods.isLeaving(attachment)) continue;
+          const suffix = pods.names.suffixOf(attachment);
+          const hostInterface = bySuffix.get(suffix) ?? settings.vethPrefix + suffix;
+          hostPods.push({ address, routeTableId, hostInterface });
+        }
+      }
+    }
+    const hasMark = settings.hasNodePortSupport || !settings.hasExternalSnat;
+    return {
+      rules: {
+        mark: hasMark ? settings.mark : undefined,
+        externalServiceCidrs: settings.externalServiceCidrs,
+        isLocalRuleMoved: settings.isLocalRuleMoved,
+      },
+      enis,
+      pods: hostPods,
+      ownRanges,
+      vethPrefix: settings.vethPrefix,
+    };
+  }
+
+  // -------------------------------------------------------------- pods whose links are gone
+
+  /** Two looks in a row: between two lies at least one period, in which any pod that is being wired has its link. */
+  async #dropMissing(books: NodeNetworkBooks, addresses: ReadonlySet<Ipv4>): Promise<void> {
+    const { clock } = this.#options;
+    const { attachments, view, pods } = books;
+    const missing = new Set<Attachment>();
+    for (const eni of view().enis) {
+      for (const cidr of eni.cidrs) {
+        for (const { address, attachment, allocatedWallMs } of cidr.addresses) {
+          if (attachment === 0 || !addresses.has(address)) continue;
+          const text = attachments.textOf(attachment);
+          const isYoung = clock.wallMs() - allocatedWallMs < POD_AGE_MS * clock.rate;
+          if (!hasPodName(text) || isYoung || pods.isBusy(text)) continue;
+          if (this.#missing.has(attachment)) await this.#drop(books, attachment, address);
+          else missing.add(attachment);
+        }
+      }
+    }
+    this.#missing = missing;
+  }
+
+  /** Of the checkpoint: every allocation of a named pod without its link (ipamd.md 6.2.2). Changes nothing. */
+  async staleOf(checkpoint: readonly Allocation[], { attachments, names }: StaleBooks): Promise<readonly Allocation[]> {
+    const links = new Set((await this.#options.datapath.linkNames()).map((name) => name.slice(-SUFFIX_LENGTH)));
+    return checkpoint.filter(({ attachment }) => {
+      return hasPodName(attachments.textOf(attachment)) && !links.has(names.suffixOf(attachment));
+    });
+  }
+
+  /** Before anything new is served. Their addresses cool, as after any DEL; the reference hands them out again at once. */
+  async dropStale(books: NodeNetworkBooks, stale: readonly Allocation[]): Promise<void> {
+    for (const { attachment, address } of stale) {
+      const isBusy = books.pods.isBusy(books.attachments.textOf(attachment));
+      if (!isBusy && books.addressOf(attachment) === address) await this.#drop(books, attachment, address);
+    }
+  }
+
+  async #drop({ attachments, host, metrics, pods }: NodeNetworkBooks, attachment: Attachment, address: Ipv4) {
+    host.say("staleAllocation", attachment, address, "", "its pod's link is gone");
+    metrics.inc("slash28_stale_allocations_total", {});
+    for (const line of await pods.drop(attachments.textOf(attachment))) host.say("networkProblem", line);
+  }
+
+  /** Ends the verification; what is in place stays. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelNext?.();
+    this.#options.hostNetwork?.stop();
+    await this.#running;
+  }
+}
+
+function hasPodName({ namespace, podName }: { readonly namespace?: string; readonly podName?: string }): boolean {
+  return namespace !== undefined && namespace !== "" && podName !== undefined && podName !== "";
+}

@@ -1,0 +1,443 @@
+// Pods of our own plugin: an ADD takes an address, wires the pod and asks for its network policy, or leaves nothing; a DEL takes
+// all of it away. One thing at a time for each attachment: a DEL that comes while an ADD wires waits for it, and then removes
+// what it made. Order is safety here: an address is released only when no rule and no route speaks of it any more.
+
+import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
+import { SECOND_MS } from "../base/units.ts";
+import { podSuffix } from "../datapath/names.ts";
+import type { BranchWiring, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
+import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
+import { MAIN_TABLE } from "../netlink/types.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import { type AttachmentKey, type Attachments, keyText } from "./attachments.ts";
+import type { BranchEnis } from "./branch-enis.ts";
+import type { CniService } from "./cni-service.ts";
+import type { EngineHost } from "./engine-host.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import { linkOwner, type PodNames } from "./pod-names.ts";
+import type { AddRequest, Deleted, DelRequest, EnforcingMode, PodSpec, Refused, Wired } from "./pod-requests.ts";
+import type { PolicyAgent } from "./policy-agent.ts";
+import { Turns } from "./turns.ts";
+
+export interface PodNetworkOptions {
+  readonly datapath: Datapath;
+  readonly service: CniService;
+  readonly host: EngineHost;
+  readonly engine: Engine;
+  readonly attachments: Attachments;
+  readonly names: PodNames;
+  readonly branchEnis: BranchEnis;
+  readonly clock: Clock;
+  readonly metrics: AgentMetrics;
+  /** undefined: no network policy is enforced. */
+  readonly policyAgent: PolicyAgent | undefined;
+  /** The node's own rules and ENIs are set up; pods wait for it. */
+  readonly nodeReady: Promise<void>;
+  /** MAC of the trunk ENI; undefined when none is attached. */
+  readonly trunkMac: () => string | undefined;
+  /** Of links whose ADD nobody remembers. */
+  readonly vethPrefix: string;
+  readonly enforcingMode: EnforcingMode;
+}
+
+/** Where a pod's address lives. */
+interface Place {
+  readonly address: Ipv4;
+  readonly deviceNumber: number;
+  readonly routeTableId: number;
+  readonly branch: BranchWiring | undefined;
+  /** The attachment had the address before this ADD, and keeps it when the ADD fails. */
+  readonly isRepeat: boolean;
+}
+
+/** A branch pod's traces on the host. */
+interface WiredBranch extends PodRemoval {
+  readonly attachment: AttachmentKey;
+}
+
+const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
+/** Prefix and hash. */
+const LINK_NAME = /^[^\s/:]{1,4}[0-9a-f]{11}$/;
+
+export class PodNetwork {
+  readonly #options: PodNetworkOptions;
+  readonly #turns = new Turns();
+  /** ADDs that may still wait for an address, by key: a DEL ends the wait. */
+  readonly #waiting = new Map<string, number>();
+  /** Branch pods wired by this process: their addresses are in no pool. */
+  readonly #branches = new Map<string, WiredBranch>();
+  readonly #leaving = new Set<Attachment>();
+
+  constructor(options: PodNetworkOptions) {
+    this.#options = options;
+  }
+
+  get names(): PodNames {
+    return this.#options.names;
+  }
+
+  /** Nothing is being wired or removed. */
+  get isIdle(): boolean {
+    return this.#turns.size === 0;
+  }
+
+  /** Its rules are being removed: they must not come back. */
+  isLeaving(attachment: Attachment): boolean {
+    return this.#leaving.has(attachment);
+  }
+
+  isBusy(key: AttachmentKey): boolean {
+    return this.#turns.isBusy(keyText(key));
+  }
+
+  // -------------------------------------------------------------- ADD
+
+  add(request: AddRequest): Promise<Wired | Refused> {
+    return this.#turns.take(keyText(request.key), () => this.#add(request));
+  }
+
+  async #add(request: AddRequest): Promise<Wired | Refused> {
+    const { datapath, metrics, clock, nodeReady } = this.#options;
+    if (request.signal.aborted) return HUNG_UP;
+    const suffix = suffixOf(request);
+    const taken = this.#nameTaken(request, suffix);
+    if (taken !== undefined) return taken;
+    const place = await this.#findPlace(request);
+    if ("kind" in place) return place;
+    await nodeReady;
+    if (request.signal.aborted) return this.#rollBack(request, place, HUNG_UP);
+    const startedMs = clock.nowMs();
+    const outcome = await datapath.wirePod(wiringOf(request, place));
+    const seconds = (clock.nowMs() - startedMs) / clock.rate / SECOND_MS;
+    metrics.observe("slash28_pod_wiring_duration_seconds", { outcome: outcome.kind }, seconds);
+    if (outcome.kind === "failed") return this.#rollBack(request, place, this.#wiringFailed(request, outcome));
+    const { hostInterface, hostMac, isRepeat } = outcome;
+    const refusal = request.signal.aborted ? HUNG_UP : await this.#enforcePolicy(request);
+    if (refusal !== undefined) return this.#rollBack(request, place, refusal);
+    // Whoever hung up meanwhile never learns of it: nobody would take the pod away.
+    if (request.signal.aborted) return this.#rollBack(request, place, HUNG_UP);
+    const { address, branch, deviceNumber, routeTableId } = place;
+    const vlanId = branch?.vlanId ?? 0;
+    if (branch !== undefined) {
+      this.#branches.set(keyText(request.key), { attachment: request.key, address, hostInterface, vlanId });
+    }
+    return {
+      kind: "wired",
+      address,
+      deviceNumber,
+      routeTableId,
+      isRepeat: isRepeat && (branch !== undefined || place.isRepeat),
+      hostInterface,
+      hostMac,
+      podSuffix: suffix,
+      mtu: request.mtu,
+      vlanId,
+      gateway: branch?.gateway,
+    };
+  }
+
+  /** Another pod whose name has the same hash has, or is getting, a link of that name. */
+  #nameTaken(request: AddRequest, suffix: string): Refused | undefined {
+    const { engine } = this.#options;
+    const mine = linkOwner({ ...request, containerId: request.key.containerId });
+    const counts = (attachment: Attachment): boolean =>
+      engine.addressOf(attachment) !== undefined ||
+      this.#turns.isBusy(keyText(this.#options.attachments.textOf(attachment)));
+    for (const [, { namespace, podName }] of this.#options.names.withSuffix(suffix, counts)) {
+      if (namespace === mine.namespace && podName === mine.podName) continue;
+      const name = request.vethPrefix + suffix;
+      return this.#failed("name-taken", {
+        message: `the host link ${name} belongs to pod ${namespace}/${podName}: the names of both pods have the same hash`,
+        next: "Delete this pod or the other one, so that it comes back under another name; a StatefulSet or a bare pod has to be renamed.",
+      });
+    }
+    return undefined;
+  }
+
+  async #findPlace(request: AddRequest): Promise<Place | Refused> {
+    const { branchEnis, metrics, service, trunkMac } = this.#options;
+    const notReady = (message: string): Refused => {
+      metrics.inc("slash28_add_refusals_total", { reason: "branch-eni-not-ready" });
+      return { kind: "refused", reason: "branch-eni-not-ready", message };
+    };
+    const answer = await branchEnis.forAdd(request.namespace, request.podName);
+    if (answer.kind === "not-ready") return notReady(answer.message);
+    if (answer.kind === "branch") {
+      const mac = trunkMac();
+      if (mac === undefined) return notReady("the trunk ENI is not to be seen in instance metadata yet");
+      const { address, ...rest } = answer.branch;
+      const branch: BranchWiring = { ...rest, trunkMac: mac, mode: request.enforcingMode };
+      const isRepeat = this.#branches.has(keyText(request.key));
+      return { address, deviceNumber: -1, routeTableId: 0, branch, isRepeat };
+    }
+    if (request.signal.aborted) return HUNG_UP;
+    const { namespace, podName, key, patienceMs, signal } = request;
+    const asked = service.allocate(key, { namespace, podName, interfacesCount: 1 }, { patienceMs, signal });
+    const text = keyText(key);
+    this.#waiting.set(text, asked.id);
+    const result = await asked.result;
+    this.#waiting.delete(text);
+    if (result.kind === "allocated") return { ...result, branch: undefined };
+    return result.kind === "refused" ? result : unexpected(result);
+  }
+
+  #wiringFailed(request: AddRequest, outcome: Extract<WireOutcome, { kind: "failed" }>): Refused {
+    const { problem, message, next, leftovers } = outcome;
+    this.#options.host.say("podWiringFailed", request.key.containerId, message);
+    return this.#failed(problem, { message: withRest(message, leftovers), next });
+  }
+
+  #failed(
+    problem: NonNullable<Refused["problem"]>,
+    { message, next }: { readonly message: string; readonly next: string },
+  ): Refused {
+    const { metrics } = this.#options;
+    metrics.inc("slash28_add_refusals_total", { reason: "network-setup-failed" });
+    metrics.inc("slash28_pod_wiring_failures_total", { problem });
+    return { kind: "refused", reason: "network-setup-failed", problem, message, next };
+  }
+
+  async #enforcePolicy(request: AddRequest): Promise<Refused | undefined> {
+    const { host, policyAgent } = this.#options;
+    const problem = await policyAgent?.enforce(request);
+    if (problem === undefined) return undefined;
+    host.say("podPolicyFailed", request.namespace, request.podName, problem);
+    return this.#failed("network-policy", {
+      message: problem,
+      next: "Look at the network policy agent (container aws-eks-nodeagent) of this node, or unset NETWORK_POLICY_ENFORCING_MODE. The runtime tries again.",
+    });
+  }
+
+  /**
+   * Takes back what the ADD has done, and adds to the refusal what stays. An attachment that had its address before keeps it: its
+   * pod may be running.
+   */
+  async #rollBack(request: AddRequest, place: Place, refusal: Refused): Promise<Refused> {
+    const { attachments, datapath, service } = this.#options;
+    const { address, branch, isRepeat } = place;
+    if (isRepeat) {
+      return {
+        ...refusal,
+        message: `${refusal.message}; ${formatIpv4(address)} stays with this sandbox until its DEL`,
+      };
+    }
+    const attachment = attachments.find(request.key);
+    const left = await this.#whileLeaving(attachment, async () => {
+      const rest = [...(await datapath.unwirePod(removalOf(request, place)))];
+      if (branch !== undefined) return rest;
+      const released = await service.release(request.key).result;
+      if (released.kind === "refused") {
+        rest.push(`the address ${formatIpv4(address)} (${released.message}); a DEL of this sandbox releases it`);
+      }
+      return rest;
+    });
+    return { ...refusal, message: withRest(refusal.message, left) };
+  }
+
+  async #whileLeaving<T>(attachment: Attachment | undefined, work: () => Promise<T>): Promise<T> {
+    if (attachment === undefined) return work();
+    this.#leaving.add(attachment);
+    try {
+      return await work();
+    } finally {
+      this.#leaving.delete(attachment);
+    }
+  }
+
+  // -------------------------------------------------------------- DEL, GC, stale allocations
+
+  del(request: DelRequest): Promise<Deleted | Refused> {
+    const text = keyText(request.key);
+    const waiting = this.#waiting.get(text);
+    if (waiting !== undefined) this.#options.host.abandon(waiting);
+    return this.#turns.take(text, () => this.#del(request));
+  }
+
+  async #del(request: DelRequest): Promise<Deleted | Refused> {
+    const { datapath, host, policyAgent, service } = this.#options;
+    // Before the checkpoint is restored nobody knows what this attachment has; the engine says so.
+    const attachment = host.isReady ? service.holderOf(request.key) : undefined;
+    const removal = host.isReady ? await this.#removalOf(request, attachment) : undefined;
+    const answer = await this.#whileLeaving(attachment, async (): Promise<Deleted | Refused> => {
+      const left = removal === undefined ? [] : await datapath.unwirePod(removal);
+      for (const line of left) host.say("podRestLeft", request.key.containerId, line);
+      const result = await service.release(request.key).result;
+      if (result.kind === "refused") return { ...result, message: withRest(result.message, left) };
+      if (result.kind === "released") {
+        const { address, deviceNumber, routeTableId } = result;
+        return { kind: "deleted", address, deviceNumber, routeTableId, left };
+      }
+      const branchAddress = removal !== undefined && removal.vlanId > 0 ? removal.address : undefined;
+      return { kind: "deleted", address: branchAddress, deviceNumber: 0, routeTableId: 0, left };
+    });
+    if (answer.kind === "deleted") {
+      this.#branches.delete(keyText(request.key));
+      const problem = await policyAgent?.forget(request);
+      if (problem !== undefined) host.say("podPolicyFailed", request.namespace, request.podName, problem);
+    }
+    return answer;
+  }
+
+  /** What is to go: by our own books first, then by what the caller remembers, then by the pod's annotation. */
+  async #removalOf(request: DelRequest, attachment: Attachment | undefined): Promise<PodRemoval | undefined> {
+    const { branchEnis, engine, vethPrefix } = this.#options;
+    if (attachment !== undefined) {
+      const suffix = this.#options.names.suffixOf(attachment);
+      const hostInterface = isLinkOf(suffix, request.hostInterface) ? request.hostInterface : vethPrefix + suffix;
+      return { attachment: request.key, address: engine.addressOf(attachment) ?? 0, hostInterface, vlanId: 0 };
+    }
+    const wired = this.#branches.get(keyText(request.key));
+    if (wired !== undefined) return wired;
+    const told = this.#toldRemoval(request);
+    if (told !== undefined) return told;
+    const answer = await branchEnis.forDel(request.namespace, request.podName, request.podUid);
+    if (answer.kind !== "branch" || this.#isVlanOfOther(request.key, answer.branch.vlanId)) return undefined;
+    const prefix = this.#options.enforcingMode === "strict" ? "vlan" : vethPrefix;
+    const { address, vlanId } = answer.branch;
+    return { attachment: request.key, address, hostInterface: prefix + suffixOf(request), vlanId };
+  }
+
+  /** The caller's memory may be older than ours: what another attachment has by now is left alone. */
+  #toldRemoval(request: DelRequest): PodRemoval | undefined {
+    const vlanId = this.#isVlanOfOther(request.key, request.vlanId) ? 0 : request.vlanId;
+    const address = request.address === undefined || this.#isHeld(request.address) ? 0 : request.address;
+    const isOurs = isLinkOf(suffixOf(request), request.hostInterface);
+    const hostInterface = isOurs ? request.hostInterface : "";
+    if (address === 0 && vlanId === 0 && hostInterface === "") return undefined;
+    return { attachment: request.key, address, hostInterface, vlanId };
+  }
+
+  #isHeld(address: Ipv4): boolean {
+    let isHeld = false;
+    this.#options.engine.eachAllocation((_, held) => {
+      if (held === address) isHeld = true;
+    });
+    for (const branch of this.#branches.values()) if (branch.address === address) isHeld = true;
+    return isHeld;
+  }
+
+  #isVlanOfOther(key: AttachmentKey, vlanId: number): boolean {
+    const text = keyText(key);
+    for (const [other, branch] of this.#branches) if (other !== text && branch.vlanId === vlanId) return true;
+    return false;
+  }
+
+  /** Removes every attachment of the network that is not listed; single failures are lines at the end. */
+  async collect(
+    networkName: string,
+    isValid: (key: AttachmentKey) => boolean,
+  ): Promise<{ readonly releasedCount: number; readonly problems: readonly string[] } | Refused> {
+    const { attachments, engine, host } = this.#options;
+    if (!host.isReady) return { kind: "refused", reason: "starting", message: "the agent is starting" };
+    const stale: AttachmentKey[] = [];
+    for (const [attachment, text] of attachments.entries()) {
+      if (text.networkName !== networkName || isValid(text) || engine.addressOf(attachment) === undefined) continue;
+      stale.push(text);
+    }
+    for (const { attachment } of this.#branches.values()) {
+      if (attachment.networkName === networkName && !isValid(attachment)) stale.push(attachment);
+    }
+    const answers = await Promise.all(stale.map((key) => this.drop(key)));
+    const problems = answers.flat();
+    return { releasedCount: answers.filter((lines) => lines.length === 0).length, problems };
+  }
+
+  /** A DEL that nobody asked for. What could not be removed, one line each. */
+  async drop(key: AttachmentKey): Promise<readonly string[]> {
+    const { attachments } = this.#options;
+    const attachment = attachments.find(key);
+    const text = attachment === undefined ? undefined : attachments.textOf(attachment);
+    const answer = await this.del({
+      key: { networkName: key.networkName, containerId: key.containerId, ifName: key.ifName },
+      namespace: text?.namespace ?? "",
+      podName: text?.podName ?? "",
+      podUid: "",
+      address: undefined,
+      hostInterface: "",
+      vlanId: 0,
+    });
+    const named = `${key.networkName}/${key.containerId}/${key.ifName}`;
+    if (answer.kind === "refused") return [`${named}: ${answer.message}`];
+    return answer.left.map((line) => `${named}: ${line}`);
+  }
+
+  // -------------------------------------------------------------- CHECK
+
+  /** What is not as the ADD left it, one line each. `address` undefined: whatever the attachment holds. */
+  check(spec: PodSpec, address: Ipv4 | undefined): Promise<readonly string[]> {
+    return this.#turns.take(keyText(spec.key), () => this.#check(spec, address));
+  }
+
+  async #check(spec: PodSpec, address: Ipv4 | undefined): Promise<readonly string[]> {
+    const { branchEnis, clock, datapath, engine, service, trunkMac } = this.#options;
+    const answer = await branchEnis.forAdd(spec.namespace, spec.podName);
+    if (answer.kind === "not-ready") return [answer.message];
+    if (answer.kind === "branch") {
+      const { address: own, ...rest } = answer.branch;
+      const mac = trunkMac();
+      if (mac === undefined) return ["the trunk ENI is not to be seen in instance metadata"];
+      if (address !== undefined && address !== own) return [`the pod's branch ENI has ${formatIpv4(own)}`];
+      const branch: BranchWiring = { ...rest, trunkMac: mac, mode: spec.enforcingMode };
+      return datapath.checkPod(wiringOf(spec, { address: own, routeTableId: MAIN_TABLE, branch }));
+    }
+    const attachment = service.holderOf(spec.key);
+    const held = attachment === undefined ? undefined : engine.addressOf(attachment);
+    if (held === undefined) return ["the agent holds no address for this attachment"];
+    if (address !== undefined && address !== held) {
+      return [`the agent holds ${formatIpv4(held)} for this attachment, not ${formatIpv4(address)}`];
+    }
+    for (const eni of engine.view(clock.nowMs()).enis) {
+      const isHere = eni.cidrs.some((cidr) => cidr.addresses.some((one) => one.address === held));
+      if (!isHere) continue;
+      return datapath.checkPod(wiringOf(spec, { address: held, routeTableId: eni.routeTableId, branch: undefined }));
+    }
+    return [`no ENI of this node owns ${formatIpv4(held)}`];
+  }
+}
+
+function wiringOf(spec: PodSpec, place: Pick<Place, "address" | "routeTableId" | "branch">): PodWiring {
+  const { key, netns, mtu, vethPrefix } = spec;
+  const { address, routeTableId, branch } = place;
+  const owner = linkOwner({ ...spec, containerId: key.containerId });
+  return {
+    networkName: key.networkName,
+    containerId: key.containerId,
+    ifName: key.ifName,
+    ...owner,
+    netnsPath: netns,
+    address,
+    routeTableId,
+    mtu,
+    vethPrefix,
+    branch,
+  };
+}
+
+function removalOf(request: AddRequest, { address, branch }: Place): PodRemoval {
+  const prefix = branch?.mode === "strict" ? "vlan" : request.vethPrefix;
+  return {
+    attachment: request.key,
+    address,
+    hostInterface: prefix + suffixOf(request),
+    vlanId: branch?.vlanId ?? 0,
+  };
+}
+
+function suffixOf(pod: { readonly key: AttachmentKey; readonly namespace: string; readonly podName: string }): string {
+  const { namespace, podName } = linkOwner({ ...pod, containerId: pod.key.containerId });
+  return podSuffix(namespace, podName);
+}
+
+/** Nothing is ever removed by a name that a caller gives and that is not its pod's. */
+function isLinkOf(suffix: string, hostInterface: string): boolean {
+  return LINK_NAME.test(hostInterface) && hostInterface.endsWith(suffix);
+}
+
+function withRest(message: string, left: readonly string[]): string {
+  return left.length === 0 ? message : `${message}; not undone: ${left.join("; ")}`;
+}
+
+function unexpected(result: ReplyResult): Refused {
+  return { kind: "refused", reason: "invalid-request", message: `unexpected answer ${result.kind}` };
+}
