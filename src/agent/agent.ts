@@ -1,7 +1,7 @@
 // The node agent: facts, checkpoint, engine, sockets, in the order of the reference's start (ipamd.md 6.1); and its end. Drivers
 // are handed in, so the same code runs on fakes.
 
-import { formatCidr, formatIpv4 } from "../base/ipv4.ts";
+import { formatIpv4, parseIpv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { decodeCheckpoint, splitTimestampNs } from "../ipam/checkpoint.ts";
 import { createEngine } from "../ipam/engine.ts";
@@ -10,23 +10,22 @@ import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Ec2 } from "../ports/ec2.ts";
+import type { Firewall } from "../ports/firewall.ts";
 import type { Imds } from "../ports/imds.ts";
 import type { Kube } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import { Attachments } from "./attachments.ts";
-import { BranchEnis } from "./branch-enis.ts";
-import { CniService } from "./cni-service.ts";
 import type { AgentConfig } from "./config.ts";
 import { EngineHost, messageOf } from "./engine-host.ts";
 import { type GrpcServer, serveGrpc } from "./grpc.ts";
+import { HostNetwork } from "./host-network.ts";
 import { type HttpServer, serveIntrospection, serveMetrics } from "./introspection.ts";
 import { type JsonSocketServer, serveJson } from "./json-socket.ts";
 import { AgentMetrics } from "./metrics.ts";
-import { type HostNetwork, NodeNetwork } from "./network.ts";
+import { NodeNetwork } from "./network.ts";
 import { readNodeFacts } from "./node-facts.ts";
-import { PodNames } from "./pod-names.ts";
-import { PodNetwork } from "./pod-network.ts";
-import { policyAgent } from "./policy-agent.ts";
+import type { PodNetwork } from "./pod-network.ts";
+import { buildServices } from "./services.ts";
 import { claimSocketPath } from "./unix-socket.ts";
 
 export interface AgentPorts {
@@ -53,8 +52,7 @@ export interface AgentPorts {
 export interface NetworkPorts {
   /** The agent closes it. */
   readonly datapath: Datapath;
-  /** SNAT, marks and sysctls; undefined: somebody else's. */
-  readonly hostNetwork: HostNetwork | undefined;
+  readonly firewall: Firewall;
 }
 
 export interface RunningAgent {
@@ -118,11 +116,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
   log.write({ level: "info", caller: CALLER, message: `Policy ${config.policy}, seed ${ports.seed}` });
   saySettings(host, config);
 
-  const policies =
-    ports.network && config.networkPolicyMode !== ""
-      ? policyAgent(config.datapath.policyAgentSocketPath, config.networkPolicyMode)
-      : undefined;
-  const closers: (() => void)[] = [() => policies?.close(), () => ports.network?.datapath.close()];
+  const closers: (() => void)[] = [() => ports.network?.datapath.close()];
   let stopWatching = () => {};
   let state: "starting" | "serving" | "stopping" = "starting";
   try {
@@ -146,51 +140,19 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       );
     }
     const checkpoint = await readCheckpoint(ports.checkpoint, config, attachments, host);
-    const trunkMac = () => network?.macOf(view().trunkEniId);
-    const branchEnis = new BranchEnis({
-      isOn: config.settings.podEni,
-      kube,
-      hasTrunk: () => view().trunkEniId !== undefined,
-    });
-    const service = new CniService({
+    const services = buildServices({
+      config,
       engine,
       host,
       attachments,
       clock,
       imds,
-      branchEnis,
-      trunkLinkIndex: async () => {
-        const mac = trunkMac();
-        return mac === undefined ? 0 : ((await ports.network?.datapath.linkIndexOf(mac)) ?? 0);
-      },
+      kube,
       metrics,
-      externalSnat: config.network.hasExternalSnat,
-      excludedSnatCidrs: config.network.excludedSnatCidrs.map(formatCidr),
-      networkPolicyMode: config.networkPolicyMode,
-      addDeadlineMs: config.settings.addDeadlineMs,
+      network: network && ports.network && { node: network, datapath: ports.network.datapath },
     });
-    const names = new PodNames(attachments);
-    let openNetwork = () => {};
-    const pods =
-      ports.network &&
-      new PodNetwork({
-        datapath: ports.network.datapath,
-        service,
-        host,
-        engine,
-        attachments,
-        names,
-        branchEnis,
-        clock,
-        metrics,
-        policyAgent: policies,
-        nodeReady: new Promise<void>((resolve) => {
-          openNetwork = resolve;
-        }),
-        trunkMac,
-        vethPrefix: config.network.vethPrefix,
-        enforcingMode: config.datapath.enforcingMode,
-      });
+    closers.push(() => services.close());
+    const { service, pods } = services;
     // From here on an ADD through our own socket hears `starting` instead of a closed door.
     const json = await serveJson(config.socketPath, {
       service,
@@ -209,17 +171,25 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
 
     const enis = await imds.enis();
     network?.seen(enis);
-    const stale = (await network?.staleOf(checkpoint ?? [], { attachments, names })) ?? [];
+    const stale = pods && (await network?.staleOf(checkpoint ?? [], { attachments, names: pods.names }));
     host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, facts, checkpoint, bootId: ports.bootId, enis });
     if (boundPodCount !== undefined) host.feed({ kind: "podsBound", count: boundPodCount });
     stopWatching = watchNode(kube, { host, warn, facts, boundPodCount });
     await host.ready;
-    if (network !== undefined && pods !== undefined) {
+    if (network !== undefined && pods !== undefined && ports.network !== undefined) {
       const addressOf = (attachment: number) => engine.addressOf(attachment);
-      const books = { host, view, addressOf, attachments, metrics, pods };
-      await network.dropStale(books, stale);
-      await network.start(books);
-      openNetwork();
+      const hostNetwork = new HostNetwork({
+        settings: config.network,
+        primaryMac: instance.primaryMac,
+        primaryAddress: parseIpv4(instance.localIpv4) ?? 0,
+        clock,
+        imds,
+        datapath: ports.network.datapath,
+        firewall: ports.network.firewall,
+        log,
+        metrics,
+      });
+      await network.start({ host, view, addressOf, attachments, metrics, pods, hostNetwork }, stale ?? []);
     }
     host.sweep();
     const initializedMs = clock.nowMs();
@@ -268,6 +238,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
     host.say("initializationFailure", messageOf(error));
     stopWatching();
     host.stop();
+    await network?.stop();
     for (const close of closers) close();
     await log.flush();
     throw error;

@@ -3,53 +3,12 @@
 import { expect, test } from "bun:test";
 import { ManualClock } from "../../test/contract/manual-clock.ts";
 import { type Cidr, parseCidr } from "../base/ipv4.ts";
-import type { Table } from "../datapath/snat.ts";
-import { IptablesModel } from "../datapath/testing/iptables-model.ts";
 import type { SettingWarning } from "../ipam/settings.ts";
-import type { Firewall } from "../ports/firewall.ts";
 import type { LogRecord } from "../ports/log.ts";
 import { withdrawFirewallRules } from "./firewall-rules.ts";
 import { HostNetwork } from "./host-network.ts";
 import { parseNetworkSettings } from "./network-settings.ts";
-
-/** nft lists a table as it was written, for these tests; the real one is asked elsewhere. */
-class FakeFirewall implements Firewall {
-  readonly model = new IptablesModel();
-  table: string | undefined;
-  versionText = "iptables v1.8.9 (nf_tables)";
-  restores = 0;
-  nftRuns = 0;
-  /** Thrown by the next calls, one each. */
-  readonly refusals: Error[] = [];
-  /** Runs before each restore: what others do between look and change. */
-  meanwhile: () => void = () => {};
-
-  async version() {
-    const text = this.versionText;
-    return { text, isLegacy: text.includes("legacy"), hasRandomFully: !text.includes("1.6.1") };
-  }
-  async *savedRules(table: Table) {
-    yield this.model.save(table);
-  }
-  async restore(text: string) {
-    this.meanwhile();
-    this.#refuse();
-    this.model.restore(text);
-    this.restores++;
-  }
-  async connmarkTable() {
-    return this.table;
-  }
-  async applyNft(text: string) {
-    this.#refuse();
-    this.nftRuns++;
-    this.table = text.startsWith("delete") ? undefined : text.slice(text.indexOf("\ntable ") + 1);
-  }
-  #refuse() {
-    const refusal = this.refusals.shift();
-    if (refusal !== undefined) throw refusal;
-  }
-}
+import { FakeFirewall } from "./testing/fake-firewall.ts";
 
 function setUp(env: Record<string, string> = {}) {
   const clock = new ManualClock({ isSkipping: false });

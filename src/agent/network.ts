@@ -11,29 +11,17 @@ import type { Datapath } from "../ports/datapath.ts";
 import type { Attachments } from "./attachments.ts";
 import { type EngineHost, messageOf } from "./engine-host.ts";
 import type { EniLinks } from "./eni-links.ts";
+import type { HostNetwork } from "./host-network.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 import { type PodNames, SUFFIX_LENGTH } from "./pod-names.ts";
 import type { PodNetwork } from "./pod-network.ts";
-
-/** SNAT, marks and sysctls: what is the node's but no link, route or rule. */
-export interface HostNetwork {
-  /** Puts everything in place; what could not be is in the report. */
-  start(): Promise<HostChecks>;
-  /** Compares and repairs. */
-  verify(): Promise<HostChecks>;
-  /** Looks at nothing any more; leaves everything in place. */
-  stop(): void;
-}
-
-export type HostChecks = Pick<HostReport, "repairs" | "problems">;
 
 export interface NodeNetworkOptions {
   readonly datapath: Datapath;
   readonly clock: Clock;
   readonly settings: NetworkSettings;
   readonly verifyPeriodMs: Ms;
-  readonly hostNetwork: HostNetwork | undefined;
 }
 
 /** What exists only once the engine does. */
@@ -44,8 +32,11 @@ export interface NodeNetworkBooks {
   readonly attachments: Attachments;
   readonly metrics: AgentMetrics;
   readonly pods: PodNetwork;
+  /** SNAT, marks and sysctls, and the rules that go with them. */
+  readonly hostNetwork: Pick<HostNetwork, "rules" | "problem" | "start" | "verify" | "stop">;
 }
 
+type Checks = Pick<HostReport, "repairs" | "problems">;
 type StaleBooks = Pick<NodeNetworkBooks, "attachments"> & { readonly names: PodNames };
 
 /** The agent runs where the node's network is not. The message says what was looked for, and `next` what to do. */
@@ -68,12 +59,20 @@ export class NodeNetwork implements EniLinks {
   #problems: readonly string[] = [];
   /** Allocations whose links were missing at the last look. */
   #missing: ReadonlySet<Attachment> = new Set();
+  #isHostStarted = false;
   #cancelNext: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
+  /** Resolves at the end of `start`: pods may be wired. */
+  readonly ready: Promise<void>;
+  #open: () => void = () => {};
+
   constructor(options: NodeNetworkOptions) {
     this.#options = options;
+    this.ready = new Promise((resolve) => {
+      this.#open = resolve;
+    });
   }
 
   /** Rejects with `WrongNamespaceError` when this is not the node's network. Changes nothing. */
@@ -125,54 +124,65 @@ export class NodeNetwork implements EniLinks {
     return this.#problems.length === 0 ? undefined : this.#problems.join("; ");
   }
 
-  /** Brings everything in order for the first time and verifies it from then on. Never rejects. */
-  async start(books: NodeNetworkBooks): Promise<void> {
+  /** Drops what is stale, brings everything in order for the first time and verifies it from then on. Never rejects. */
+  async start(books: NodeNetworkBooks, stale: readonly Allocation[]): Promise<void> {
     this.#books = books;
-    await this.#look(books, this.#options.hostNetwork?.start());
-    this.#scheduleNext(books);
+    await this.#dropStale(books, stale);
+    await this.verify();
+    this.#scheduleNext();
+    this.#open();
   }
 
-  #scheduleNext(books: NodeNetworkBooks): void {
+  #scheduleNext(): void {
     if (this.#isStopped) return;
     const { clock, verifyPeriodMs } = this.#options;
     this.#cancelNext = clock.at(clock.nowMs() + verifyPeriodMs * clock.rate, () => {
-      this.#running = this.verify().then(() => this.#scheduleNext(books));
+      this.#running = this.verify().then(() => this.#scheduleNext());
     });
   }
 
   /** Compares and repairs now. Never rejects. */
   async verify(): Promise<void> {
     if (this.#books === undefined) return;
-    await this.#look(this.#books, this.#options.hostNetwork?.verify());
-  }
-
-  async #look(books: NodeNetworkBooks, checks: Promise<HostChecks> | undefined): Promise<void> {
-    const failed = (error: unknown): HostChecks => ({ repairs: [], problems: [messageOf(error)] });
-    const [links, others] = await Promise.all([
-      this.#reconcile(books).catch(failed),
-      (checks ?? Promise.resolve({ repairs: [], problems: [] })).catch(failed),
-    ]);
-    const repairs = [...links.repairs, ...others.repairs];
-    const problems = [...links.problems, ...others.problems];
-    const { host, metrics } = books;
-    for (const repair of repairs) host.say("networkRepaired", repair);
+    const { host, metrics } = this.#books;
+    const [links, others] = await Promise.all([this.#verifyLinks(this.#books), this.#verifyHost(this.#books)]);
+    for (const repair of links.repairs) host.say("networkRepaired", repair);
     // Once each: a problem that stays would fill the log.
-    for (const problem of problems) if (!this.#problems.includes(problem)) host.say("networkProblem", problem);
+    for (const problem of links.problems) {
+      if (!this.#problems.includes(problem)) host.say("networkProblem", problem);
+    }
+    const problems = [...links.problems, ...others.problems];
     if (problems.length === 0 && this.#problems.length > 0) host.say("networkIsRight");
-    if (repairs.length > 0) metrics.inc("slash28_network_repairs_total", {}, repairs.length);
+    metrics.inc("slash28_network_repairs_total", {}, links.repairs.length + others.repairs.length);
     metrics.set("slash28_network_problems", {}, problems.length);
     this.#problems = problems;
   }
 
-  async #reconcile(books: NodeNetworkBooks): Promise<HostChecks> {
-    const { datapath } = this.#options;
-    const names = await datapath.linkNames();
-    const report = await datapath.reconcileHost(this.#wiring(books, names));
-    await this.#dropMissing(books, new Set(report.podsWithoutLink));
-    return report;
+  /** It logs for itself. What could not be started is started again. */
+  async #verifyHost({ hostNetwork }: NodeNetworkBooks): Promise<Checks> {
+    try {
+      if (this.#isHostStarted) return { repairs: await hostNetwork.verify(), problems: listOf(hostNetwork.problem) };
+      await hostNetwork.start();
+      this.#isHostStarted = true;
+      return { repairs: [], problems: [] };
+    } catch (error) {
+      return { repairs: [], problems: [messageOf(error)] };
+    }
   }
 
-  #wiring({ view, pods }: NodeNetworkBooks, linkNames: readonly string[]): HostWiring {
+  async #verifyLinks(books: NodeNetworkBooks): Promise<Checks> {
+    const { datapath } = this.#options;
+    try {
+      const names = await datapath.linkNames();
+      const report = await datapath.reconcileHost(this.#wiring(books, names));
+      await this.#dropMissing(books, new Set(report.podsWithoutLink));
+      return report;
+    } catch (error) {
+      return { repairs: [], problems: [messageOf(error)] };
+    }
+  }
+
+  #wiring({ hostNetwork, view, pods }: NodeNetworkBooks, linkNames: readonly string[]): HostWiring {
     const { settings } = this.#options;
     const bySuffix = new Map(linkNames.map((name) => [name.slice(-SUFFIX_LENGTH), name]));
     const enis: EniWiring[] = [];
@@ -191,13 +201,8 @@ export class NodeNetwork implements EniLinks {
         }
       }
     }
-    const hasMark = settings.hasNodePortSupport || !settings.hasExternalSnat;
     return {
-      rules: {
-        mark: hasMark ? settings.mark : undefined,
-        externalServiceCidrs: settings.externalServiceCidrs,
-        isLocalRuleMoved: settings.isLocalRuleMoved,
-      },
+      rules: hostNetwork.rules,
       enis,
       pods: hostPods,
       ownRanges,
@@ -236,7 +241,7 @@ export class NodeNetwork implements EniLinks {
   }
 
   /** Before anything new is served. Their addresses cool, as after any DEL; the reference hands them out again at once. */
-  async dropStale(books: NodeNetworkBooks, stale: readonly Allocation[]): Promise<void> {
+  async #dropStale(books: NodeNetworkBooks, stale: readonly Allocation[]): Promise<void> {
     for (const { attachment, address } of stale) {
       const isBusy = books.pods.isBusy(books.attachments.textOf(attachment));
       if (!isBusy && books.addressOf(attachment) === address) await this.#drop(books, attachment, address);
@@ -246,16 +251,21 @@ export class NodeNetwork implements EniLinks {
   async #drop({ attachments, host, metrics, pods }: NodeNetworkBooks, attachment: Attachment, address: Ipv4) {
     host.say("staleAllocation", attachment, address, "", "its pod's link is gone");
     metrics.inc("slash28_stale_allocations_total", {});
-    for (const line of await pods.drop(attachments.textOf(attachment))) host.say("networkProblem", line);
+    const { problems } = await pods.drop(attachments.textOf(attachment));
+    for (const line of problems) host.say("networkProblem", line);
   }
 
   /** Ends the verification; what is in place stays. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelNext?.();
-    this.#options.hostNetwork?.stop();
     await this.#running;
+    await this.#books?.hostNetwork.stop();
   }
+}
+
+function listOf(problem: string | undefined): readonly string[] {
+  return problem === undefined ? [] : [problem];
 }
 
 function hasPodName({ namespace, podName }: { readonly namespace?: string; readonly podName?: string }): boolean {

@@ -178,8 +178,10 @@ export class PodNetwork {
     this.#waiting.set(text, asked.id);
     const result = await asked.result;
     this.#waiting.delete(text);
-    if (result.kind === "allocated") return { ...result, branch: undefined };
-    return result.kind === "refused" ? result : unexpected(result);
+    if (result.kind === "refused") return result;
+    if (result.kind !== "allocated") return unexpected(result);
+    const { address, deviceNumber, routeTableId, isRepeat } = result;
+    return { address, deviceNumber, routeTableId, branch: undefined, isRepeat };
   }
 
   #wiringFailed(request: AddRequest, outcome: Extract<WireOutcome, { kind: "failed" }>): Refused {
@@ -339,12 +341,12 @@ export class PodNetwork {
       if (attachment.networkName === networkName && !isValid(attachment)) stale.push(attachment);
     }
     const answers = await Promise.all(stale.map((key) => this.drop(key)));
-    const problems = answers.flat();
-    return { releasedCount: answers.filter((lines) => lines.length === 0).length, problems };
+    const problems = answers.flatMap((answer) => answer.problems);
+    return { releasedCount: answers.filter((answer) => answer.isReleased).length, problems };
   }
 
-  /** A DEL that nobody asked for. What could not be removed, one line each. */
-  async drop(key: AttachmentKey): Promise<readonly string[]> {
+  /** A DEL that nobody asked for; `problems` is what could not be removed, one line each. */
+  async drop(key: AttachmentKey): Promise<{ readonly isReleased: boolean; readonly problems: readonly string[] }> {
     const { attachments } = this.#options;
     const attachment = attachments.find(key);
     const text = attachment === undefined ? undefined : attachments.textOf(attachment);
@@ -358,8 +360,8 @@ export class PodNetwork {
       vlanId: 0,
     });
     const named = `${key.networkName}/${key.containerId}/${key.ifName}`;
-    if (answer.kind === "refused") return [`${named}: ${answer.message}`];
-    return answer.left.map((line) => `${named}: ${line}`);
+    if (answer.kind === "refused") return { isReleased: false, problems: [`${named}: ${answer.message}`] };
+    return { isReleased: true, problems: answer.left.map((line) => `${named}: ${line}`) };
   }
 
   // -------------------------------------------------------------- CHECK

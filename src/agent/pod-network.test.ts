@@ -1,0 +1,442 @@
+// Pods wired through the JSON socket: the whole agent on a scripted datapath. What a caller hears, in which order things happen,
+// and what is left when something fails, hangs up or dies.
+
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { ask, closeWorlds, line, until, type World, world } from "../../test/e2e/agent-world.ts";
+import { parseIpv4 } from "../base/ipv4.ts";
+import { podSuffix } from "../datapath/names.ts";
+import type { WireProblem } from "../datapath/types.ts";
+import { FakeFirewall } from "./testing/fake-firewall.ts";
+import { ScriptedDatapath } from "./testing/scripted-datapath.ts";
+
+afterEach(closeWorlds);
+
+type Answer = Record<string, unknown>;
+
+interface Node {
+  readonly made: World;
+  readonly datapath: ScriptedDatapath;
+  readonly firewall: FakeFirewall;
+  ask(text: string): Promise<Answer>;
+}
+
+async function node(env: Readonly<Record<string, string>> = {}): Promise<Node> {
+  const made = await world();
+  const datapath = new ScriptedDatapath();
+  const firewall = new FakeFirewall();
+  for (const mac of await made.macs()) datapath.eniLinks.set(mac, `eth${datapath.eniLinks.size}`);
+  made.network = { datapath, firewall };
+  await made.start(env);
+  return { made, datapath, firewall, ask: async (text) => (await ask(made.path("s.sock"), text))[0] ?? {} };
+}
+
+function add(containerId: string, more: object = {}): string {
+  const pod = { namespace: "default", podName: containerId, podUid: "u", netns: `/var/run/netns/${containerId}` };
+  return line("add", containerId, { ...pod, vethPrefix: "eni", mtu: 9001, enforcingMode: "strict", ...more });
+}
+
+function del(containerId: string, more: object = {}): string {
+  return line("del", containerId, { namespace: "default", podName: containerId, reason: "PodDeleted", ...more });
+}
+
+/** Found by search: SHA-1 of `default.<name>` begins with the same 11 digits. */
+const COLLIDING = ["p-71178", "p-6276944"] as const;
+
+/** Holds the calls of one kind up until it is opened. */
+function gateOf(datapath: ScriptedDatapath, held: string) {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let waitingCount = 0;
+  datapath.gate = async (call) => {
+    if (call !== held) return;
+    waitingCount++;
+    await opened;
+  };
+  return { open, waiting: () => waitingCount };
+}
+
+function checkpoint(made: World): string {
+  const path = made.path("ipam.json");
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
+test("an ADD with a namespace wires the pod and answers with its link; a repeat touches nothing; DEL takes everything away", async () => {
+  const { datapath, ask: say, made } = await node();
+  const first = await say(add("web-0"));
+  const suffix = podSuffix("default", "web-0");
+  expect(first).toMatchObject({
+    v: 1,
+    ok: true,
+    deviceNumber: 0,
+    routeTableId: 254,
+    isRepeat: false,
+    hostInterface: `eni${suffix}`,
+    hostMac: "0a:00:00:00:00:01",
+    podSuffix: suffix,
+    mtu: 9001,
+    vlanId: 0,
+    gateway: null,
+  });
+  const address = parseIpv4(String(first["address"]));
+  expect(datapath.wired).toEqual([
+    {
+      networkName: "aws-cni",
+      containerId: "web-0",
+      ifName: "eth0",
+      namespace: "default",
+      podName: "web-0",
+      netnsPath: "/var/run/netns/web-0",
+      address: address ?? 0,
+      routeTableId: 254,
+      mtu: 9001,
+      vethPrefix: "eni",
+      branch: undefined,
+    },
+  ]);
+  expect(await say(add("web-0"))).toMatchObject({ ok: true, address: first["address"], isRepeat: true });
+  expect(made.messages()).toContain("Received AddNetwork for NS default, Sandbox web-0, ifname eth0");
+  const deleted = await say(del("web-0"));
+  expect(deleted).toEqual({
+    v: 1,
+    ok: true,
+    address: first["address"],
+    deviceNumber: 0,
+    routeTableId: 254,
+    left: [],
+  });
+  expect(datapath.removed).toEqual([
+    {
+      attachment: { networkName: "aws-cni", containerId: "web-0", ifName: "eth0" },
+      address: address ?? 0,
+      hostInterface: `eni${suffix}`,
+      vlanId: 0,
+    },
+  ]);
+  expect(await say(del("web-0"))).toEqual({ v: 1, ok: true, address: null, left: [] });
+  expect(checkpoint(made)).not.toContain("web-0");
+});
+
+test("a pod is wired only when its address is on disk, and its address released only when it is unwired [design I5]", async () => {
+  const { datapath, ask: say, made } = await node();
+  const seen: boolean[] = [];
+  datapath.gate = async (call) => {
+    if (call === "wirePod" || call === "unwirePod") seen.push(checkpoint(made).includes('"a"'));
+  };
+  await say(add("a"));
+  await say(del("a"));
+  expect(seen).toEqual([true, true]);
+});
+
+const PROBLEMS: readonly WireProblem[] = [
+  "namespace-gone",
+  "interface-exists",
+  "name-taken",
+  "trunk-missing",
+  "kernel-refused",
+  "invalid-wiring",
+];
+
+test("what cannot be wired is taken back, address and all, and said in the datapath's words", async () => {
+  const { datapath, ask: say, made } = await node();
+  for (const problem of PROBLEMS) {
+    datapath.wireProblem = problem;
+    expect(await say(add(problem))).toEqual({
+      v: 1,
+      ok: false,
+      reason: "network-setup-failed",
+      message: `scripted ${problem}`,
+      next: "do this",
+      retryAfterMs: null,
+      problem,
+    });
+    expect(datapath.calls.slice(-2).map((call) => call.split(" ")[0])).toEqual(["wirePod", "unwirePod"]);
+    expect(checkpoint(made)).not.toContain(problem);
+  }
+  expect(made.messages()).toContain("Failed SetupPodNetwork for container namespace-gone: scripted namespace-gone");
+  datapath.wireProblem = undefined;
+  expect(await say(add("after"))).toMatchObject({ ok: true });
+});
+
+test("a repeated ADD that fails leaves the running pod its address", async () => {
+  const { datapath, ask: say, made } = await node();
+  const { address } = await say(add("a"));
+  datapath.wireProblem = "kernel-refused";
+  const again = await say(add("a"));
+  expect(again).toMatchObject({ ok: false, problem: "kernel-refused" });
+  expect(String(again["message"])).toContain(`${String(address)} stays with this sandbox until its DEL`);
+  expect(datapath.removed).toEqual([]);
+  expect(checkpoint(made)).toContain('"a"');
+});
+
+test("what a roll-back could not undo is in the refusal: rests on the host, and the address when the disk is full", async () => {
+  const { datapath, ask: say, made } = await node();
+  const real = made.store.write;
+  datapath.wireProblem = "kernel-refused";
+  datapath.unwireRest = ["the rule to 10.0.0.1"];
+  datapath.gate = async (call) => {
+    if (call === "wirePod") made.store.write = () => Promise.reject(new Error("no space left on device"));
+  };
+  const message = String((await say(add("a")))["message"]);
+  expect(message).toContain("scripted kernel-refused; not undone: the rule to 10.0.0.1; the address 10.0.");
+  expect(message).toContain("no space left on device");
+  made.store.write = real;
+  datapath.unwireRest = [];
+  expect(await say(del("a"))).toMatchObject({ ok: true, left: [] });
+  expect(checkpoint(made)).not.toContain('"a"');
+});
+
+test("no address: nothing is wired", async () => {
+  const { datapath, ask: say, made } = await node();
+  made.store.write = () => Promise.reject(new Error("no space left on device"));
+  expect(await say(add("a"))).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  expect(datapath.calls.filter((call) => call.includes("Pod"))).toEqual([]);
+});
+
+test("a DEL that comes while its ADD wires waits for it, and then removes what it made", async () => {
+  const { datapath, ask: say, made } = await node();
+  const gate = gateOf(datapath, "wirePod");
+  const added = say(add("a"));
+  await until(() => gate.waiting() === 1);
+  const deleted = say(del("a"));
+  await Bun.sleep(20);
+  expect(datapath.removed).toEqual([]);
+  gate.open();
+  const { address } = await added;
+  expect(await deleted).toMatchObject({ ok: true, address });
+  expect(datapath.links.size).toBe(0);
+  expect(checkpoint(made)).not.toContain('"a"');
+});
+
+test("other pods do not wait for one whose wiring is slow", async () => {
+  const { datapath, ask: say } = await node();
+  const { address } = await say(add("b"));
+  const gate = gateOf(datapath, "wirePod");
+  const slow = say(add("a"));
+  await until(() => gate.waiting() === 1);
+  expect(await say(line("check", "b"))).toMatchObject({ ok: true, address });
+  gate.open();
+  expect(await slow).toMatchObject({ ok: true });
+});
+
+test("a caller that hangs up while its pod is wired: the ADD is undone", async () => {
+  const { datapath, made } = await node();
+  const gate = gateOf(datapath, "wirePod");
+  const socket = connect(made.path("s.sock"), () => socket.write(add("a")));
+  await until(() => gate.waiting() === 1);
+  socket.destroy();
+  await Bun.sleep(20);
+  gate.open();
+  await until(() => datapath.removed.length === 1 && !checkpoint(made).includes('"a"'));
+  expect(datapath.links.size).toBe(0);
+});
+
+test("a caller that closes its side after the request still gets the answer", async () => {
+  const { made } = await node();
+  const answer = await new Promise<string>((resolve, reject) => {
+    let got = "";
+    const socket = connect({ path: made.path("s.sock"), allowHalfOpen: true }, () => socket.end(add("a")));
+    socket.on("data", (chunk) => {
+      got += chunk.toString();
+    });
+    socket.on("end", () => resolve(got));
+    socket.on("error", reject);
+  });
+  expect(JSON.parse(answer)).toMatchObject({ ok: true });
+  const unfinished = add("b").trimEnd();
+  const second = await new Promise<string>((resolve) => {
+    const socket = connect({ path: made.path("s.sock"), allowHalfOpen: true }, () => socket.end(unfinished));
+    socket.on("data", (chunk) => resolve(chunk.toString()));
+  });
+  expect(JSON.parse(second)).toMatchObject({ ok: true });
+});
+
+test("stopping waits for the pod that is being wired", async () => {
+  const { datapath, ask: say, made } = await node();
+  const gate = gateOf(datapath, "wirePod");
+  const added = say(add("a"));
+  await until(() => gate.waiting() === 1);
+  const stopped = made.agents[0]!.stop();
+  await Bun.sleep(30);
+  expect(datapath.isClosed).toBe(false);
+  gate.open();
+  expect(await added).toMatchObject({ ok: true });
+  expect(await stopped).toBe(true);
+  expect(datapath.isClosed).toBe(true);
+});
+
+test("two pods whose names have the same hash: the second is refused before anything is wired", async () => {
+  const { datapath, ask: say, made } = await node();
+  const [one, other] = COLLIDING;
+  expect(podSuffix("default", one)).toBe(podSuffix("default", other));
+  expect(await say(add("a", { podName: one }))).toMatchObject({ ok: true });
+  const refused = await say(add("b", { podName: other }));
+  expect(refused).toMatchObject({ ok: false, reason: "network-setup-failed", problem: "name-taken" });
+  expect(String(refused["message"])).toContain(`belongs to pod default/${one}`);
+  expect(datapath.wired).toHaveLength(1);
+  expect(checkpoint(made)).not.toContain('"b"');
+  // A newer sandbox of the same pod takes the name over, and the old one's DEL leaves it alone.
+  expect(await say(add("a2", { podName: one }))).toMatchObject({ ok: true });
+  expect(await say(del("a", { podName: one }))).toMatchObject({ ok: true });
+  expect([...datapath.links.values()].map((link) => link.owner)).toEqual(["aws-cni/a2/eth0"]);
+});
+
+test("sandboxes without a pod's name are told apart by their ids", async () => {
+  const { ask: say } = await node();
+  const nameless = { namespace: undefined, podName: undefined };
+  const [one, two] = [await say(add("c1", nameless)), await say(add("c2", nameless))];
+  expect(one).toMatchObject({ ok: true });
+  expect(two).toMatchObject({ ok: true });
+  expect(one["hostInterface"]).not.toBe(two["hostInterface"]);
+});
+
+test("what a DEL remembers is believed only as far as nobody else has it", async () => {
+  const { datapath, ask: say } = await node();
+  const { address, hostInterface } = await say(add("a"));
+  // Another sandbox, unknown here, remembers the address that `a` has by now, or a link that is not its pod's.
+  expect(await say(del("old", { address, hostInterface }))).toMatchObject({ ok: true, address: null });
+  expect(await say(del("old", { hostInterface: "eth0" }))).toMatchObject({ ok: true });
+  expect(datapath.removed).toEqual([]);
+  const named = `eni${podSuffix("default", "gone")}`;
+  expect(await say(del("gone", { address: "10.0.3.77", hostInterface: named }))).toMatchObject({ ok: true, left: [] });
+  expect(datapath.removed).toEqual([
+    {
+      attachment: { networkName: "aws-cni", containerId: "gone", ifName: "eth0" },
+      address: parseIpv4("10.0.3.77") ?? 0,
+      hostInterface: named,
+      vlanId: 0,
+    },
+  ]);
+});
+
+test("a DEL that cannot remove everything succeeds and says what is left", async () => {
+  const { datapath, ask: say, made } = await node();
+  const { address } = await say(add("a"));
+  datapath.unwireRest = ["rule 512 to it (EPERM)"];
+  expect(await say(del("a"))).toMatchObject({ ok: true, address, left: ["rule 512 to it (EPERM)"] });
+  expect(made.messages()).toContain("DEL of container a could not remove rule 512 to it (EPERM)");
+});
+
+test("CHECK asks books and datapath: the holder, its address, an ENI that owns it, the kernel", async () => {
+  const { datapath, ask: say } = await node();
+  const { address, hostInterface } = await say(add("a"));
+  const pod = { namespace: "default", podName: "a", netns: "/var/run/netns/a", hostInterface, vethPrefix: "eni" };
+  const check = (more: object = {}) => say(line("check", "a", { ...pod, mtu: 9001, address, ...more }));
+  expect(await check()).toEqual({ v: 1, ok: true });
+  expect(datapath.wired.at(-1)).toMatchObject({ netnsPath: "/var/run/netns/a", routeTableId: 254 });
+  expect(await check({ address: "10.0.0.9" })).toMatchObject({
+    ok: false,
+    reason: "network-setup-failed",
+    problems: [`the agent holds ${String(address)} for this attachment, not 10.0.0.9`],
+  });
+  datapath.differences = ["eth0 is down", "rule 512 is missing"];
+  expect(await check()).toMatchObject({
+    ok: false,
+    reason: "network-setup-failed",
+    message: "eth0 is down; rule 512 is missing",
+    problems: ["eth0 is down", "rule 512 is missing"],
+  });
+  const unknown = await say(line("check", "zz", { ...pod, address }));
+  expect(unknown).toMatchObject({ problems: ["the agent holds no address for this attachment"] });
+});
+
+test("GC unwires all that is not listed in its network; a single failure does not end it", async () => {
+  const { datapath, ask: say, made } = await node();
+  for (const id of ["a", "b", "c"]) await say(add(id));
+  await say(add("other", { networkName: "other" }));
+  datapath.unwireRest = ["the rule"];
+  const gc = { v: 1, op: "gc", networkName: "aws-cni", valid: [{ containerId: "b", ifName: "eth0" }] };
+  const collected = await say(`${JSON.stringify(gc)}\n`);
+  expect(collected).toMatchObject({
+    ok: true,
+    releasedCount: 2,
+    problems: ["aws-cni/a/eth0: the rule", "aws-cni/c/eth0: the rule"],
+  });
+  expect([...datapath.links.values()].map((link) => link.owner)).toEqual(["aws-cni/b/eth0", "other/other/eth0"]);
+  for (const gone of ['"a"', '"c"']) expect(checkpoint(made)).not.toContain(gone);
+});
+
+test("a request with a namespace is not half done by an agent without a datapath", async () => {
+  const made = await world();
+  await made.start();
+  const [answer] = await ask(made.path("s.sock"), add("a"));
+  expect(answer).toMatchObject({ ok: false, reason: "network-setup-failed" });
+  expect(String(answer?.["next"])).toContain("SLASH28_DATAPATH=on");
+  expect(checkpoint(made)).not.toContain('"a"');
+});
+
+test("names that no link can have and MTUs that no ENI has are refused by their field", async () => {
+  const { ask: say, datapath } = await node();
+  for (const [field, value] of [
+    ["vethPrefix", "toolong"],
+    ["vethPrefix", "eth"],
+    ["vethPrefix", "a/b"],
+    ["mtu", 60_000],
+    ["mtu", 12],
+    ["netns", "relative"],
+    ["enforcingMode", "loose"],
+  ] as const) {
+    const answer = await say(add("a", { [field]: value }));
+    expect(answer).toMatchObject({ ok: false, reason: "invalid-request" });
+    expect(String(answer["message"])).toStartWith(`${field}: `);
+  }
+  expect(datapath.wired).toEqual([]);
+});
+
+const POD_ENI = "vpc.amazonaws.com/pod-eni";
+
+/** A pod with a branch ENI, as the controller annotates it. */
+function branchPod(name: string, vlan: object): object {
+  const branch = { eniId: "eni-1", ifAddress: "02:0a:00:00:00:07", privateIp: "10.0.2.7", subnetCidr: "10.0.2.0/24" };
+  const annotations = { [POD_ENI]: JSON.stringify([{ ...branch, ...vlan }]) };
+  return { namespace: "default", name, uid: "u", annotations, limits: [POD_ENI] };
+}
+
+test("pods with a branch ENI: the controller's vlanId and the reference's vlanID, in the mode that the plugin asks for [ipamd 3.3.2]", async () => {
+  const {
+    made,
+    datapath,
+    ask: say,
+  } = await nodeWithTrunk([branchPod("b", { vlanId: 5 }), branchPod("c", { vlanID: 6 })]);
+  const suffix = podSuffix("default", "b");
+  expect(await say(add("b"))).toMatchObject({
+    ok: true,
+    address: "10.0.2.7",
+    deviceNumber: -1,
+    routeTableId: 0,
+    vlanId: 5,
+    gateway: "10.0.2.1",
+    hostInterface: `vlan${suffix}`,
+  });
+  expect(datapath.wired.at(-1)?.branch).toMatchObject({ vlanId: 5, mac: "02:0a:00:00:00:07", mode: "strict" });
+  expect(datapath.eniLinks.has(datapath.wired.at(-1)?.branch?.trunkMac ?? "")).toBe(true);
+  expect(await say(add("c", { enforcingMode: "standard" }))).toMatchObject({ ok: true, vlanId: 6 });
+  expect(datapath.wired.at(-1)?.branch?.mode).toBe("standard");
+  expect(checkpoint(made)).not.toContain('"b"');
+  // DEL by what the agent wired; by what the caller remembers; never a VLAN that another sandbox has by now.
+  expect(await say(del("b"))).toMatchObject({ ok: true, address: "10.0.2.7" });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, hostInterface: `vlan${suffix}` });
+  expect(await say(del("x", { address: "10.0.2.9", vlanId: 6 }))).toMatchObject({ ok: true });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 0, address: parseIpv4("10.0.2.9") });
+  expect(await say(del("x", { address: "10.0.2.9", vlanId: 9 }))).toMatchObject({ ok: true, address: "10.0.2.9" });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 9 });
+});
+
+async function nodeWithTrunk(pods: readonly object[]): Promise<Node> {
+  const made = await world({ instanceType: "m5.large" });
+  await made.attachTrunk();
+  made.facts = { node: { name: "node-1", maxPods: 110 }, pods };
+  const datapath = new ScriptedDatapath();
+  for (const mac of await made.macs()) datapath.eniLinks.set(mac, `eth${datapath.eniLinks.size}`);
+  made.network = { datapath, firewall: new FakeFirewall() };
+  await made.start({ ENABLE_POD_ENI: "true" });
+  return {
+    made,
+    datapath,
+    firewall: new FakeFirewall(),
+    ask: async (text) => (await ask(made.path("s.sock"), text))[0] ?? {},
+  };
+}
