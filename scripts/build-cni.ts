@@ -9,6 +9,9 @@ const CNI_COMPILE_FLAGS: readonly string[] = [
   "--compile",
   "--minify",
   "--bytecode",
+  // What a DEL without an agent needs is a chunk of its own: 0.2 ms less for every other start.
+  "--format=esm",
+  "--splitting",
   "--sourcemap=none",
   // What lies in the folder it is started from is none of its business.
   "--no-compile-autoload-dotenv",

@@ -1,15 +1,25 @@
-// The plugin's executable, slash28-cni: the process around run(). What it does not need on every ADD is loaded when it is needed,
-// and node:fs, node:net and process.stdout never are on that way: each costs a pod a millisecond or more.
+// The plugin's executable, slash28-cni: the process around run(). What not every ADD needs is loaded when it is needed; node:fs,
+// node:net and process.stdout are not on that way, for each costs a pod a millisecond or more.
 
 import packageFile from "../../package.json" with { type: "json" };
+import type { PodRemoval } from "../datapath/types.ts";
 import { systemClock } from "../drivers/clock-system.ts";
 import { run } from "./run.ts";
 
-async function cleanUp(): Promise<readonly string[]> {
-  return ["rules and routes stay until the agent's next start removes them"];
+async function cleanUpHost(removal: PodRemoval, hostNetns: string | undefined): Promise<readonly string[]> {
+  const [{ linuxKernel }, { cleanUp }] = await Promise.all([
+    import("../drivers/kernel-linux.ts"),
+    import("./clean-up.ts"),
+  ]);
+  const kernel = linuxKernel({ hostNamespacePath: hostNetns });
+  try {
+    return cleanUp(kernel, removal);
+  } finally {
+    kernel.close();
+  }
 }
 
-async function print(file: Bun.BunFile, text: string): Promise<void> {
+async function write(file: Bun.BunFile, text: string): Promise<void> {
   await Bun.write(file, text);
 }
 
@@ -18,9 +28,9 @@ run({
   version: packageFile.version,
   clock: systemClock(),
   readInput: (limit) => Bun.stdin.slice(0, limit).text(),
-  print: (text) => print(Bun.stdout, text),
-  printError: (text) => print(Bun.stderr, text),
-  cleanUp,
+  print: (text) => write(Bun.stdout, text),
+  printError: (text) => write(Bun.stderr, text),
+  cleanUp: cleanUpHost,
 }).then(
   (status) => process.exit(status),
   () => process.exit(1),
