@@ -22,6 +22,9 @@ const OWN_COMMENTS: Readonly<Record<string, readonly string[]>> = {
   "mangle PREROUTING": ["AWS, primary ENI"],
 };
 
+/** What every line that matters has in it: the others, which can be thousands, are not looked at one by one. */
+const TELLING: readonly string[] = ["AWS", "-A PREROUTING ", "# Table "];
+
 /** Takes the output of `iptables-save -t <table>` in pieces: with many Services it has megabytes, of which ours are a few lines. */
 export class SavedRulesReader {
   readonly #table: Table;
@@ -37,12 +40,19 @@ export class SavedRulesReader {
 
   push(text: string): void {
     const whole = this.#rest + text;
-    let start = 0;
-    for (let end = whole.indexOf("\n"); end >= 0; end = whole.indexOf("\n", start)) {
-      this.#line(whole.slice(start, end));
-      start = end + 1;
+    const end = whole.lastIndexOf("\n") + 1;
+    const places = TELLING.map((word) => whole.indexOf(word));
+    for (;;) {
+      const place = Math.min(...places.map((found) => (found < 0 ? end : found)));
+      if (place >= end) break;
+      const lineEnd = whole.indexOf("\n", place);
+      this.#line(whole.slice(whole.lastIndexOf("\n", place) + 1, lineEnd));
+      for (const [index, word] of TELLING.entries()) {
+        const found = places[index] ?? -1;
+        if (found >= 0 && found < lineEnd) places[index] = whole.indexOf(word, lineEnd);
+      }
     }
-    this.#rest = whole.slice(start);
+    this.#rest = whole.slice(end);
   }
 
   end(): FoundRules {
@@ -68,9 +78,8 @@ export class SavedRulesReader {
     const chain = line.slice(3, chainEnd);
     const own = this.#chains.get(chain);
     if (own !== undefined) own.push(line.slice(chainEnd + 1));
-    else if (line.includes("AWS")) this.#shareable(chain, line);
-    else if (this.#hasOwnPrerouting && chain === "PREROUTING" && line.includes(" -j KUBE-"))
-      this.#isBeforeServices = true;
+    else if (chain !== "PREROUTING" || !line.includes(" -j KUBE-")) this.#shareable(chain, line);
+    else if (this.#hasOwnPrerouting) this.#isBeforeServices = true;
   }
 
   /** A rule of a chain that others use too: ours by its comment or by its target. */

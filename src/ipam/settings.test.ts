@@ -168,7 +168,7 @@ describe("refusals", () => {
 
   test("[ipamd 1.3 entrypoint] plugin log, veth prefix, enforcing mode, MTU, network policy mode", () => {
     expect(refused({ AWS_VPC_K8S_PLUGIN_LOG_FILE: "stdout" })).toEqual(["AWS_VPC_K8S_PLUGIN_LOG_FILE"]);
-    for (const text of ["eth", "lo", "vlan", "toolong"])
+    for (const text of ["eth", "lo", "vlan", "toolong", 'e"n', "e n", "e\n-"])
       expect(refused({ AWS_VPC_K8S_CNI_VETHPREFIX: text })).toEqual(["AWS_VPC_K8S_CNI_VETHPREFIX"]);
     expect(refused({ POD_SECURITY_GROUP_ENFORCING_MODE: "x" })).toEqual([]);
     expect(refused({ POD_SECURITY_GROUP_ENFORCING_MODE: "x", ENABLE_POD_ENI: "true" })).toEqual([

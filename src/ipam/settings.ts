@@ -388,10 +388,10 @@ function entrypointRefusals(
     );
   }
   const veth = envText(env, "AWS_VPC_K8S_CNI_VETHPREFIX", "eni");
-  if (veth.length > 4 || veth === "eth" || veth === "lo" || veth === "vlan") {
+  if (!/^[\w.-]{1,4}$/.test(veth) || veth === "eth" || veth === "lo" || veth === "vlan") {
     refuse(
       "AWS_VPC_K8S_CNI_VETHPREFIX",
-      `AWS_VPC_K8S_CNI_VETHPREFIX is "${veth}": it may have at most 4 characters and must not be eth, lo or vlan.`,
+      `AWS_VPC_K8S_CNI_VETHPREFIX is "${veth}": it may have at most 4 characters (letters, digits, . _ -) and must not be eth, lo or vlan.`,
       "Leave it unset to use eni.",
     );
   }

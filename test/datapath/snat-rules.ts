@@ -65,6 +65,28 @@ const TABLE_LISTED = `table ip aws-cni {
 }
 `;
 
+/** The commands of datapath.md 10.2, in the reference's order. */
+const REFERENCE_COMMANDS = [
+  "-t nat -N AWS-SNAT-CHAIN-0",
+  '-t nat -A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0',
+  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN',
+  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 100.64.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN',
+  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 192.168.0.0/24 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN',
+  '-t nat -A AWS-SNAT-CHAIN-0 ! -o vlan+ -m comment --comment "AWS, SNAT" -m addrtype ! --dst-type LOCAL -j SNAT --to-source 10.0.0.10 --random-fully',
+  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i eth0 -m addrtype --dst-type LOCAL --limit-iface-in -j CONNMARK --set-mark 0x80/0x80',
+  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i eni+ -j CONNMARK --restore-mark --mask 0x80',
+  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i vlan+ -j CONNMARK --restore-mark --mask 0x80',
+];
+const REFERENCE_CONNMARK = [
+  "-t nat -N AWS-CONNMARK-CHAIN-0",
+  '-t nat -A PREROUTING -i eni+ -m comment --comment "AWS, outbound connections" -j AWS-CONNMARK-CHAIN-0',
+  '-t nat -A PREROUTING -m comment --comment "AWS, CONNMARK" -j CONNMARK --restore-mark --mask 0x80',
+  ...["192.168.0.0/24", "100.64.0.0/16", "10.0.0.0/16"].map(
+    (cidr) => `-t nat -A AWS-CONNMARK-CHAIN-0 -d ${cidr} -m comment --comment "AWS CONNMARK CHAIN" -j RETURN`,
+  ),
+  '-t nat -A AWS-CONNMARK-CHAIN-0 -m comment --comment "AWS, CONNMARK" -j CONNMARK --set-xmark 0x80/0x80',
+];
+
 beforeAll(() => {
   run(["mount", "-t", "tmpfs", "none", "/run"]);
 });
@@ -129,6 +151,25 @@ for (const program of ["iptables-nft", "iptables-legacy"] as const) {
       await again.network.verify();
       expect(again.network.problem).toBeUndefined();
       expect(everything().filter(isOurs)).toEqual(before.filter(isOurs));
+    });
+
+    test("what the reference made is taken over without a change, and it finds its own rules again", async () => {
+      for (const rule of REFERENCE_COMMANDS) inNode("sh -s", `${program} -w ${rule}\n`);
+      if (isLegacy) for (const rule of REFERENCE_CONNMARK) inNode("sh -s", `${program} -w ${rule}\n`);
+      else inNode("nft -f -", TABLE_LISTED);
+      const before = everything();
+      const node = made({ AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: "192.168.0.0/24" });
+      node.vpc.cidrs = ["10.0.0.0/16", "100.64.0.0/16"];
+      await node.network.start();
+      expect(node.updates()).toBe(0);
+      inNode(`${program} -w -t nat -F AWS-SNAT-CHAIN-0`);
+      inNode(`${program} -w -t mangle -F PREROUTING`);
+      await node.network.verify();
+      expect(everything()).toEqual(before);
+      for (const rule of [...REFERENCE_COMMANDS, ...(isLegacy ? REFERENCE_CONNMARK : [])]) {
+        const check = rule.replace(/ -A /, " -C ").replace(/ -I (\S+) 1 /, " -C $1 ");
+        if (check !== rule) inNode("sh -s", `${program} -w ${check}\n`);
+      }
     });
 
     test("external SNAT changes the rules of the reference's table and nothing else [datapath 18 row 12]", async () => {
