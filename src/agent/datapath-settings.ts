@@ -46,7 +46,7 @@ export function parseDatapathSettings(
   if (!isVethPrefix(prefix)) {
     refuse(
       "AWS_VPC_K8S_CNI_VETHPREFIX",
-      `AWS_VPC_K8S_CNI_VETHPREFIX is "${prefix}": at most ${VETH_PREFIX_LENGTH_MAX} characters, and not eth, lo or vlan, which other links have.`,
+      `AWS_VPC_K8S_CNI_VETHPREFIX is "${prefix}": at most ${VETH_PREFIX_LENGTH_MAX} letters, digits, dots, dashes or underscores, and not eth, lo or vlan, which other links have.`,
       "Leave it unset for eni.",
     );
   }
@@ -69,9 +69,9 @@ export function parseDatapathSettings(
   };
 }
 
-/** What may stand before the hash in a host link's name. */
+/** What may stand before the hash in a host link's name. To the kernel `%` is no letter but a place to fill in. */
 export function isVethPrefix(text: string): boolean {
-  return /^[^\s/:\p{Cc}]{1,4}$/u.test(text) && !["eth", "lo", "vlan"].includes(text);
+  return /^[\w.-]{1,4}$/.test(text) && !["eth", "lo", "vlan"].includes(text);
 }
 
 export function isMtu(value: number): boolean {
