@@ -9,7 +9,7 @@ import { eniLink } from "./links.ts";
 import { TYPE_UNICAST } from "./plan.ts";
 import { carryOut, noRepairs, type Repairs } from "./repairs.ts";
 import { eniRule, hasRule, hostCidr, isRule, PRIORITY, ruleText, tableOf } from "./rules.ts";
-import { remove, ruleRemovals, type Step } from "./transaction.ts";
+import { remove, ruleAddition, ruleRemovals, type Step } from "./transaction.ts";
 import type { EniWiring } from "./types.ts";
 
 /** What was read of the host before; several ENIs share it. */
@@ -160,7 +160,7 @@ function connectedRouteSteps(mainRoutes: readonly Route[], eni: EniWiring, link:
 function repairRule(host: Netlink, eni: EniWiring, rules: readonly Rule[], into: Repairs): void {
   if (eni.isTrunk) return;
   const rule = eniRule(eni.primaryAddress, tableOf(eni.routeTableId));
-  const add: Step = { what: `rule "${ruleText(rule)}" added`, change: { change: "addRule", rule }, already: [EEXIST] };
+  const add = { ...ruleAddition(rules, rule), what: `rule "${ruleText(rule)}" added` };
   if (!hasRule(rules, rule)) carryOut(host, [add], into);
   const wrong = rules.filter(
     (other) =>

@@ -2,7 +2,6 @@
 // at no moment is a pod's rule or route absent that stood before, or the local table unread. Foreign rules at our priorities stay.
 
 import { cidrContains, formatIpv4, type Ipv4 } from "../base/ipv4.ts";
-import { EEXIST } from "../netlink/errno.ts";
 import { type Kernel, KernelError } from "../netlink/kernel.ts";
 import { type Link, MAIN_TABLE, type Rule, type RuleSpec } from "../netlink/types.ts";
 import { isRoute, isTo } from "./check.ts";
@@ -19,10 +18,9 @@ import {
   PRIORITY,
   podOfFromRule,
   podOfToRule,
-  ruleText,
   tableOf,
 } from "./rules.ts";
-import { ruleRemovals, type Step } from "./transaction.ts";
+import { ruleAddition, ruleRemovals, type Step } from "./transaction.ts";
 import type { HostPod, HostReport, HostWiring, NodeRules } from "./types.ts";
 
 interface LinkedPod {
@@ -92,11 +90,8 @@ function additions(host: HostWiring, pods: readonly LinkedPod[], view: HostView,
   const ruleSteps = (rules: readonly RuleSpec[]): Step[] =>
     rules
       .filter((rule) => !hasRule(view.rules, rule))
-      .map((rule) => ({
-        what: `rule "${ruleText(rule)}" added`,
-        change: { change: "addRule", rule },
-        already: [EEXIST],
-      }));
+      .map((rule) => ruleAddition(view.rules, rule))
+      .map((step) => ({ ...step, what: `${step.what} added` }));
   return [...ruleSteps(ofNode), ...pods.flatMap((pod) => podRouteSteps(pod, view, into)), ...ruleSteps(ofPods)];
 }
 

@@ -20,7 +20,7 @@ import {
   TYPE_UNICAST,
 } from "./plan.ts";
 import { hasRule, isDeletable, ruleText, specOf, tableText } from "./rules.ts";
-import { Refusal, remove, type Step, Transaction } from "./transaction.ts";
+import { Refusal, remove, ruleAddition, type Step, Transaction } from "./transaction.ts";
 import type { PodWiring, WireOutcome, WireProblem } from "./types.ts";
 
 const NAMESPACE_NEXT = "The runtime has removed the sandbox meanwhile; it makes a new one and ADDs again.";
@@ -216,9 +216,7 @@ function ruleSteps(plan: PodPlan, rules: readonly Rule[]): Step[] {
   return plan.rules
     .filter((rule) => !hasRule(rules, rule))
     .map((rule) => ({
-      what: `rule "${ruleText(rule)}"`,
-      change: { change: "addRule", rule },
-      already: [EEXIST],
+      ...ruleAddition(rules, rule),
       undo: isDeletable([...rules, { ...rule, isPlain: true }], rule)
         ? { change: "deleteRule", rule }
         : { stuck: "a rule with more conditions stands before it, which the kernel would delete in its place" },
@@ -271,7 +269,7 @@ function removeStaleRules(kernel: Kernel, plan: PodPlan, before: readonly Rule[]
       what: `old rule "${ruleText(rule)}"`,
       change: { change: "deleteRule", rule: specOf(rule) },
       already: [ENOENT],
-      undo: { change: "addRule", rule: specOf(rule) },
+      undo: { change: "addRule", rule: specOf(rule), isAddedTwice: true },
     })),
   );
 }

@@ -98,7 +98,8 @@ export function isDeletable(rules: readonly Rule[], spec: RuleSpec): boolean {
   return first !== undefined && isRule(first, spec);
 }
 
-function isTakenFor(rule: Rule, spec: RuleSpec): boolean {
+/** The kernel would delete `rule` when asked to delete `spec`, and may refuse to add `spec` beside it. */
+export function isTakenFor(rule: Rule, spec: RuleSpec): boolean {
   return (
     rule.priority === spec.priority &&
     rule.table === spec.table &&

@@ -1,9 +1,9 @@
 // Changes that can be taken back together. A change that the kernel refused was not made; one whose answer never came may have been.
 
-import { ENODEV, ENOENT, ESRCH, errnoName } from "../netlink/errno.ts";
+import { EEXIST, ENODEV, ENOENT, ESRCH, errnoName } from "../netlink/errno.ts";
 import { type ChangeResult, KernelError, type Netlink } from "../netlink/kernel.ts";
-import type { Change, Errno, Rule } from "../netlink/types.ts";
-import { isDeletable, ruleText, specOf } from "./rules.ts";
+import type { Change, Errno, Rule, RuleSpec } from "../netlink/types.ts";
+import { isDeletable, isTakenFor, ruleText, specOf } from "./rules.ts";
 import type { WireProblem } from "./types.ts";
 
 /** Errnos of a removal that found nothing: link, rule, route. */
@@ -114,4 +114,10 @@ export function ruleRemovals(rules: readonly Rule[], targets: readonly Rule[]): 
     else left.push(`${what}: a rule with more conditions stands before it, which the kernel would delete in its place`);
   }
   return { steps, left };
+}
+
+/** Adds a rule that is not among `rules`. The kernel would take a rule with more conditions for it, and refuse. */
+export function ruleAddition(rules: readonly Rule[], rule: RuleSpec): Step {
+  const isAddedTwice = rules.some((standing) => isTakenFor(standing, rule));
+  return { what: `rule "${ruleText(rule)}"`, change: { change: "addRule", rule, isAddedTwice }, already: [EEXIST] };
 }

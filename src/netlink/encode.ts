@@ -65,8 +65,10 @@ function changeRequest(change: Change): Request {
       return { type: n.RTM.newRoute, flags: REPLACE, body: (writer) => writeNewRoute(writer, change.route) };
     case "deleteRoute":
       return { type: n.RTM.deleteRoute, flags: 0, body: (writer) => writeOldRoute(writer, change.route) };
-    case "addRule":
-      return { type: n.RTM.newRule, flags: ADD, body: (writer) => writeRule(writer, change.rule) };
+    case "addRule": {
+      const flags = change.isAddedTwice === true ? n.NLM_F.create : ADD;
+      return { type: n.RTM.newRule, flags, body: (writer) => writeRule(writer, change.rule) };
+    }
     case "deleteRule":
       return { type: n.RTM.deleteRule, flags: 0, body: (writer) => writeRule(writer, change.rule) };
     case "setNeighbour":

@@ -93,8 +93,11 @@ export type Change =
       readonly change: "deleteRoute";
       readonly route: Omit<RouteSpec, "scope"> & { readonly scope: RouteSpec["scope"] | "any" };
     }
-  /** EEXIST when an equal rule stands. */
-  | { readonly change: "addRule"; readonly rule: RuleSpec }
+  /**
+   * EEXIST when an equal rule stands, or one that is equal but for a source or destination that this one does not name.
+   * `isAddedTwice`: never EEXIST; an equal rule stands twice afterwards.
+   */
+  | { readonly change: "addRule"; readonly rule: RuleSpec; readonly isAddedTwice?: boolean }
   /** ENOENT when none matches; of several equal rules one goes. A `table` of 0 matches any. */
   | { readonly change: "deleteRule"; readonly rule: RuleSpec }
   /** A permanent entry; takes the place of what stands there. */

@@ -145,7 +145,7 @@ export class FakeNetwork implements Netlink {
       case "deleteRoute":
         return this.#deleteRoute(change.route);
       case "addRule":
-        return this.#addRule(change.rule);
+        return this.#addRule(change);
       case "deleteRule":
         return this.#deleteRule(change.rule);
       case "setNeighbour": {
@@ -322,10 +322,11 @@ export class FakeNetwork implements Netlink {
     return 0;
   }
 
-  #addRule(spec: RuleSpec): Errno {
+  #addRule({ rule: spec, isAddedTwice }: Of<"addRule">): Errno {
+    // The addresses are compared as for a deletion: one that the request does not name may be any (fib4_rule_compare).
     const isStanding = (rule: Rule): boolean =>
       rule.isPlain && rule.priority === spec.priority && rule.table === spec.table && isSameMatch(rule, spec);
-    if (this.ruleList.some(isStanding)) return EEXIST;
+    if (isAddedTwice !== true && this.ruleList.some(isStanding)) return EEXIST;
     this.insertRule({ ...spec, isPlain: true });
     return 0;
   }
@@ -466,13 +467,13 @@ function isSame(a: Cidr, b: Cidr): boolean {
   return a.base === b.base && a.prefixLength === b.prefixLength;
 }
 
-function isSameMatch(a: RuleSpec, b: RuleSpec): boolean {
+function isSameMatch(standing: RuleSpec, asked: RuleSpec): boolean {
   return (
-    isSame(a.from ?? ANY, b.from ?? ANY) &&
-    isSame(a.to ?? ANY, b.to ?? ANY) &&
-    a.inInterface === b.inInterface &&
-    a.mark?.value === b.mark?.value &&
-    a.mark?.mask === b.mark?.mask
+    (isAny(asked.from) || isSame(standing.from ?? ANY, asked.from ?? ANY)) &&
+    (isAny(asked.to) || isSame(standing.to ?? ANY, asked.to ?? ANY)) &&
+    standing.inInterface === asked.inInterface &&
+    standing.mark?.value === asked.mark?.value &&
+    standing.mark?.mask === asked.mark?.mask
   );
 }
 
