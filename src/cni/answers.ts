@@ -2,7 +2,7 @@
 
 import { type Ipv4, parseIpv4 } from "../base/ipv4.ts";
 import { isObject, type JsonObject } from "./config.ts";
-import { isLinkName } from "./environment.ts";
+import { isHex, isLinkName } from "./names.ts";
 
 /** A wired pod. */
 export interface AddAnswer {
@@ -68,7 +68,7 @@ export function readAdd(fields: JsonObject): AddAnswer | string {
   if (!isWhole(routeTableId, 0, 0xffff_ffff)) return "routeTableId is no route table";
   if (typeof isRepeat !== "boolean") return "isRepeat is neither true nor false";
   if (typeof hostInterface !== "string" || !isLinkName(hostInterface)) return "hostInterface is no name of a link";
-  if (typeof podSuffix !== "string" || !/^[0-9a-f]{11}$/.test(podSuffix)) return "podSuffix is not 11 hex digits";
+  if (typeof podSuffix !== "string" || !isHex(podSuffix, 11)) return "podSuffix is not 11 hex digits";
   if (!isWhole(mtu, 68, 65_535)) return "mtu is no MTU";
   if (!isWhole(vlanId, 0, 4_094)) return "vlanId is no VLAN id";
   const gateway = typeof fields["gateway"] === "string" ? parseIpv4(fields["gateway"]) : undefined;

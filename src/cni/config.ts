@@ -1,7 +1,8 @@
 // What the runtime says on standard input: the plugin's entry of the conflist, as the reference's conflist has it, and ours.
 
 import { CODES } from "./codes.ts";
-import { isCniName, show } from "./environment.ts";
+import { show } from "./environment.ts";
+import { isCniName, isDigits, isPlain } from "./names.ts";
 import { CniProblem } from "./problem.ts";
 import { type CniVersion, LATEST_VERSION, parseVersion, SUPPORTED_VERSIONS } from "./versions.ts";
 
@@ -106,7 +107,7 @@ export function readConfig(config: JsonObject, opening: string): NetworkConfig {
   if (vethPrefix.length > VETH_PREFIX_LENGTH_MAX) {
     throw bad("conf.VethPrefix can be at most 4 characters long", `vethPrefix is ${show(vethPrefix)}.`);
   }
-  if (!/^[a-zA-Z0-9_.-]+$/.test(vethPrefix) || FORBIDDEN_PREFIXES.includes(vethPrefix)) {
+  if (!isPlain(vethPrefix) || FORBIDDEN_PREFIXES.includes(vethPrefix)) {
     throw bad(
       `vethPrefix ${show(vethPrefix)} is not for pods`,
       "Use letters and digits, and neither eth, lo nor vlan.",
@@ -141,7 +142,7 @@ export function readConfig(config: JsonObject, opening: string): NetworkConfig {
 /** The reference takes 9001 for what it does not understand. */
 function readMtu(value: unknown, warnings: string[]): number {
   if (value === undefined || value === "") return DEFAULT_MTU;
-  const mtu = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  const mtu = typeof value === "string" && isDigits(value) ? Number(value) : value;
   if (typeof mtu === "number" && Number.isInteger(mtu) && mtu >= MTU_MIN && mtu <= DEFAULT_MTU) return mtu;
   warnings.push(
     `mtu ${show(String(JSON.stringify(value)))} is no number from ${MTU_MIN} to ${DEFAULT_MTU}; using ${DEFAULT_MTU}`,

@@ -2,6 +2,7 @@
 // goes into names of links, into the agent's books and into logs.
 
 import { CODES } from "./codes.ts";
+import { isAbsolutePath, isCniName, isLinkName } from "./names.ts";
 import { CniProblem } from "./problem.ts";
 import type { Command } from "./versions.ts";
 
@@ -20,32 +21,9 @@ export interface PodArguments {
   readonly podUid: string;
 }
 
-/** Of `containerId` and of a network's name; the agent takes no longer ones. */
-const NAME_LENGTH_MAX = 512;
-/** Linux: IFNAMSIZ - 1. */
-const LINK_NAME_BYTES_MAX = 15;
-/** Linux: PATH_MAX. */
-const PATH_LENGTH_MAX = 4_096;
 /** Kubernetes: a DNS subdomain. */
 const POD_NAME_LENGTH_MAX = 253;
 const ARGS_LENGTH_MAX = 64 * 1024;
-
-/** Container ids and network names, by the CNI specification. */
-export function isCniName(text: string): boolean {
-  return text.length <= NAME_LENGTH_MAX && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
-}
-
-/** A name that Linux takes for a link, and that says nothing else. */
-export function isLinkName(text: string): boolean {
-  const byteCount = new TextEncoder().encode(text).length;
-  return (
-    byteCount > 0 &&
-    byteCount <= LINK_NAME_BYTES_MAX &&
-    text !== "." &&
-    text !== ".." &&
-    !/[\s/:\p{Cc}\ufffd]/u.test(text)
-  );
-}
 
 /** Throws `CniProblem` with code 4 that names the variable. */
 export function readAttachment(env: Environment, command: Command): AttachmentEnvironment {
@@ -80,10 +58,6 @@ export function readAttachment(env: Environment, command: Command): AttachmentEn
   return { containerId, ifName, netns };
 }
 
-function isAbsolutePath(text: string): boolean {
-  return text.startsWith("/") && text.length <= PATH_LENGTH_MAX && !/\p{Cc}/u.test(text);
-}
-
 /** `K=V;K=V`. Throws `CniProblem` with code 4; its text opens with `opening`. */
 export function readPodArguments(env: Environment, opening: string): PodArguments {
   const text = env["CNI_ARGS"] ?? "";
@@ -105,7 +79,7 @@ export function readPodArguments(env: Environment, opening: string): PodArgument
   }
   const name = (key: string): string => {
     const value = given.get(key) ?? "";
-    if (value !== "" && (value.length > POD_NAME_LENGTH_MAX || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(value))) {
+    if (value !== "" && !isCniName(value, POD_NAME_LENGTH_MAX)) {
       throw bad(`${key} ${show(value)} is no name that Kubernetes gives`);
     }
     return value;

@@ -5,7 +5,8 @@ import { formatIpv4, type Ipv4, parseIpv4 } from "../base/ipv4.ts";
 import type { AddAnswer } from "./answers.ts";
 import { CODES } from "./codes.ts";
 import { isObject, type JsonObject } from "./config.ts";
-import { type AttachmentEnvironment, isLinkName } from "./environment.ts";
+import type { AttachmentEnvironment } from "./environment.ts";
+import { isLinkName } from "./names.ts";
 import { CniProblem } from "./problem.ts";
 import { type CniVersion, isAtLeast } from "./versions.ts";
 
