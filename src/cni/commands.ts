@@ -64,7 +64,7 @@ export async function add(
     (leftMs) => ({
       op: "add",
       ...keyOf(attachment, context),
-      ...podOf(pod, attachment),
+      ...pod,
       netns,
       vethPrefix: config.vethPrefix,
       mtu: config.mtu,
@@ -114,7 +114,7 @@ export async function del(
     () => ({
       op: "del",
       ...keyOf(attachment, context),
-      ...podOf(pod, attachment),
+      ...pod,
       ...(netns === "" ? {} : { netns }),
       ...(known.address === undefined ? {} : { address: formatIpv4(known.address) }),
       ...(known.hostInterface === undefined ? {} : { hostInterface: known.hostInterface }),
@@ -173,7 +173,7 @@ export async function check(
     () => ({
       op: "check",
       ...keyOf(attachment, context),
-      ...podOf(pod, attachment),
+      ...pod,
       netns: attachment.netns,
       address: formatIpv4(known.address ?? 0),
       hostInterface: known.hostInterface,
@@ -243,11 +243,6 @@ function validAttachments(raw: JsonObject, opening: string): readonly { containe
 
 function keyOf(attachment: AttachmentEnvironment, context: CommandContext) {
   return { networkName: context.config.name, containerId: attachment.containerId, ifName: attachment.ifName };
-}
-
-/** A container without a pod goes by its id: two of them must not share a host link. */
-function podOf(pod: PodArguments, attachment: AttachmentEnvironment): PodArguments {
-  return pod.podName === "" ? { ...pod, podName: attachment.containerId } : pod;
 }
 
 const AFTER_FAILURE = {

@@ -213,10 +213,10 @@ describe("the question", () => {
     });
   });
 
-  test("names a container without a pod by its id, so that two do not share a link", async () => {
+  test("of a container without a pod has empty names: the agent tells it apart by its id", async () => {
     const agent = rig.agent(() => answer(ANSWER));
-    await rig.run({ env: { ...ADD, CNI_ARGS: "" }, input: rig.config() });
-    expect(agent.questions[0]).toMatchObject({ namespace: "", podName: "4f0a1b2c", podUid: "" });
+    expect((await rig.run({ env: { ...ADD, CNI_ARGS: "" }, input: rig.config() })).status).toBe(0);
+    expect(agent.questions[0]).toMatchObject({ containerId: "4f0a1b2c", namespace: "", podName: "", podUid: "" });
   });
 
   test("leaves out nothing when fields of the conflist are missing", async () => {
