@@ -10,9 +10,8 @@ import { HostNetwork } from "./host-network.ts";
 import { parseNetworkSettings } from "./network-settings.ts";
 import { FakeFirewall } from "./testing/fake-firewall.ts";
 
-function setUp(env: Record<string, string> = {}) {
+function setUp(env: Record<string, string> = {}, firewall = new FakeFirewall()) {
   const clock = new ManualClock({ isSkipping: false });
-  const firewall = new FakeFirewall();
   const records: LogRecord[] = [];
   const counts = new Map<string, number>();
   const sysctls = new Map([
@@ -91,6 +90,39 @@ test("legacy iptables marks in its own chain and removes the table; older iptabl
   expect(old.saved()).toMatch(/--to-source 10\.0\.0\.5 --random$/m);
 });
 
+test("marks of the other back end stay until ours are there", async () => {
+  const legacy = setUp();
+  legacy.firewall.versionText = "iptables v1.8.9 (legacy)";
+  await legacy.network.start();
+  legacy.firewall.versionText = "iptables v1.8.9 (nf_tables)";
+  const made = setUp({}, legacy.firewall);
+  const { applyNft } = made.firewall;
+  made.firewall.applyNft = () => Promise.reject(new Error("no nft"));
+  await expect(made.network.start()).rejects.toThrow("no nft");
+  made.firewall.applyNft = applyNft;
+  expect(made.saved()).toContain("-j AWS-CONNMARK-CHAIN-0");
+  await made.network.verify();
+  expect(made.network.problem).toBeUndefined();
+  expect(made.saved()).not.toContain("AWS-CONNMARK-CHAIN-0");
+  expect(made.firewall.table).toContain("ct mark set");
+});
+
+test("rules follow the primary ENI's link when it is renamed, unless its name could break a rule", async () => {
+  const made = setUp();
+  await made.network.start();
+  for (const name of [undefined, 'e"', "--x"]) {
+    made.world.linkName = name;
+    expect(await made.network.verify()).toEqual([]);
+  }
+  made.world.linkName = "eth7";
+  await made.network.verify();
+  expect(made.saved()).toContain("-A PREROUTING -i eth7 ");
+  expect(made.saved()).not.toContain("-i ens5");
+  const quoted = setUp();
+  quoted.world.linkName = 'e"';
+  await expect(quoted.network.start()).rejects.toThrow("cannot stand in a rule");
+});
+
 test("what somebody flushed is put right, counted and said", async () => {
   const made = setUp();
   await made.network.start();
@@ -125,8 +157,8 @@ test("a CIDR that the VPC gains is exempt within 30 s; an empty or failed readin
     made.world.cidrs = cidrs;
     await made.pass(30);
     expect(made.saved()).toBe(before);
+    expect(made.network.problem).toBeUndefined();
   }
-  expect(made.network.problem).toBeUndefined();
   expect(made.said("warn")).toEqual([
     "Metadata shows no CIDR of the VPC; the last ones stay in force",
     "The VPC's CIDRs cannot be read; the last ones stay in force: metadata is away",

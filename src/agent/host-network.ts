@@ -3,7 +3,7 @@
 
 import { formatCidr, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
-import type { SnatWiring } from "../datapath/snat.ts";
+import { isPlainName, type SnatWiring } from "../datapath/snat.ts";
 import type { NodeRules } from "../datapath/types.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -143,9 +143,10 @@ export class HostNetwork {
   async #pass(cause: Cause): Promise<readonly string[]> {
     const { firewall, metrics } = this.#parts;
     if (this.#wiring === undefined) return [];
+    const target = firewallTarget(this.#wiring);
     try {
       await this.#setSysctls(this.#wiring.primaryInterface);
-      const changed = await bringFirewallTo(firewall, firewallTarget(this.#wiring), (outcome) =>
+      const changed = await bringFirewallTo(firewall, target, (outcome) =>
         metrics.inc("slash28_firewall_updates_total", { cause, outcome }),
       );
       this.#problem = undefined;
@@ -178,7 +179,8 @@ export class HostNetwork {
 
   async #primaryInterface(): Promise<string> {
     const name = await this.#parts.datapath.linkNameOf(this.#parts.primaryMac);
-    if (name !== undefined) return name;
+    if (name !== undefined && isPlainName(name)) return name;
+    if (name !== undefined) throw new Error(`The primary ENI's link is named "${name}", which cannot stand in a rule.`);
     throw new Error(`No link has the MAC ${this.#parts.primaryMac} of the primary ENI.`);
   }
 

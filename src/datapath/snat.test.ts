@@ -174,6 +174,14 @@ COMMIT
     expect(bring(model, wantedRules(WIRING))).toBeUndefined();
   });
 
+  test("somebody's own jump into our chain, before kube-proxy's, moves nothing", () => {
+    const model = new IptablesModel();
+    bring(model, wantedRules(WIRING));
+    const own = model.tables.nat.get("PREROUTING") ?? [];
+    own.unshift("-s 10.9.0.0/16 -j AWS-CONNMARK-CHAIN-0", "-j KUBE-SERVICES");
+    expect(bring(model, wantedRules(WIRING))).toBeUndefined();
+  });
+
   test("the mark is restored after it was made, whichever of the two somebody deleted", () => {
     for (const gone of [0, 1]) {
       const model = new IptablesModel();

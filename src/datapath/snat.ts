@@ -62,6 +62,11 @@ export function wantedRules(wiring: SnatWiring): WantedRules {
   };
 }
 
+/** Interface names go into the texts as they are: no quotes, no spaces, nothing that iptables would read as its own. */
+export function isPlainName(name: string): boolean {
+  return /^[\w.@][\w.@-]*$/.test(name);
+}
+
 /** Both sets without repeats, each from the highest address down: metadata's order must not matter. */
 export function exemptCidrs(wiring: SnatWiring): { readonly excluded: readonly Cidr[]; readonly vpc: readonly Cidr[] } {
   return { excluded: descending(wiring.excludedCidrs), vpc: descending(wiring.vpcCidrs) };
@@ -139,10 +144,9 @@ function descending(cidrs: readonly Cidr[]): readonly Cidr[] {
   return [...byText.values()].sort((a, b) => b.base - a.base || b.prefixLength - a.prefixLength);
 }
 
-/** Names go into the texts as they are. */
 function assertPlain(wiring: SnatWiring): void {
   assert(wiring.hasExternalSnat || wiring.vpcCidrs.length > 0, "SNAT without the VPC's CIDRs");
   for (const name of [wiring.primaryInterface, wiring.vethPrefix]) {
-    assert(/^[\w.@-]+$/.test(name), `the interface name "${name}" cannot stand in a rule`);
+    assert(isPlainName(name), `the interface name "${name}" cannot stand in a rule`);
   }
 }
