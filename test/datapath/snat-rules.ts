@@ -187,6 +187,17 @@ for (const program of ["iptables-nft", "iptables-legacy"] as const) {
       expect(new Set(everything())).toEqual(new Set(internal));
     });
 
+    if (!isLegacy)
+      test("a table nat that only nft can read is left alone, and said", async () => {
+        const set = "set s { type ipv4_addr; }; ";
+        const chain =
+          "chain POSTROUTING { type nat hook postrouting priority srcnat; ip daddr @s ip ttl 3 masquerade; }; ";
+        inNode("nft -f -", `table ip nat { ${set}${chain}}\n`);
+        const before = inNode("nft list table ip nat");
+        await expect(made().network.start()).rejects.toThrow("iptables cannot read the table nat: nft made it");
+        expect(inNode("nft list table ip nat")).toBe(before);
+      });
+
     test("marks of the other back end go once ours are there", async () => {
       const other = nodeNetwork(network, { env: {}, program, isOtherBackend: true });
       await other.network.start();
