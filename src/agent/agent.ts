@@ -21,7 +21,7 @@ import { type GrpcServer, serveGrpc } from "./grpc.ts";
 import { HostNetwork } from "./host-network.ts";
 import { type HttpServer, serveIntrospection, serveMetrics } from "./introspection.ts";
 import { type JsonSocketServer, serveJson } from "./json-socket.ts";
-import { AgentMetrics } from "./metrics.ts";
+import { AgentMetrics, type LoopDelayReader } from "./metrics.ts";
 import { NodeNetwork } from "./network.ts";
 import { readNodeFacts } from "./node-facts.ts";
 import type { PodNetwork } from "./pod-network.ts";
@@ -40,6 +40,7 @@ export interface AgentPorts {
   /** undefined: the agent gives addresses alone. */
   readonly network?: NetworkPorts | undefined;
   readonly log: Log;
+  readonly loopDelay?: LoopDelayReader | undefined;
   readonly seed: number;
   /** Different at each start. */
   readonly bootId: string;
@@ -90,7 +91,8 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
     logLevel: log.level,
   });
   const view = () => engine.view(clock.nowMs());
-  const metrics = new AgentMetrics(view, { version: ports.version, policy: config.policy, runtime: ports.runtime });
+  const build = { version: ports.version, policy: config.policy, runtime: ports.runtime };
+  const metrics = new AgentMetrics(view, build, ports.loopDelay);
   const network =
     ports.network &&
     new NodeNetwork({

@@ -75,6 +75,8 @@ test("what contradicts itself is refused by the variable's name, all at once", (
   for (const seconds of ["0", "-1", "30s", "1e1", "240"]) {
     expect(refusedFor({ SLASH28_ADD_DEADLINE: seconds })).toEqual(["SLASH28_ADD_DEADLINE"]);
   }
+  expect(refusedFor({ SLASH28_LOOP_PROBE: "0" })).toEqual(["SLASH28_LOOP_PROBE"]);
+  expect(refusedFor({ SLASH28_DATAPATH: "yes" })).toEqual(["SLASH28_DATAPATH"]);
   expect(refusedFor({ SLASH28_SEED: "x", SLASH28_METRICS_ADDRESS: "61678" })).toEqual([
     "SLASH28_SEED",
     "SLASH28_METRICS_ADDRESS",

@@ -43,6 +43,8 @@ export interface AgentConfig {
   /** undefined: the SDK's own resolution. */
   readonly ec2Endpoint: string | undefined;
   readonly httpTimeoutMs: number;
+  /** Real milliseconds between two samples of the event loop's delay; undefined: none are taken. */
+  readonly loopProbeMs: number | undefined;
   /** How long an ADD may wait for an address. */
   readonly nodeName: string;
   readonly eniConfigAnnotationKey: string | undefined;
@@ -103,6 +105,15 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       "Unset it, or point AWS_ENDPOINT_URL_EC2 and AWS_EC2_METADATA_SERVICE_ENDPOINT to loopback addresses.",
     );
   }
+  const probeText = env["SLASH28_LOOP_PROBE"] || undefined;
+  const loopProbeMs = probeText === undefined ? undefined : parseIntLiteral(probeText);
+  if (probeText !== undefined && (loopProbeMs === undefined || loopProbeMs < 1)) {
+    refuse(
+      "SLASH28_LOOP_PROBE",
+      `SLASH28_LOOP_PROBE is "${probeText}", not a number of milliseconds.`,
+      "For example 10.",
+    );
+  }
   const factsPath = env["SLASH28_FACTS"] || undefined;
   if (factsPath === undefined) {
     for (const [variable, isOn] of [
@@ -161,6 +172,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       imdsEndpoint,
       ec2Endpoint,
       httpTimeoutMs: envInt(env, { name: "HTTP_TIMEOUT", minimum: 10, otherwise: 10 }) * 1_000,
+      loopProbeMs,
       nodeName: envText(env, "MY_NODE_NAME", ""),
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,

@@ -22,13 +22,18 @@ export interface BuildInfo {
   readonly runtime: string;
 }
 
+/** How late the event loop was since the last reading. */
+export type LoopDelayReader = () => readonly { readonly quantile: string; readonly seconds: number }[];
+
 export class AgentMetrics implements HostObserver {
   readonly #registry = new Registry();
   readonly #metrics = new Map<MetricName, Counter | Gauge | Histogram | Summary>();
   readonly #view: () => EngineView;
+  readonly #loopDelay: LoopDelayReader | undefined;
 
-  constructor(view: () => EngineView, build: BuildInfo) {
+  constructor(view: () => EngineView, build: BuildInfo, loopDelay?: LoopDelayReader) {
     this.#view = view;
+    this.#loopDelay = loopDelay;
     for (const name of METRIC_NAMES) this.#metrics.set(name, create(name, METRICS[name], this.#registry));
     this.set("awscni_build_info", { version: build.version, goversion: build.runtime }, 1);
     this.set("slash28_build_info", { version: build.version, policy: build.policy }, 1);
@@ -101,6 +106,9 @@ export class AgentMetrics implements HostObserver {
   /** The text exposition. */
   async text(): Promise<string> {
     this.#readView(this.#view());
+    for (const { quantile, seconds } of this.#loopDelay?.() ?? []) {
+      this.set("slash28_event_loop_delay_seconds", { quantile }, seconds);
+    }
     return this.#registry.metrics();
   }
 

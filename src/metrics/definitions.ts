@@ -92,6 +92,11 @@ export const METRICS = {
   ),
   slash28_network_repairs_total: ours("counter", [], "What network verifications found wrong and put right"),
   slash28_network_problems: ours("gauge", [], "What the last network verification could not put right"),
+  slash28_event_loop_delay_seconds: ours(
+    "gauge",
+    ["quantile"],
+    "Seconds that the event loop was late since the last scrape; only with SLASH28_LOOP_PROBE",
+  ),
   slash28_stale_allocations_total: ours("counter", [], "Addresses released because their pod's link was gone"),
   slash28_checkpoint_writes_total: ours("counter", ["outcome"], "Writes of the checkpoint: written, failed"),
   slash28_checkpoint_saves_total: ours("counter", [], "Changes that asked for a write; several may share one"),

@@ -7,6 +7,7 @@ import { type AgentConfig, parseAgentConfig } from "../../agent/config.ts";
 import { checkpointFile, checkWritable } from "../../drivers/checkpoint-file.ts";
 import { parseClockScale, scaledClock, systemClock } from "../../drivers/clock-system.ts";
 import { ec2Sdk } from "../../drivers/ec2-sdk.ts";
+import { eventLoopDelay } from "../../drivers/event-loop-delay.ts";
 import { replaceWithSmallHeap } from "../../drivers/heap.ts";
 import { imdsHttp } from "../../drivers/imds-http.ts";
 import { kubeFile } from "../../drivers/kube-file.ts";
@@ -97,6 +98,7 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
       checkpoint: checkpointFile(config.checkpointPath),
       checkpointProblem: () => checkWritable(config.checkpointPath),
       log,
+      loopDelay: config.loopProbeMs === undefined ? undefined : eventLoopDelay(config.loopProbeMs),
       seed: config.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       bootId: crypto.randomUUID().slice(0, 8),
       version: packageFile.version,
