@@ -1,0 +1,193 @@
+// The port `Datapath` over a thread of its own (datapath-worker.ts): questions by number, answered in the order asked.
+
+import type { Operation, Operations } from "../datapath/service.ts";
+import type { WireOutcome } from "../datapath/types.ts";
+import type { Datapath } from "../ports/datapath.ts";
+
+export type ToThread =
+  | { readonly kind: "open"; readonly hostNamespacePath: string | undefined }
+  | {
+      readonly kind: "request";
+      readonly id: number;
+      readonly operation: Operation;
+      readonly args: readonly unknown[];
+    }
+  | { readonly kind: "close" };
+
+export type FromThread =
+  | { readonly kind: "ready" }
+  | { readonly kind: "result"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "error"; readonly id: number; readonly message: string }
+  /** A link that outlived its pod and could not be deleted. */
+  | { readonly kind: "left"; readonly line: string }
+  /** The thread does nothing more. */
+  | { readonly kind: "fatal"; readonly message: string };
+
+export interface DatapathThread extends Datapath {
+  /** Rejects when the thread ends without having been closed: the agent cannot go on. Never resolves. */
+  readonly failed: Promise<never>;
+}
+
+export interface DatapathThreadOptions {
+  /** The node's network namespace; undefined: the process's own. */
+  readonly hostNamespacePath: string | undefined;
+  /** Called with one line for each link that outlived its pod and could not be deleted. */
+  readonly onLeft?: (line: string) => void;
+  /** Another thread, for tests. */
+  readonly workerUrl?: string;
+}
+
+/** Rejects with an `Error` that says why the kernel cannot be spoken to, or the namespace not entered. */
+export function startDatapathThread(options: DatapathThreadOptions): Promise<DatapathThread> {
+  const thread = new Thread(options);
+  return thread.ready.then(() => thread);
+}
+
+/** In an executable every entry file lies below one root, under its path in this repository: see scripts/compile-flags.ts. */
+function workerUrl(): string {
+  const isCompiled = Bun.main.startsWith("/$bunfs/");
+  return isCompiled
+    ? "/$bunfs/root/src/drivers/datapath-worker.js"
+    : new URL("./datapath-worker.ts", import.meta.url).href;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class Thread implements DatapathThread {
+  readonly ready: Promise<void>;
+  readonly failed: Promise<never>;
+  readonly #worker: Worker;
+  readonly #onLeft: (line: string) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #end: Error | undefined;
+  #becomeReady: () => void = () => {};
+  #becomeUnready: (error: Error) => void = () => {};
+  #fail: (error: Error) => void = () => {};
+
+  constructor(options: DatapathThreadOptions) {
+    this.#onLeft = options.onLeft ?? (() => {});
+    this.ready = new Promise((resolve, reject) => {
+      this.#becomeReady = resolve;
+      this.#becomeUnready = reject;
+    });
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Whoever does not look at it is told by the requests.
+    this.failed.catch(() => {});
+    this.#worker = new Worker(options.workerUrl ?? workerUrl(), { smol: true });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#take(data);
+    this.#worker.onerror = (event) => this.#finish(new Error(`The datapath's thread failed: ${event.message}`));
+    this.#worker.addEventListener("close", () => this.#finish(new Error("The datapath's thread ended by itself")));
+    this.#post({ kind: "open", hostNamespacePath: options.hostNamespacePath });
+  }
+
+  wirePod(...args: Parameters<Operations["wirePod"]>): Promise<WireOutcome> {
+    return this.#ask("wirePod", args).catch((error: Error) => ({
+      kind: "failed",
+      problem: "kernel-refused",
+      message: error.message,
+      next: "The agent restarts and puts right what was left half done; the ADD is tried again.",
+      leftovers: [],
+    }));
+  }
+
+  unwirePod(...args: Parameters<Operations["unwirePod"]>) {
+    return this.#ask("unwirePod", args).catch((error: Error): readonly string[] => [error.message]);
+  }
+
+  checkPod(...args: Parameters<Operations["checkPod"]>) {
+    return this.#ask("checkPod", args);
+  }
+
+  setUpEni(...args: Parameters<Operations["setUpEni"]>) {
+    return this.#ask("setUpEni", args);
+  }
+
+  tearDownEni(...args: Parameters<Operations["tearDownEni"]>) {
+    return this.#ask("tearDownEni", args);
+  }
+
+  reconcileHost(...args: Parameters<Operations["reconcileHost"]>) {
+    return this.#ask("reconcileHost", args);
+  }
+
+  linkIndexOf(...args: Parameters<Operations["linkIndexOf"]>) {
+    return this.#ask("linkIndexOf", args);
+  }
+
+  linkNameOf(...args: Parameters<Operations["linkNameOf"]>) {
+    return this.#ask("linkNameOf", args);
+  }
+
+  linkNames() {
+    return this.#ask("linkNames", []);
+  }
+
+  setSysctl(...args: Parameters<Operations["setSysctl"]>) {
+    return this.#ask("setSysctl", args);
+  }
+
+  /** What was asked before is still done, and answered with an error. */
+  close(): void {
+    if (this.#end !== undefined) return;
+    this.#post({ kind: "close" });
+    this.#settle(new Error("The datapath was closed"));
+  }
+
+  #ask<Name extends Operation>(
+    operation: Name,
+    args: Parameters<Operations[Name]>,
+  ): Promise<ReturnType<Operations[Name]>> {
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: (value) => resolve(value as ReturnType<Operations[Name]>), reject });
+      this.#post({ kind: "request", id, operation, args });
+    });
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #take(message: FromThread): void {
+    switch (message.kind) {
+      case "ready":
+        this.#becomeReady();
+        break;
+      case "result":
+        this.#waiting.get(message.id)?.resolve(message.value);
+        this.#waiting.delete(message.id);
+        break;
+      case "error":
+        this.#waiting.get(message.id)?.reject(new Error(message.message));
+        this.#waiting.delete(message.id);
+        break;
+      case "left":
+        this.#onLeft(message.line);
+        break;
+      case "fatal":
+        this.#worker.terminate();
+        this.#finish(new Error(message.message));
+    }
+  }
+
+  /** The thread is gone, and was not asked to go. */
+  #finish(error: Error): void {
+    if (this.#end !== undefined) return;
+    this.#settle(error);
+    this.#becomeUnready(error);
+    this.#fail(error);
+  }
+
+  #settle(error: Error): void {
+    this.#end = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
