@@ -5,7 +5,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
 import { buildCni } from "./build-cni.ts";
-import { COMPILE_FLAGS } from "./compile-flags.ts";
+import { COMPILE_FLAGS, THREAD_ENTRIES } from "./compile-flags.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -21,6 +21,7 @@ async function build(target: string | undefined): Promise<number> {
       ...(target === undefined ? [] : [`--target=${target}`]),
       `--outfile=${outfile}`,
       join(ROOT, "src/cli/main.ts"),
+      ...THREAD_ENTRIES.map((entry) => join(ROOT, entry)),
     ],
     { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
   );
