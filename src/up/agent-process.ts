@@ -256,6 +256,8 @@ export class AgentProcess {
       PATH: process.env["PATH"] ?? "",
       ...CHART_DEFAULTS,
       ...SMALL_HEAP_ENVIRONMENT,
+      // The chart's default wants a policy agent on the node, and here is none.
+      ...(hostNetns === undefined ? {} : { NETWORK_POLICY_ENFORCING_MODE: "" }),
       ...asked,
       MY_NODE_NAME: node.name,
       MY_POD_NAME: `aws-node-${node.name}`,

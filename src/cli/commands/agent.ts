@@ -2,14 +2,16 @@
 
 import { Command } from "commander";
 import packageFile from "../../../package.json" with { type: "json" };
-import { type RunningAgent, startAgent } from "../../agent/agent.ts";
+import { type NetworkPorts, type RunningAgent, startAgent } from "../../agent/agent.ts";
 import { type AgentConfig, parseAgentConfig } from "../../agent/config.ts";
 import { checkpointFile, checkWritable } from "../../drivers/checkpoint-file.ts";
 import { parseClockScale, scaledClock, systemClock } from "../../drivers/clock-system.ts";
+import { type DatapathThread, startDatapathThread } from "../../drivers/datapath-thread.ts";
 import { ec2Sdk } from "../../drivers/ec2-sdk.ts";
 import { eventLoopDelay } from "../../drivers/event-loop-delay.ts";
 import { replaceWithSmallHeap } from "../../drivers/heap.ts";
 import { imdsHttp } from "../../drivers/imds-http.ts";
+import { iptables } from "../../drivers/iptables.ts";
 import { kubeFile } from "../../drivers/kube-file.ts";
 import { openLog } from "../../drivers/log-file.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -81,7 +83,9 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   process.on("SIGINT", stopAsked);
 
   let agent: RunningAgent;
+  let thread: DatapathThread | undefined;
   try {
+    thread = await threadOf(config, log);
     const region = process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"] || (await imds.instance()).region;
     const started = startAgent(config, {
       clock,
@@ -97,6 +101,7 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
             }),
       checkpoint: checkpointFile(config.checkpointPath),
       checkpointProblem: () => checkWritable(config.checkpointPath),
+      network: thread && networkOf(config, thread),
       log,
       loopDelay: config.loopProbeMs === undefined ? undefined : eventLoopDelay(config.loopProbeMs),
       seed: config.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
@@ -117,7 +122,7 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
     throw new CommandError(textOf(error), { exitStatus: EXIT_FAILED, ...nextOf(error) });
   }
   try {
-    await Promise.race([asked, agent.failed]);
+    await Promise.race([asked, agent.failed, ...(thread === undefined ? [] : [thread.failed])]);
   } catch (error) {
     log.write({ level: "error", caller: "cli/agent.ts", message: textOf(error) });
     await log.flush();
@@ -131,6 +136,32 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   if (!isDrained) process.stderr.write("slash28: some requests were still unanswered after 10 s\n");
   // Idle keep-alive connections to EC2 would hold the process for seconds.
   process.exit(isDrained ? 0 : EXIT_FAILED);
+}
+
+/** undefined: addresses alone. */
+async function threadOf(config: AgentConfig, log: Log): Promise<DatapathThread | undefined> {
+  const say = (message: string) => log.write({ level: "warn", caller: "cli/agent.ts", message });
+  if (!config.datapath.isOn) return undefined;
+  if (process.platform !== "linux") {
+    say(`Pods are not wired: SLASH28_DATAPATH needs Linux, and this is ${process.platform}`);
+    return undefined;
+  }
+  const { hostNetnsPath } = config.datapath;
+  try {
+    return await startDatapathThread({ hostNamespacePath: hostNetnsPath, onLeft: say });
+  } catch (error) {
+    throw new CommandError(`The node's network cannot be reached: ${textOf(error)}`, {
+      exitStatus: EXIT_FAILED,
+      next:
+        hostNetnsPath === undefined
+          ? "Give the agent NET_ADMIN and SYS_ADMIN, or set SLASH28_DATAPATH=off for addresses alone."
+          : `Check that ${hostNetnsPath} (SLASH28_HOST_NETNS) is a network namespace, and that the agent has SYS_ADMIN.`,
+    });
+  }
+}
+
+function networkOf({ datapath }: AgentConfig, thread: DatapathThread): NetworkPorts {
+  return { datapath: thread, firewall: iptables({ netnsPath: datapath.hostNetnsPath }) };
 }
 
 function nextOf(error: unknown): { readonly next?: string } {
