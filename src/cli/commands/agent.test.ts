@@ -69,6 +69,22 @@ test("an environment that cannot work: status 2, every reason with its remedy, n
   expect(stderr).not.toContain("    at ");
 });
 
+const isLinux = process.platform === "linux";
+
+test.if(isLinux)("a node's namespace that is not there: status 1 and the variable that names it", async () => {
+  const { status, stderr } = await ended({ SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: join(folder, "gone") });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/network cannot be reached: [\s\S]*gone[\s\S]*next: [\s\S]*SLASH28_HOST_NETNS/);
+});
+
+test.if(isLinux)("on a machine that is not the node it refuses before it touches anything, EC2 included", async () => {
+  const asked = join(folder, "ipam-none.json");
+  const { status, stderr } = await ended({ SLASH28_DATAPATH: "on", AWS_VPC_K8S_CNI_BACKING_STORE: asked });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/No link here has the MAC[\s\S]*next: [\s\S]*SLASH28_DATAPATH=off/);
+  expect(existsSync(asked)).toBe(false);
+});
+
 test("metadata away: status 1 and what to check", async () => {
   const { status, stderr } = await ended({
     AWS_REGION: "us-west-2",

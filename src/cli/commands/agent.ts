@@ -109,7 +109,7 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
       version: packageFile.version,
       runtime: `Bun ${Bun.version}`,
     });
-    const first = await Promise.race([started, asked]);
+    const first = await Promise.race([started, asked, ...(thread === undefined ? [] : [thread.failed])]);
     if (first === undefined) {
       // Asked to stop before the first pool: nothing was handed out, and the checkpoint is what it was.
       started.catch(() => {});
