@@ -15,7 +15,8 @@ export function fabricPicture(world: World, namespaces: ReadonlyMap<string, stri
   };
 }
 
-function attachedEnis(world: World, instanceId: string): FabricEni[] {
+/** Of an instance, without those still on their way. */
+export function attachedEnis(world: World, instanceId: string): FabricEni[] {
   const found: FabricEni[] = [];
   for (const eni of world.instances.get(instanceId)?.enis ?? []) {
     const { attachment, addresses, prefixes } = eni.now;

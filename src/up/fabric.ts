@@ -203,33 +203,39 @@ export function datapathProblems(): string[] {
     ["nsenter", "util-linux"],
     ["iptables-restore", "iptables"],
   ] as const) {
-    if (Bun.which(tool) === null) problems.push(`${tool} is not installed (package ${source})`);
+    if (Bun.which(tool, { PATH: toolPath() }) === null) problems.push(`${tool} is not installed (package ${source})`);
   }
   return problems;
 }
 
 /** One `ip -batch` inside a namespace. Rejects with what `ip` said about the first line that failed. */
 export async function ip(namespacePath: string, lines: readonly string[]): Promise<void> {
-  await run(namespacePath, ["ip", "-batch", "-"], `${lines.join("\n")}\n`);
+  await runInside(namespacePath, ["ip", "-batch", "-"], `${lines.join("\n")}\n`);
 }
 
 /** What `ip -json` prints inside a namespace. */
 export async function ipJson(namespacePath: string, words: readonly string[]): Promise<unknown> {
-  return JSON.parse((await run(namespacePath, ["ip", "-json", "-details", ...words], "")) || "[]");
+  return JSON.parse((await runInside(namespacePath, ["ip", "-json", "-details", ...words])) || "[]");
 }
 
-async function run(namespacePath: string, command: readonly string[], input: string): Promise<string> {
+/** What a command prints inside a namespace. Rejects with its complaint when it fails. */
+export async function runInside(namespacePath: string, command: readonly string[], input = ""): Promise<string> {
   const child = Bun.spawn(["nsenter", `--net=${namespacePath}`, ...command], {
     stdin: new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
-    env: { PATH: process.env["PATH"] ?? "" },
+    env: { PATH: toolPath() },
   });
   const [text, complaint] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if ((await child.exited) === 0) return text;
   const line = Number(/-:(\d+)/.exec(complaint)?.[1] ?? 0);
   const what = line > 0 ? (input.split("\n")[line - 1] ?? "") : command.join(" ");
-  throw new Error(`ip in ${basename(namespacePath)}: ${what}: ${complaint.split("\n")[0] ?? ""}`);
+  throw new Error(`${command[0]} in ${basename(namespacePath)}: ${what}: ${complaint.split("\n")[0] ?? ""}`);
+}
+
+/** Where `ip` and its kind are; users' paths often lack the folders of the administrator's tools. */
+function toolPath(): string {
+  return `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/local/sbin:/usr/sbin:/sbin`;
 }
 
 function setSysctl(key: string, value: string): void {

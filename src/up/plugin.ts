@@ -32,12 +32,12 @@ const CNI_VERSION = "1.1.0";
 export const POD_INTERFACE = "eth0";
 
 export class Plugin {
-  readonly #options: PluginOptions;
+  readonly options: PluginOptions;
   readonly #waiting: (() => void)[] = [];
   #runningCount = 0;
 
   constructor(options: PluginOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   add(sandbox: PluginSandbox, timeoutMs: number): Promise<PluginAnswer> {
@@ -69,7 +69,7 @@ export class Plugin {
     fields: object,
     timeoutMs: number,
   ): Promise<PluginAnswer> {
-    const { config, networkName, command: words, callsAtOnce = Number.POSITIVE_INFINITY } = this.#options;
+    const { config, networkName, command: words, callsAtOnce = Number.POSITIVE_INFINITY } = this.options;
     if (this.#runningCount >= callsAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#runningCount++;
     try {

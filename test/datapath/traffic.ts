@@ -1,0 +1,87 @@
+// Packets sent on purpose and what became of them: single pings, pings of new connections, and streams of both while something
+// else goes on.
+
+import { EchoPlace, type Heard } from "../../src/up/echo.ts";
+import type { Lab, LabNode } from "./lab.ts";
+
+/** A ping from a port that no connection used before: every rule for new connections sees it. */
+export async function freshPing(
+  netns: string,
+  address: string,
+  options: { readonly port?: number; readonly timeoutMs?: number } = {},
+): Promise<Heard | undefined> {
+  const place = await EchoPlace.open(netns, { port: 0 });
+  try {
+    return await place.ping(address, options);
+  } finally {
+    place.close();
+  }
+}
+
+/** Which ENIs of a node the pings of `work` went through, by device index; frames of other origin do not count. */
+export async function pathOf(
+  lab: Lab,
+  node: LabNode,
+  work: () => Promise<unknown>,
+): Promise<{ readonly sent: number[]; readonly received: number[] }> {
+  const before = await lab.fabric.traffic();
+  for (let index = 0; index < PINGS; index++) await work();
+  const after = await lab.fabric.traffic();
+  const sent: number[] = [];
+  const received: number[] = [];
+  for (const eni of lab.vpc.world.instances.get(node.instanceId)?.enis ?? []) {
+    const index = eni.now.attachment?.deviceIndex ?? -1;
+    const [from, to] = [before.get(eni.id), after.get(eni.id)];
+    if (from === undefined || to === undefined) continue;
+    if (to.sentCount - from.sentCount >= PINGS) sent.push(index);
+    if (to.receivedCount - from.receivedCount >= PINGS) received.push(index);
+  }
+  return { sent: sent.sort(), received: received.sort() };
+}
+
+const PINGS = 20;
+
+export interface Stream {
+  readonly name: string;
+  readonly ping: () => Promise<Heard | undefined>;
+  readonly seenFrom: string;
+}
+
+export interface StreamResult {
+  readonly sentCount: number;
+  /** Lost pings and wrong addresses, one line each. */
+  readonly failures: readonly string[];
+}
+
+const INTERVAL_MS = 5;
+
+/** Keeps all streams going, each every few milliseconds, until `work` is done. */
+export async function whileStreaming(streams: readonly Stream[], work: () => Promise<unknown>): Promise<StreamResult> {
+  let isDone = false;
+  let sentCount = 0;
+  const failures: string[] = [];
+  const startMs = performance.now();
+  const run = async ({ name, ping, seenFrom }: Stream): Promise<void> => {
+    const pending: Promise<void>[] = [];
+    while (!isDone) {
+      const atMs = Math.round(performance.now() - startMs);
+      sentCount++;
+      pending.push(
+        ping().then((heard) => {
+          if (heard === undefined) failures.push(`${name}: lost at ${atMs} ms`);
+          else if (heard.seenFrom !== seenFrom) failures.push(`${name}: seen from ${heard.seenFrom} at ${atMs} ms`);
+        }),
+      );
+      await Bun.sleep(INTERVAL_MS);
+    }
+    await Promise.all(pending);
+  };
+  const running = Promise.all(streams.map(run));
+  try {
+    await work();
+  } finally {
+    isDone = true;
+    await running;
+  }
+  return { sentCount, failures };
+}
