@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseCidr, parseIpv4 } from "../base/ipv4.ts";
+import { datapathProblems } from "./fabric.ts";
 import { type FabricEni, type FabricPicture, fabricChanges, NOTHING } from "./fabric-commands.ts";
 
 const cidr = (text: string) => parseCidr(text)!;
@@ -67,4 +68,14 @@ describe("the VPC as lines for ip", () => {
     const { vpc } = fabricChanges(picture(secondary), picture(moved), linkOf);
     expect(vpc.indexOf("link del e2")).toBeLessThan(vpc.findIndex((line) => line.startsWith("link add e2")));
   });
+});
+
+test("what a machine lacks is said: the system, the right, each tool with its package", () => {
+  const good = { platform: "linux", isRoot: true, has: () => true };
+  expect(datapathProblems(good)).toEqual([]);
+  expect(datapathProblems({ ...good, platform: "darwin" })).toEqual(["network namespaces need Linux"]);
+  expect(datapathProblems({ ...good, isRoot: false, has: (tool) => tool !== "ip" })).toEqual([
+    "root is needed to make network namespaces",
+    "ip is not installed (package iproute2)",
+  ]);
 });

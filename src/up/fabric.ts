@@ -193,17 +193,29 @@ export class Fabric {
   }
 }
 
-/** What this machine lacks for a fabric and for pods in it, one line each; empty: nothing. */
-export function datapathProblems(): string[] {
-  if (process.platform !== "linux") return ["network namespaces need Linux"];
+export interface Machine {
+  readonly platform: string;
+  readonly isRoot: boolean;
+  has(tool: string): boolean;
+}
+
+const thisMachine: Machine = {
+  platform: process.platform,
+  isRoot: process.getuid?.() === 0,
+  has: (tool) => Bun.which(tool, { PATH: toolPath() }) !== null,
+};
+
+/** What a machine lacks for a fabric and for pods in it, one line each; empty: nothing. */
+export function datapathProblems(machine: Machine = thisMachine): string[] {
+  if (machine.platform !== "linux") return ["network namespaces need Linux"];
   const problems: string[] = [];
-  if (process.getuid?.() !== 0) problems.push("root is needed to make network namespaces");
+  if (!machine.isRoot) problems.push("root is needed to make network namespaces");
   for (const [tool, source] of [
     ["ip", "iproute2"],
     ["nsenter", "util-linux"],
     ["iptables-restore", "iptables"],
   ] as const) {
-    if (Bun.which(tool, { PATH: toolPath() }) === null) problems.push(`${tool} is not installed (package ${source})`);
+    if (!machine.has(tool)) problems.push(`${tool} is not installed (package ${source})`);
   }
   return problems;
 }

@@ -1,0 +1,88 @@
+// slash28 up --datapath as a user runs it: real agents wire real namespaces through the real plugin, their pings are in the
+// document, and nothing is left behind.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { NAMESPACE_FOLDER } from "../../src/drivers/network-namespaces.ts";
+import { canBuildNetworks } from "../datapath/root.ts";
+
+const ROOT = join(import.meta.dir, "../..");
+const EXAMPLE = join(ROOT, "examples/datapath.yaml");
+const folder = mkdtempSync(join(tmpdir(), "s28-updp-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const documentSchema = z.fromJSONSchema(JSON.parse(readFileSync(join(ROOT, "docs/schemas/up.v1.json"), "utf8")));
+
+interface Document {
+  summary: { pods: number; running: number };
+  pods: { node: string; address: string | null; outcome: string }[];
+  nodes: { enis: number }[];
+  pings: { path: string; sent: number; answered: number; wrongSource: number; msP50: number | null }[];
+}
+
+function start(args: readonly string[]) {
+  return Bun.spawn([join(ROOT, "bin/slash28"), "up", ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+function namespacesOf(pid: number): string[] {
+  if (!existsSync(NAMESPACE_FOLDER)) return [];
+  return readdirSync(NAMESPACE_FOLDER).filter((name) => name.startsWith(`s28-${pid}-`));
+}
+
+describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
+  test("40 pods on two nodes are namespaces that reach each other and the outside; nothing is left", async () => {
+    const child = start([EXAMPLE, "--datapath", "--once", "-o", "json"]);
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    const status = await child.exited;
+    expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+    const value: unknown = JSON.parse(stdout);
+    const checked = documentSchema.safeParse(value);
+    expect(checked.success ? [] : checked.error.issues).toEqual([]);
+    const document = value as Document;
+    expect(document.summary.running).toBe(document.summary.pods);
+    expect(document.nodes.map((node) => node.enis)).toEqual([2, 2]);
+    expect(document.pings.map((one) => one.path)).toEqual(["same-node", "other-node", "secondary-eni", "outside"]);
+    for (const one of document.pings) {
+      expect(one.sent).toBeGreaterThan(20);
+      expect(one).toMatchObject({ answered: one.sent, wrongSource: 0 });
+    }
+    expect(namespacesOf(child.pid)).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  }, 120_000);
+
+  test("Ctrl-C ends it in order: no namespace, no folder", async () => {
+    const child = start([EXAMPLE, "--datapath"]);
+    while (namespacesOf(child.pid).filter((name) => /-p\d+$/.test(name)).length < 5) await Bun.sleep(20);
+    child.kill("SIGINT");
+    expect(await new Response(child.stdout).text()).toContain("pings between pods");
+    await child.exited;
+    expect(namespacesOf(child.pid)).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  }, 60_000);
+
+  test("a run that was killed leaves namespaces, and the next run removes them", async () => {
+    const child = start([EXAMPLE, "--datapath"]);
+    while (namespacesOf(child.pid).filter((name) => /-p\d+$/.test(name)).length < 5) await Bun.sleep(20);
+    const agents = readdirSync(folder)
+      .flatMap((run) => readdirSync(join(folder, run)).map((node) => join(folder, run, node, "agent.pid")))
+      .filter((path) => existsSync(path));
+    child.kill("SIGKILL");
+    await child.exited;
+    for (const path of agents) process.kill(Number(readFileSync(path, "utf8")), "SIGKILL");
+    expect(namespacesOf(child.pid)).not.toEqual([]);
+    const next = start([EXAMPLE, "--datapath"]);
+    while (namespacesOf(next.pid).length < 4) await Bun.sleep(20);
+    expect(namespacesOf(child.pid)).toEqual([]);
+    next.kill("SIGINT");
+    await next.exited;
+  }, 60_000);
+});
