@@ -37,6 +37,7 @@ export class Fabric {
   #work: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
+  #look: () => Promise<void> = async () => {};
 
   private constructor(options: { readonly onProblem: (text: string) => void }) {
     this.#onProblem = options.onProblem;
@@ -74,6 +75,11 @@ export class Fabric {
   /** A namespace for a pod, empty; its path. */
   createPodNamespace(name: string): string {
     return this.#namespaces.create(name);
+  }
+
+  /** Path of one that was made before. */
+  podNamespace(name: string): string {
+    return this.#namespaces.pathOf(name);
   }
 
   removePodNamespace(name: string): void {
@@ -135,8 +141,14 @@ export class Fabric {
       }, 0);
     };
     await look();
+    this.#look = look;
     world.onMetadataChange = lookSoon;
     this.#timer = setInterval(lookSoon, FOLLOW_MS);
+  }
+
+  /** Resolves when the namespaces show what the world is now. */
+  caughtUp(): Promise<void> {
+    return this.#look();
   }
 
   /** Changes what differs from the picture applied last. One after the other. */

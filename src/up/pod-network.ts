@@ -20,6 +20,8 @@ export interface PodPlace {
 interface Sandbox {
   readonly namespaceName: string;
   readonly netns: string;
+  /** The plugin said no, and so left the namespace as it was. */
+  isRefused: boolean;
   result: unknown;
   place: PodPlace | undefined;
 }
@@ -32,6 +34,8 @@ export class PodNetwork {
   readonly #fabric: Fabric;
   readonly #clock: Clock;
   readonly #sandboxes = new Map<string, Sandbox>();
+  /** Namespaces whose ADD was refused: empty again. Removing one holds up whoever makes the next, in the kernel. */
+  readonly #empty: string[] = [];
   #count = 0;
 
   constructor(options: { readonly fabric: Fabric; readonly clock: Clock }) {
@@ -62,19 +66,30 @@ export class PodNetwork {
     request: CniRequest,
     deadlineMs: Ms,
   ): Promise<AddOutcome> {
-    this.#count++;
-    const namespaceName = `p${this.#count}`;
-    const netns = this.#fabric.createPodNamespace(namespaceName);
-    const sandbox: Sandbox = { namespaceName, netns, result: undefined, place: undefined };
+    const sandbox = this.#newSandbox();
+    const { netns } = sandbox;
     this.#sandboxes.set(request.sandboxId, sandbox);
     const answer = await plugin.add(sandboxOf(request, netns), this.#realMsUntil(deadlineMs));
     const address = answer.status === 0 ? addressOf(answer.output) : undefined;
-    if (address === undefined) return refusalOf(answer.output, answer.status);
+    if (address === undefined) {
+      sandbox.isRefused = answer.output !== undefined;
+      return refusalOf(answer.output, answer.status);
+    }
     sandbox.result = answer.output;
     const echo = await EchoPlace.open(netns);
+    // EC2 has answered; the namespaces may be some milliseconds behind.
+    await this.#fabric.caughtUp();
     sandbox.place = { nodeName: node.name, instanceId: node.instanceId, address, echo };
     this.places.set(request.sandboxId, sandbox.place);
     return { kind: "allocated", address };
+  }
+
+  #newSandbox(): Sandbox {
+    const known = this.#empty.pop();
+    const namespaceName = known ?? `p${++this.#count}`;
+    const netns =
+      known === undefined ? this.#fabric.createPodNamespace(namespaceName) : this.#fabric.podNamespace(namespaceName);
+    return { namespaceName, netns, isRefused: false, result: undefined, place: undefined };
   }
 
   async #del(plugin: Plugin, request: CniRequest, deadlineMs: Ms): Promise<boolean> {
@@ -82,7 +97,8 @@ export class PodNetwork {
     this.places.delete(request.sandboxId);
     const answer = await plugin.del(sandboxOf(request, sandbox?.netns), sandbox?.result, this.#realMsUntil(deadlineMs));
     sandbox?.place?.echo.close();
-    if (sandbox !== undefined) this.#fabric.removePodNamespace(sandbox.namespaceName);
+    if (sandbox?.isRefused) this.#empty.push(sandbox.namespaceName);
+    else if (sandbox !== undefined) this.#fabric.removePodNamespace(sandbox.namespaceName);
     this.#sandboxes.delete(request.sandboxId);
     return answer.status === 0;
   }

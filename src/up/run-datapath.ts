@@ -7,7 +7,8 @@ import { envBoolStrict } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { UpNode } from "../world/world.ts";
 import type { AgentProcess } from "./agent-process.ts";
-import { Fabric } from "./fabric.ts";
+import { EchoPlace } from "./echo.ts";
+import { Fabric, INTERNET_ADDRESS, PEER_ADDRESS } from "./fabric.ts";
 import type { PingCount } from "./ping-count.ts";
 import { Pinger } from "./pings.ts";
 import { type NodePods, PodNetwork } from "./pod-network.ts";
@@ -29,11 +30,14 @@ export class RunDatapath {
   readonly #fabric: Fabric;
   readonly #network: PodNetwork;
   readonly #pinger: Pinger;
+  /** Hosts outside the VPC that answer pings. */
+  readonly #outside: readonly EchoPlace[];
 
-  private constructor(options: RunDatapathOptions, fabric: Fabric) {
+  private constructor(options: RunDatapathOptions, fabric: Fabric, outside: readonly EchoPlace[]) {
     const { cluster, clock, world, prng, onText } = options;
     this.#options = options;
     this.#fabric = fabric;
+    this.#outside = outside;
     this.#network = new PodNetwork({ fabric, clock });
     const env = Object.fromEntries(cluster.cni.env);
     const isExternalSnat = envBoolStrict(env, { name: "AWS_VPC_K8S_CNI_EXTERNALSNAT", otherwise: false, warnings: [] });
@@ -44,13 +48,17 @@ export class RunDatapath {
   static async start(options: RunDatapathOptions): Promise<RunDatapath> {
     const { nodes, world, clock, onText } = options;
     const fabric = await Fabric.create({ instanceIds: nodes.map((node) => node.instanceId), onProblem: onText });
+    const outside: EchoPlace[] = [];
     try {
       await fabric.follow(world, () => clock.nowMs());
+      for (const address of [INTERNET_ADDRESS, PEER_ADDRESS])
+        outside.push(await EchoPlace.open(fabric.outsideNamespace, { address }));
     } catch (error) {
+      for (const place of outside) place.close();
       await fabric.close();
       throw error;
     }
-    return new RunDatapath(options, fabric);
+    return new RunDatapath(options, fabric, outside);
   }
 
   hostNetns(instanceId: string): string {
@@ -93,6 +101,7 @@ export class RunDatapath {
   async close(): Promise<void> {
     this.#pinger.stop();
     this.#network.close();
+    for (const place of this.#outside) place.close();
     await this.#fabric.close();
   }
 
@@ -100,6 +109,7 @@ export class RunDatapath {
   kill(): void {
     this.#pinger.stop();
     this.#network.close();
+    for (const place of this.#outside) place.close();
     this.#fabric.kill();
   }
 }

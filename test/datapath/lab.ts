@@ -211,6 +211,8 @@ export class LabNode {
         SLASH28_FACTS: at("facts.json"),
         SLASH28_SEED: "28",
         SLASH28_POLICY: "slash28",
+        // Nobody enforces policies here.
+        NETWORK_POLICY_ENFORCING_MODE: "",
         SLASH28_DATAPATH: "on",
         SLASH28_HOST_NETNS: this.netns,
         ...lab.options.env,
@@ -268,6 +270,7 @@ export class LabNode {
   async adopt(sandbox: PluginSandbox & { readonly netns: string }, answer: PluginAnswer): Promise<LabPod> {
     const address = answer.status === 0 ? addressOf(answer.output) : undefined;
     if (address === undefined) throw new Error(`ADD of ${sandbox.podName}: ${JSON.stringify(answer)}`);
+    await this.#fields.lab.fabric.caughtUp();
     const { interfaces } = answer.output as { interfaces: { name: string; sandbox?: string }[] };
     const pod: LabPod = {
       sandbox,

@@ -15,7 +15,10 @@ export async function buildPrograms(folder: string): Promise<Programs> {
   const slash28 = join(folder, "slash28");
   const plugin = join(folder, "slash28-cni");
   const build = Bun.spawn(
-    [process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${slash28}`, join(ROOT, "src/cli/main.ts")],
+    [
+      ...[process.execPath, "build", ...COMPILE_FLAGS, `--root=${ROOT}`, `--outfile=${slash28}`],
+      ...[join(ROOT, "src/cli/main.ts"), join(ROOT, "src/drivers/datapath-worker.ts")],
+    ],
     { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
   );
   const [complaint] = await Promise.all([new Response(build.stderr).text(), buildCni(plugin)]);
