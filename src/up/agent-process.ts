@@ -281,8 +281,7 @@ export class AgentProcess {
       SLASH28_CLOCK: this.#options.clockScale,
       ...(hostNetns === undefined
         ? { SLASH28_DATAPATH: "off" }
-        : // Nobody is there to enforce network policies.
-          { SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: hostNetns, NETWORK_POLICY_ENFORCING_MODE: "" }),
+        : { SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: hostNetns }),
     };
   }
 }

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { buildCni } from "../../scripts/build-cni.ts";
-import { COMPILE_FLAGS } from "../../scripts/compile-flags.ts";
+import { COMPILE_FLAGS, THREAD_ENTRIES } from "../../scripts/compile-flags.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -16,8 +16,8 @@ export async function buildPrograms(folder: string): Promise<Programs> {
   const plugin = join(folder, "slash28-cni");
   const build = Bun.spawn(
     [
-      ...[process.execPath, "build", ...COMPILE_FLAGS, `--root=${ROOT}`, `--outfile=${slash28}`],
-      ...[join(ROOT, "src/cli/main.ts"), join(ROOT, "src/drivers/datapath-worker.ts")],
+      ...[process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${slash28}`],
+      ...["src/cli/main.ts", ...THREAD_ENTRIES],
     ],
     { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
   );
