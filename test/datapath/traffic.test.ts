@@ -154,7 +154,7 @@ describe.if(canBuildNetworks("traffic of real pods"))("traffic of real pods", ()
         ]);
         const [link] = (await ipJson(node1.netns, ["link", "show", pod.hostInterface])) as { address: string }[];
         expect(await inPod(pod, "ip", "-4", "neigh", "show", "nud", "permanent")).toEqual([
-          `169.254.1.1 dev eth0 lladdr ${link!.address}`,
+          `169.254.1.1 dev eth0 lladdr ${link!.address} PERMANENT`,
         ]);
       }
     });
