@@ -161,9 +161,14 @@ export class LabNode {
     const echo = await EchoPlace.open(fields.lab.fabric.nodeNamespace(fields.instanceId));
     const node = new LabNode(fields, echo);
     mkdirSync(node.folder, { recursive: true });
-    const facts = { node: { name: node.name, maxPods: MAX_PODS }, eniConfigs: [], pods: [] };
-    writeFileSync(join(node.folder, "facts.json"), JSON.stringify(facts));
+    node.writeFacts([]);
     return node;
+  }
+
+  /** What the agent's API server knows: pods as the facts file has them. */
+  writeFacts(pods: readonly object[]): void {
+    const facts = { node: { name: this.name, maxPods: MAX_PODS }, eniConfigs: [], pods };
+    writeFileSync(join(this.folder, "facts.json"), JSON.stringify(facts));
   }
 
   get socketPath(): string {
