@@ -11,6 +11,8 @@ const HEADER_LENGTH = 28;
 const ASK = 1;
 const ANSWER = 2;
 const LENGTH_MIN = 16;
+/** A loaded machine is slow, not cut off. */
+const TIMEOUT_MS = 3_000;
 
 export interface Heard {
   /** The source address as the other side saw it. */
@@ -84,7 +86,7 @@ export class EchoPlace {
         this.#waiting.delete(id);
         resolve(heard);
       };
-      const timer = setTimeout(() => end(undefined), options.timeoutMs ?? 1_000);
+      const timer = setTimeout(() => end(undefined), options.timeoutMs ?? TIMEOUT_MS);
       this.#waiting.set(id, ({ data: answer, from }) => {
         const seenFrom = [...answer.subarray(8, 12)].join(".");
         end({ seenFrom, answeredFrom: from, milliseconds: clock.nowMs() - startMs });

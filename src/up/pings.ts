@@ -27,7 +27,6 @@ interface Tally {
 
 const ROUND_REAL_MS = 100;
 const PINGS_PER_ROUND = 4;
-const TIMEOUT_REAL_MS = 2_000;
 const TIMES_MAX = 500;
 const DRAWS_MAX = 20;
 
@@ -93,7 +92,7 @@ export class Pinger {
 
   async #ping({ path, from, to, isStillThere }: Draw): Promise<void> {
     const { world, isExternalSnat, onText } = this.#options;
-    const heard = await from.echo.ping(to, { timeoutMs: TIMEOUT_REAL_MS });
+    const heard = await from.echo.ping(to);
     // A pod that ended meanwhile owes no answer.
     if (heard === undefined && !isStillThere()) return;
     const tally = this.#tallies.get(path)!;

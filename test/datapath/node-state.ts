@@ -11,8 +11,8 @@ export async function rulesOf(node: LabNode, address: string): Promise<string[]>
 
 /** Where connections to the outside are marked: an nftables table, or rules of iptables. */
 export async function markLines(node: LabNode): Promise<string[]> {
-  const table = await node.lines("nft", "list", "ruleset").catch(() => []);
-  return table.filter((line) => !line.includes("AWS SNAT"));
+  const table = await node.lines("nft", "list", "table", "ip", "aws-cni").catch(() => []);
+  return [...table, ...(await node.lines("iptables-save")).filter((line) => line.includes("CONNMARK"))];
 }
 
 export interface NodeState {
