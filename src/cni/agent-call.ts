@@ -1,12 +1,14 @@
 // One question to the agent and its answer: a JSON line each way over its unix socket. Everything is bounded: the wait for the
 // connection, the wait for the answer, the answer's length. An agent that is just being replaced is waited for a moment.
 
+import { type BlockingIo, IoError } from "../drivers/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Answer, readAnswer } from "./answers.ts";
 
 export interface CallOptions {
   readonly socketPath: string;
   readonly clock: Clock;
+  readonly io: BlockingIo;
   /** The call ends by then, whatever the agent does. */
   readonly limitMs: number;
   /** For so long an absent agent is tried again. */
@@ -25,19 +27,22 @@ const CONNECT_MS = 1_000;
 const PAUSE_MS = 50;
 /** The longest answer is a CHECK's list of differences. */
 const ANSWER_BYTES_MAX = 256 * 1024;
+const BUFFER_LENGTH = 64 * 1024;
+const TIME_OVER = "EAGAIN";
+const HUNG_UP = "the agent closed the connection before it answered";
 const RESTARTING: readonly string[] = ["starting", "stopping"];
 
-/** Asks until there is an answer or a limit is reached. `question` is told how many milliseconds are left. Never rejects. */
-export async function askAgent(question: (leftMs: number) => object, options: CallOptions): Promise<Outcome> {
+/** Asks until there is an answer or a limit is reached. `question` is told how many milliseconds are left. Throws nothing. */
+export function askAgent(question: (leftMs: number) => object, options: CallOptions): Outcome {
   const { clock, limitMs, absentMs, restartingMs } = options;
   const startedMs = clock.nowMs();
   for (;;) {
     const leftMs = limitMs - (clock.nowMs() - startedMs);
-    const outcome = await exchange(question(leftMs), leftMs, options);
+    const outcome = exchange(question(leftMs), leftMs, options);
     const patienceMs = patienceFor(outcome, { absentMs, restartingMs });
     const spentMs = clock.nowMs() - startedMs + PAUSE_MS;
     if (spentMs >= Math.min(patienceMs, limitMs)) return outcome;
-    await new Promise<void>((resolve) => clock.at(clock.nowMs() + PAUSE_MS, resolve));
+    Bun.sleepSync(PAUSE_MS);
   }
 }
 
@@ -46,73 +51,62 @@ function patienceFor(outcome: Outcome, waits: { readonly absentMs: number; reado
   return outcome.kind === "refused" && RESTARTING.includes(outcome.reason) ? waits.restartingMs : 0;
 }
 
-function exchange(question: object, limitMs: number, options: CallOptions): Promise<Outcome> {
-  const { socketPath, clock, onSent } = options;
-  return new Promise((resolve) => {
-    let unsent = new TextEncoder().encode(`${JSON.stringify(question)}\n`);
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    let received = "";
-    let byteCount = 0;
-    let open: Bun.Socket | undefined;
-    let isOver = false;
-
-    const end = (outcome: Outcome): void => {
-      if (isOver) return;
-      isOver = true;
-      cancelLimit();
-      cancelConnect();
-      open?.terminate();
-      resolve(outcome);
-    };
-    const fail = (failure: Failure, message: string): void => end({ kind: "failed", failure, message });
-    const absent = (why: string): void => fail("absent", `no agent at ${socketPath} (${why})`);
-    const cancelLimit = clock.at(clock.nowMs() + limitMs, () =>
-      fail("slow", `the agent gave no answer within ${Math.round(options.limitMs / 100) / 10} s`),
-    );
-    const cancelConnect = clock.at(clock.nowMs() + CONNECT_MS, () => absent("it takes no connection"));
-
-    const send = (socket: Bun.Socket): void => {
-      if (unsent.length > 0) unsent = unsent.subarray(Math.max(0, socket.write(unsent)));
-      if (unsent.length === 0) onSent?.();
-    };
-    const take = (chunk: Uint8Array): void => {
-      byteCount += chunk.length;
-      const read = byteCount > ANSWER_BYTES_MAX ? `it has more than ${ANSWER_BYTES_MAX} bytes` : readChunk(chunk);
-      if (typeof read === "string") fail("senseless", read);
-      else if (read !== undefined) end(read);
-    };
-    /** The answer, what is wrong with it, or nothing as long as its line has no end. */
-    const readChunk = (chunk: Uint8Array): Answer | string | undefined => {
-      try {
-        received += decoder.decode(chunk, { stream: true });
-      } catch {
-        return "it is not UTF-8";
-      }
-      const lineEnd = received.indexOf("\n");
-      if (lineEnd < 0) return undefined;
-      return lineEnd < received.length - 1 ? "it has more than one line" : readAnswer(received.slice(0, lineEnd));
-    };
-
-    Bun.connect({
-      unix: socketPath,
-      socket: {
-        open(socket) {
-          cancelConnect();
-          open = socket;
-          if (isOver) socket.terminate();
-          else send(socket);
-        },
-        drain: send,
-        data: (_, chunk) => take(chunk),
-        close: () => fail("closed", "the agent closed the connection before it answered"),
-        error: (_, error) => fail("closed", `the connection to the agent broke: ${error.message}`),
-        connectError: (_, error) => absent(codeOrMessage(error)),
-      },
-    }).catch((error: unknown) => absent(codeOrMessage(error)));
-  });
+function exchange(question: object, limitMs: number, options: CallOptions): Outcome {
+  const { socketPath, clock, io, onSent } = options;
+  const endMs = clock.nowMs() + limitMs;
+  let fd: number;
+  try {
+    fd = io.connectUnix(socketPath, Math.min(CONNECT_MS, limitMs));
+  } catch (error) {
+    const code = codeOf(error);
+    return failed("absent", `no agent at ${socketPath} (${code === TIME_OVER ? "it takes no connection" : code})`);
+  }
+  try {
+    io.send(fd, new TextEncoder().encode(`${JSON.stringify(question)}\n`), endMs - clock.nowMs());
+    onSent?.();
+    return receiveLine(fd, endMs, options);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === TIME_OVER)
+      return failed("slow", `the agent gave no answer within ${Math.round(options.limitMs / 100) / 10} s`);
+    const isHungUp = code === "EPIPE" || code === "ECONNRESET";
+    return failed("closed", isHungUp ? HUNG_UP : `the connection to the agent broke: ${code}`);
+  } finally {
+    io.close(fd);
+  }
 }
 
-function codeOrMessage(error: unknown): string {
-  if (error instanceof Error) return (error as NodeJS.ErrnoException).code ?? error.message;
-  return String(error);
+function receiveLine(fd: number, endMs: number, { io, clock }: CallOptions): Outcome {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const buffer = new Uint8Array(BUFFER_LENGTH);
+  let received = "";
+  let byteCount = 0;
+  for (;;) {
+    const leftMs = endMs - clock.nowMs();
+    if (leftMs <= 0) throw new IoError("recv", TIME_OVER);
+    const count = io.receive(fd, buffer, leftMs);
+    if (count === 0) return failed("closed", HUNG_UP);
+    byteCount += count;
+    if (byteCount > ANSWER_BYTES_MAX) return failed("senseless", `it has more than ${ANSWER_BYTES_MAX} bytes`);
+    try {
+      received += decoder.decode(buffer.subarray(0, count), { stream: true });
+    } catch {
+      return failed("senseless", "it is not UTF-8");
+    }
+    const lineEnd = received.indexOf("\n");
+    if (lineEnd < 0) continue;
+    if (lineEnd < received.length - 1) return failed("senseless", "it has more than one line");
+    const answer = readAnswer(received.slice(0, lineEnd));
+    return typeof answer === "string" ? failed("senseless", answer) : answer;
+  }
+}
+
+function failed(failure: Failure, message: string): Outcome {
+  return { kind: "failed", failure, message };
+}
+
+/** Throws what is no refusal of the kernel's. */
+function codeOf(error: unknown): string {
+  if (error instanceof IoError) return error.code;
+  throw error;
 }

@@ -3,6 +3,7 @@
 
 import { formatIpv4 } from "../base/ipv4.ts";
 import type { PodRemoval } from "../datapath/types.ts";
+import type { BlockingIo } from "../drivers/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { askAgent, type CallOptions, type Outcome } from "./agent-call.ts";
 import { linesOf, type Refusal, readAdd } from "./answers.ts";
@@ -20,6 +21,7 @@ export interface CommandContext {
   readonly config: NetworkConfig;
   readonly version: CniVersion;
   readonly clock: Clock;
+  readonly io: BlockingIo;
   readonly log: PluginLog;
   /** Removes a pod's traces on the host; resolves with what is left, one line each. */
   readonly cleanUp: (removal: PodRemoval, hostNetns: string | undefined) => Promise<readonly string[]>;
@@ -31,24 +33,21 @@ const ANSWER_MARGIN_MS = 1_000;
 const ATTACHMENTS_MAX = 4_096;
 
 function call(question: (leftMs: number) => object, context: CommandContext, limits: Partial<CallOptions> = {}) {
-  const { config, clock, log } = context;
+  const { config, clock, io, log } = context;
   return askAgent((leftMs) => ({ v: 1, ...question(leftMs) }), {
     socketPath: config.socketPath,
     clock,
+    io,
     limitMs: config.timeoutMs,
     absentMs: config.agentWaitMs,
     restartingMs: config.agentWaitMs,
-    onSent: () => void log.flush(),
+    onSent: () => log.flush(),
     ...limits,
   });
 }
 
-/** Resolves with the result to print. */
-export async function add(
-  attachment: AttachmentEnvironment,
-  pod: PodArguments,
-  context: CommandContext,
-): Promise<JsonObject> {
+/** Returns the result to print. */
+export function add(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): JsonObject {
   const { config, log, raw, version } = context;
   const { containerId, ifName, netns } = attachment;
   const refusedText = "add cmd: failed to assign an IP address to container";
@@ -60,7 +59,7 @@ export async function add(
     );
   }
   const previous = readPreviousResult(raw["prevResult"]);
-  const outcome = await call(
+  const outcome = call(
     (leftMs) => ({
       op: "add",
       ...keyOf(attachment, context),
@@ -110,7 +109,7 @@ export async function del(
   const { config, log, raw } = context;
   const { containerId, ifName, netns } = attachment;
   const known = remember(raw["prevResult"], ifName);
-  const outcome = await call(
+  const outcome = call(
     () => ({
       op: "del",
       ...keyOf(attachment, context),
@@ -154,11 +153,7 @@ export async function del(
   }
 }
 
-export async function check(
-  attachment: AttachmentEnvironment,
-  pod: PodArguments,
-  context: CommandContext,
-): Promise<void> {
+export function check(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): void {
   const { config, raw } = context;
   const opening = "check cmd: failed to check network";
   const known = remember(raw["prevResult"], attachment.ifName);
@@ -169,7 +164,7 @@ export async function check(
       `CHECK compares with ADD's result: the address of ${attachment.ifName} and the host's interface have to be in it.`,
     );
   }
-  const outcome = await call(
+  const outcome = call(
     () => ({
       op: "check",
       ...keyOf(attachment, context),
@@ -191,19 +186,19 @@ export async function check(
   throw new CniProblem(CODES.checkFailed, `${opening}: ${outcome.reason}`, differences.join("; "));
 }
 
-export async function status(context: CommandContext): Promise<void> {
+export function status(context: CommandContext): void {
   const opening = "status cmd: the network is not available";
-  const outcome = await call(() => ({ op: "status" }), context, { restartingMs: 0 });
+  const outcome = call(() => ({ op: "status" }), context, { restartingMs: 0 });
   if (outcome.kind === "failed") throw unanswered(opening, outcome, CODES.notAvailable);
   if (outcome.kind === "refused") {
     throw refused(opening, outcome, outcome.isDegraded ? CODES.notAvailableAndDegraded : CODES.notAvailable);
   }
 }
 
-export async function gc(context: CommandContext): Promise<void> {
+export function gc(context: CommandContext): void {
   const opening = "gc cmd: failed to collect garbage";
   const valid = validAttachments(context.raw, opening);
-  const outcome = await call(() => ({ op: "gc", networkName: context.config.name, valid }), context);
+  const outcome = call(() => ({ op: "gc", networkName: context.config.name, valid }), context);
   if (outcome.kind === "failed") throw unanswered(opening, outcome);
   if (outcome.kind === "refused") throw refused(opening, outcome);
   const problems = linesOf(outcome.fields["problems"]);

@@ -1,8 +1,9 @@
 // The plugin's executable, slash28-cni: the process around run(). What not every ADD needs is loaded when it is needed; node:fs,
-// node:net and process.stdout are not on that way, for each costs a pod a millisecond or more.
+// Bun.connect and process.stdout are not on that way, for each costs a pod a millisecond or more.
 
 import packageFile from "../../package.json" with { type: "json" };
 import type { PodRemoval } from "../datapath/types.ts";
+import { blockingIo } from "../drivers/blocking-io.ts";
 import { systemClock } from "../drivers/clock-system.ts";
 import { run } from "./run.ts";
 
@@ -19,17 +20,11 @@ async function cleanUpHost(removal: PodRemoval, hostNetns: string | undefined): 
   }
 }
 
-async function write(file: Bun.BunFile, text: string): Promise<void> {
-  await Bun.write(file, text);
-}
-
 run({
   env: process.env,
   version: packageFile.version,
   clock: systemClock(),
-  readInput: (limit) => Bun.stdin.slice(0, limit).text(),
-  print: (text) => write(Bun.stdout, text),
-  printError: (text) => write(Bun.stderr, text),
+  io: blockingIo(),
   cleanUp: cleanUpHost,
 }).then(
   (status) => process.exit(status),

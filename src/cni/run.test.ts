@@ -2,10 +2,12 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { type BlockingIo, blockingIo } from "../drivers/blocking-io.ts";
 import { systemClock } from "../drivers/clock-system.ts";
 import { CODES } from "./codes.ts";
 import { run } from "./run.ts";
 
+const real = blockingIo();
 const socketPath = "/nonexistent/slash28.sock";
 const value = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.integer());
 /** Mostly left out, so that many a configuration is sound. */
@@ -52,12 +54,12 @@ test("every input ends in a success or in one error that is not ours", async () 
   await fc.assert(
     fc.asyncProperty(env, input, async (variables, stdin) => {
       const printed: string[] = [];
-      const print = async (line: string) => void printed.push(line);
-      const status = await run({
-        ...{ env: variables, version: "0", clock: systemClock(), print, printError: async () => {} },
-        readInput: async (limit) => stdin.slice(0, limit),
-        cleanUp: async () => [],
-      });
+      const io: BlockingIo = {
+        ...real,
+        readAll: (_, limit) => new TextEncoder().encode(stdin).subarray(0, limit),
+        writeAll: (fd, bytes) => void (fd === 1 && printed.push(new TextDecoder().decode(bytes))),
+      };
+      const status = await run({ env: variables, version: "0", clock: systemClock(), io, cleanUp: async () => [] });
       if (status === 0) return expect(printed.length).toBeLessThanOrEqual(1);
       expect(status).toBe(1);
       expect(printed).toHaveLength(1);

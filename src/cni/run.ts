@@ -2,6 +2,7 @@
 // one error object and ends with exit status 1.
 
 import type { PodRemoval } from "../datapath/types.ts";
+import type { BlockingIo } from "../drivers/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { CODES } from "./codes.ts";
 import { add, type CommandContext, check, del, gc, status } from "./commands.ts";
@@ -22,56 +23,55 @@ export interface PluginIo {
   readonly env: Environment;
   readonly version: string;
   readonly clock: Clock;
-  /** Standard input, cut after `limit` bytes. */
-  readonly readInput: (limit: number) => Promise<string>;
-  readonly print: (text: string) => Promise<void>;
-  readonly printError: (text: string) => Promise<void>;
+  readonly io: BlockingIo;
   readonly cleanUp: (removal: PodRemoval, hostNetns: string | undefined) => Promise<readonly string[]>;
 }
 
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
 const INPUT_BYTES_MAX = 1024 * 1024;
 /** Of standard input in the log; a prevResult is well below. */
 const LOGGED_INPUT_MAX = 16 * 1024;
 const LOGGED_TEXT_MAX = 1_024;
 
 /** Resolves with the exit status. Never rejects because of what it is told. */
-export async function run(io: PluginIo): Promise<number> {
-  const command = io.env["CNI_COMMAND"] ?? "";
+export async function run(plugin: PluginIo): Promise<number> {
+  const { env, io, version } = plugin;
+  const command = env["CNI_COMMAND"] ?? "";
   if (command === "") {
-    await io.printError(
-      `slash28-cni ${io.version}\nCNI protocol versions supported: ${SUPPORTED_VERSIONS.join(", ")}\n`,
-    );
+    print(io, STDERR, `slash28-cni ${version}\nCNI protocol versions supported: ${SUPPORTED_VERSIONS.join(", ")}\n`);
     return 0;
   }
   if (command === "VERSION") {
-    await io.print(`${JSON.stringify({ cniVersion: LATEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`);
+    print(io, STDOUT, `${JSON.stringify({ cniVersion: LATEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`);
     return 0;
   }
-  const execution = new Execution(io);
+  const execution = new Execution(plugin);
   try {
     await execution.perform(command);
     return 0;
   } catch (error) {
     const problem = error instanceof CniProblem ? error : unexpected(error);
     execution.log?.write("error", `${problem.message}: ${problem.details}`);
-    await io.print(problemText(problem, versionToAnswer(execution.raw)));
+    print(io, STDOUT, problemText(problem, versionToAnswer(execution.raw)));
     return 1;
   } finally {
-    await execution.log?.flush();
+    execution.log?.flush();
   }
 }
 
 class Execution {
-  readonly #io: PluginIo;
+  readonly #plugin: PluginIo;
   raw: JsonObject | undefined;
   log: PluginLog | undefined;
 
-  constructor(io: PluginIo) {
-    this.#io = io;
+  constructor(plugin: PluginIo) {
+    this.#plugin = plugin;
   }
 
   async perform(text: string): Promise<void> {
-    const { env, clock, cleanUp, readInput } = this.#io;
+    const { env, clock, io, cleanUp } = this.#plugin;
     const command = COMMANDS.find((known) => known === text);
     if (command === undefined) {
       throw new CniProblem(
@@ -82,17 +82,17 @@ class Execution {
     }
     const hasAttachment = command !== "STATUS" && command !== "GC";
     const attachment = hasAttachment ? readAttachment(env, command) : { containerId: "", ifName: "", netns: "" };
-    const input = await this.#readInput(readInput);
+    const input = readInput(io);
     this.raw = decodeConfig(input);
     const version = versionOf(this.raw);
     const opening = command.toLowerCase();
     const config = readConfig(this.raw, `${opening} cmd: error loading config from args`);
     if (!isAtLeast(version, firstVersionOf(command))) throw tooOld(command, version);
-    const log = new PluginLog({ file: config.logFile, level: config.logLevel, clock });
+    const log = new PluginLog({ file: config.logFile, level: config.logLevel, clock, io });
     this.log = log;
     if (command !== "STATUS") this.#logRequest(log, opening, attachment, input);
     for (const warning of config.warnings) log.write("warn", warning);
-    const context: CommandContext = { raw: this.raw, config, version, clock, log, cleanUp };
+    const context: CommandContext = { raw: this.raw, config, version, clock, io, log, cleanUp };
     const pod = () =>
       readPodArguments(
         env,
@@ -102,7 +102,7 @@ class Execution {
       );
     switch (command) {
       case "ADD":
-        return this.#io.print(toText(await add(attachment, pod(), context)));
+        return print(io, STDOUT, toText(add(attachment, pod(), context)));
       case "DEL":
         return del(attachment, pod(), context);
       case "CHECK":
@@ -117,32 +117,36 @@ class Execution {
   /** Not for STATUS, which a runtime asks every few seconds. */
   #logRequest(log: PluginLog, command: string, attachment: AttachmentEnvironment, input: string): void {
     const { containerId, netns, ifName } = attachment;
-    const { CNI_ARGS = "", CNI_PATH = "" } = this.#io.env;
+    const { CNI_ARGS = "", CNI_PATH = "" } = this.#plugin.env;
     log.write("info", "Constructed new logger instance");
     log.write(
       "info",
       `Received CNI ${command} request: ContainerID(${containerId}) Netns(${netns}) IfName(${ifName}) Args(${cut(CNI_ARGS, LOGGED_TEXT_MAX)}) Path(${cut(CNI_PATH, LOGGED_TEXT_MAX)}) argsStdinData(${cut(input, LOGGED_INPUT_MAX)})`,
     );
   }
+}
 
-  async #readInput(read: PluginIo["readInput"]): Promise<string> {
-    let input: string;
-    try {
-      input = await read(INPUT_BYTES_MAX + 1);
-    } catch (error) {
-      throw new CniProblem(
-        CODES.ioFailure,
-        "error reading from stdin",
-        `${error instanceof Error ? error.message : String(error)}. The runtime passes the network configuration there.`,
-      );
-    }
-    if (input.length <= INPUT_BYTES_MAX) return input;
+function print(io: BlockingIo, fd: number, text: string): void {
+  io.writeAll(fd, new TextEncoder().encode(text));
+}
+
+function readInput(io: BlockingIo): string {
+  let input: string;
+  try {
+    input = new TextDecoder().decode(io.readAll(STDIN, INPUT_BYTES_MAX + 1));
+  } catch (error) {
     throw new CniProblem(
       CODES.ioFailure,
-      `error reading from stdin: more than ${INPUT_BYTES_MAX} bytes`,
-      "A network configuration with its prevResult is far smaller.",
+      "error reading from stdin",
+      `${error instanceof Error ? error.message : String(error)}. The runtime passes the network configuration there.`,
     );
   }
+  if (input.length <= INPUT_BYTES_MAX) return input;
+  throw new CniProblem(
+    CODES.ioFailure,
+    `error reading from stdin: more than ${INPUT_BYTES_MAX} bytes`,
+    "A network configuration with its prevResult is far smaller.",
+  );
 }
 
 function tooOld(command: Command, version: string): CniProblem {

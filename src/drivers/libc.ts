@@ -1,7 +1,7 @@
 // The system calls that Bun has no function for, straight from the C library: sockets of any family, and setns. All of them block,
 // and all act on the calling thread.
 
-import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Pointer, read } from "bun:ffi";
 import type { Errno } from "../netlink/types.ts";
 
 /** Each returns what the system call returns; below 0, `errno()` says why, until the next call. */
@@ -33,11 +33,12 @@ const SYMBOLS = {
   __errno_location: { args: [], returns: ptr },
 } as const;
 
-function openLibrary() {
+/** The named functions of the C library. Throws when there is none to be opened. */
+export function openLibrary<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {
   const complaints: string[] = [];
   for (const name of LIBRARY_NAMES) {
     try {
-      return dlopen(name, SYMBOLS).symbols;
+      return dlopen(name, symbols).symbols;
     } catch (error) {
       complaints.push(error instanceof Error ? error.message : String(error));
     }
@@ -47,7 +48,7 @@ function openLibrary() {
 
 /** Throws when there is no C library to be opened. */
 export function openLibc(): Libc {
-  const c = openLibrary();
+  const c = openLibrary(SYMBOLS);
   // The address is the thread's own and does not change.
   const errnoAt = c.__errno_location() as Pointer;
   return {

@@ -1,4 +1,4 @@
-// Linux error numbers that rtnetlink answers with, and their names (include/uapi/asm-generic/errno-base.h, errno.h of Linux 6.1).
+// Linux error numbers that rtnetlink, sockets and files answer with, and their names (include/uapi/asm-generic/errno-base.h, errno.h of Linux 6.1).
 
 import type { Errno } from "./types.ts";
 
@@ -35,14 +35,18 @@ const NAMES: ReadonlyMap<Errno, string> = new Map([
   [23, "ENFILE"],
   [24, "EMFILE"],
   [28, "ENOSPC"],
+  [32, "EPIPE"],
   [ERANGE, "ERANGE"],
+  [36, "ENAMETOOLONG"],
   [EOPNOTSUPP, "EOPNOTSUPP"],
   [97, "EAFNOSUPPORT"],
   [EADDRNOTAVAIL, "EADDRNOTAVAIL"],
   [100, "ENETDOWN"],
   [ENETUNREACH, "ENETUNREACH"],
+  [104, "ECONNRESET"],
   [ENOBUFS, "ENOBUFS"],
   [110, "ETIMEDOUT"],
+  [111, "ECONNREFUSED"],
 ]);
 
 /** `EEXIST` for 17; `errno 71` for one without a name here. */

@@ -1,0 +1,155 @@
+// Files and unix sockets by plain system calls that block, for a process that asks one question and ends: it starts a third sooner
+// than with node:fs, Bun.connect and an event loop (docs/decisions/0047-plugin-io.md).
+
+import { FFIType, type Pointer, read } from "bun:ffi";
+import { EAGAIN, EINTR, errnoName } from "../netlink/errno.ts";
+import { openLibrary } from "./libc.ts";
+
+/** A call that the kernel refused. `code`: its errno's name, such as ENOENT; EAGAIN when the time was over. */
+export class IoError extends Error {
+  override readonly name = "IoError";
+  readonly code: string;
+
+  constructor(what: string, code: string) {
+    super(`${what}: ${code}`);
+    this.code = code;
+  }
+}
+
+/** Every method throws `IoError`. Times are real ones; one below a millisecond is a millisecond. */
+export interface BlockingIo {
+  /** Up to the end of the file or pipe, `limit` bytes at most. */
+  readAll(fd: number, limit: number): Uint8Array;
+  writeAll(fd: number, bytes: Uint8Array): void;
+  /** Makes the file when it is not there, but no folder. Returns the descriptor. */
+  openForAppend(path: string): number;
+  /** Of an open file, in bytes; 0 of a pipe. */
+  size(fd: number): number;
+  close(fd: number): void;
+  /** Returns the descriptor of a stream socket. */
+  connectUnix(path: string, timeoutMs: number): number;
+  send(fd: number, bytes: Uint8Array, timeoutMs: number): void;
+  /** Waits for some bytes; returns how many, 0 at the end. */
+  receive(fd: number, buffer: Uint8Array, timeoutMs: number): number;
+}
+
+/** socket.h, fcntl.h and unistd.h of Linux; the same on x86-64 and arm64. */
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC = 1 | 0x80000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SO_SNDTIMEO = 21;
+const MSG_NOSIGNAL = 0x4000;
+const O_WRONLY_CREAT_APPEND_CLOEXEC = 0o1 | 0o100 | 0o2000 | 0o2000000;
+const SEEK_END = 2;
+const LOG_MODE = 0o644;
+/** sockaddr_un without its two bytes of family and its end. */
+const SOCKET_PATH_BYTES_MAX = 107;
+const CHUNK_LENGTH = 64 * 1024;
+
+const { i32, u32, ptr, u64, i64_fast } = FFIType;
+const SYMBOLS = {
+  read: { args: [i32, ptr, u64], returns: i64_fast },
+  write: { args: [i32, ptr, u64], returns: i64_fast },
+  open: { args: [ptr, i32, i32], returns: i32 },
+  lseek: { args: [i32, i64_fast, i32], returns: i64_fast },
+  close: { args: [i32], returns: i32 },
+  socket: { args: [i32, i32, i32], returns: i32 },
+  setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },
+  connect: { args: [i32, ptr, u32], returns: i32 },
+  send: { args: [i32, ptr, u64, i32], returns: i64_fast },
+  recv: { args: [i32, ptr, u64, i32], returns: i64_fast },
+  __errno_location: { args: [], returns: ptr },
+} as const;
+
+/** Throws when there is no C library to be opened. */
+export function blockingIo(): BlockingIo {
+  const c = openLibrary(SYMBOLS);
+  // The address is the thread's own and does not change.
+  const errnoAt = c.__errno_location() as Pointer;
+
+  /** The result of a call, which is made again as long as a signal breaks it off. */
+  const check = (what: string, call: () => number | bigint): number => {
+    for (;;) {
+      const result = Number(call());
+      if (result >= 0) return result;
+      const errno = read.i32(errnoAt);
+      if (errno !== EINTR) throw new IoError(what, errnoName(errno));
+    }
+  };
+  const all = (bytes: Uint8Array, put: (rest: Uint8Array) => number): void => {
+    for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(put(rest));
+  };
+  const limitTime = (fd: number, option: number, timeoutMs: number): void => {
+    const microseconds = BigInt(Math.max(1_000, Math.ceil(timeoutMs * 1_000)));
+    const timeval = new BigInt64Array([microseconds / 1_000_000n, microseconds % 1_000_000n]);
+    check("setsockopt", () => c.setsockopt(fd, SOL_SOCKET, option, timeval, timeval.byteLength));
+  };
+
+  const io: BlockingIo = {
+    readAll(fd, limit) {
+      const buffer = new Uint8Array(Math.min(CHUNK_LENGTH, limit));
+      let bytes = new Uint8Array(0);
+      while (bytes.length < limit) {
+        const room = Math.min(buffer.length, limit - bytes.length);
+        const count = check("read", () => c.read(fd, buffer, room));
+        if (count === 0) break;
+        const longer = new Uint8Array(bytes.length + count);
+        longer.set(bytes);
+        longer.set(buffer.subarray(0, count), bytes.length);
+        bytes = longer;
+      }
+      return bytes;
+    },
+    writeAll(fd, bytes) {
+      all(bytes, (rest) => {
+        try {
+          return check("write", () => c.write(fd, rest, rest.length));
+        } catch (error) {
+          // A pipe that somebody made non-blocking, and that is full.
+          if (!(error instanceof IoError) || error.code !== errnoName(EAGAIN)) throw error;
+          Bun.sleepSync(1);
+          return 0;
+        }
+      });
+    },
+    openForAppend: (path) => check(path, () => c.open(zeroEnded(path), O_WRONLY_CREAT_APPEND_CLOEXEC, LOG_MODE)),
+    size: (fd) => Math.max(0, Number(c.lseek(fd, 0, SEEK_END))),
+    close: (fd) => void c.close(fd),
+    connectUnix(path, timeoutMs) {
+      const address = unixAddress(path);
+      const fd = check("socket", () => c.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0));
+      try {
+        limitTime(fd, SO_SNDTIMEO, timeoutMs);
+        check(path, () => c.connect(fd, address, address.length));
+        return fd;
+      } catch (error) {
+        io.close(fd);
+        throw error;
+      }
+    },
+    send(fd, bytes, timeoutMs) {
+      limitTime(fd, SO_SNDTIMEO, timeoutMs);
+      all(bytes, (rest) => check("send", () => c.send(fd, rest, rest.length, MSG_NOSIGNAL)));
+    },
+    receive(fd, buffer, timeoutMs) {
+      limitTime(fd, SO_RCVTIMEO, timeoutMs);
+      return check("recv", () => c.recv(fd, buffer, buffer.length, 0));
+    },
+  };
+  return io;
+}
+
+function zeroEnded(path: string): Uint8Array {
+  if (path.includes("\0")) throw new IoError(path, errnoName(2));
+  return new TextEncoder().encode(`${path}\0`);
+}
+
+function unixAddress(path: string): Uint8Array {
+  const bytes = zeroEnded(path);
+  if (bytes.length - 1 > SOCKET_PATH_BYTES_MAX) throw new IoError(path, "ENAMETOOLONG");
+  const address = new Uint8Array(2 + bytes.length);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(bytes, 2);
+  return address;
+}
