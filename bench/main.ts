@@ -1,11 +1,12 @@
-// npm run bench [-- NAME...] [-- --write]: runs bench/<NAME>.ts (all without a name) and prints what was asked and measured.
-// `--write` puts the result into docs/benchmarks.md. Exits with 1 when a promise is missed.
+// npm run bench -- [NAME...] [--write] [--long]: runs bench/<NAME>.ts (all without a name) and prints what was asked and measured.
+// `--write` puts the result into docs/benchmarks.md; `--long` runs ten times as long where a bench knows how. Exits with 1 when a
+// promise is missed.
 
 import { readdirSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import { basename, join } from "node:path";
 import { type BenchGroup, benchDocument, groupTable, type Machine } from "./table.ts";
-import { type BenchRow, isMet } from "./types.ts";
+import { type BenchOptions, type BenchRow, isMet } from "./types.ts";
 
 const OWN: readonly string[] = ["main.ts", "table.ts", "types.ts"];
 
@@ -34,12 +35,12 @@ function modulesToRun(asked: readonly string[]): string[] {
   return asked.length > 0 ? [...asked] : known;
 }
 
-async function runModule(name: string): Promise<BenchGroup> {
+async function runModule(name: string, options: BenchOptions): Promise<BenchGroup> {
   const module = (await import(join(import.meta.dir, `${name}.ts`))) as Record<string, unknown>;
   const rows: BenchRow[] = [];
   for (const [exported, value] of Object.entries(module)) {
     if (!/^bench[A-Z]/.test(exported) || typeof value !== "function") continue;
-    rows.push(...((await value()) as readonly BenchRow[]));
+    rows.push(...((await value(options)) as readonly BenchRow[]));
   }
   return { name, rows };
 }
@@ -47,9 +48,9 @@ async function runModule(name: string): Promise<BenchGroup> {
 const args = process.argv.slice(2);
 const isWriting = args.includes("--write");
 const groups: BenchGroup[] = [];
-for (const name of modulesToRun(args.filter((arg) => arg !== "--write"))) {
+for (const name of modulesToRun(args.filter((arg) => arg !== "--write" && arg !== "--long"))) {
   process.stderr.write(`bench ${name} ...\n`);
-  const group = await runModule(name);
+  const group = await runModule(name, { isLong: args.includes("--long") });
   if (group.rows.length === 0) continue; // a helper of other modules
   groups.push(group);
   process.stdout.write(`${groupTable(group)}\n\n`);

@@ -10,6 +10,11 @@ export interface BenchRow {
   readonly note?: string;
 }
 
+export interface BenchOptions {
+  /** Ten times as long, where a bench knows how. */
+  readonly isLong: boolean;
+}
+
 /** The measured number keeps the promise; true when there is none. */
 export function isMet(row: BenchRow): boolean {
   if (row.asked === undefined) return true;

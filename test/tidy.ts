@@ -101,7 +101,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/agent": ["src/catalog", "src/metrics", "src/ports", "src/ipam", "src/rpc", "src/netlink", "src/datapath"],
   "src/install": ["src/catalog", "src/ipam"],
   // The engine and drivers as types alone, so that the executable stays small; its main.ts loads what else it needs, late.
-  "src/cni": ["src/netlink", "src/datapath", "type:src/ipam", "type:src/ports", "type:src/drivers"],
+  "src/cni": ["src/netlink", "src/datapath", "type:src/ipam", "src/ports", "type:src/drivers"],
   "src/world": ["src/catalog", "src/text", "src/cluster", "src/emulator/model"],
   "src/sim": [
     "src/catalog",

@@ -55,8 +55,6 @@ const POD_AGE_MS = 60 * SECOND_MS;
 export class NodeNetwork implements EniLinks {
   readonly #options: NodeNetworkOptions;
   readonly #enis = new Map<EniId, ImdsEni>();
-  /** In the pool, and not yet on the host: their links may not even be there. */
-  readonly #enisComing = new Set<EniId>();
   #books: NodeNetworkBooks | undefined;
   #problems: readonly string[] = [];
   /** Allocations whose links were missing at the last look. */
@@ -95,25 +93,15 @@ export class NodeNetwork implements EniLinks {
   }
 
   async setUp(eni: ImdsEni, place: { readonly routeTableId: number; readonly isTrunk: boolean }): Promise<void> {
-    this.#enis.set(eni.eniId, eni);
-    this.#enisComing.add(eni.eniId);
-    try {
-      await this.#waitForLink(eni.mac);
-      await this.#options.datapath.setUpEni(this.#eniWiring(eni, { ...place, isPrimary: false }));
-    } finally {
-      this.#enisComing.delete(eni.eniId);
-    }
-  }
-
-  /** Also returns when it does not come: what then cannot be done says why. */
-  async #waitForLink(mac: string): Promise<void> {
     const { clock, datapath } = this.#options;
+    this.#enis.set(eni.eniId, eni);
     const untilMs = clock.nowMs() + LINK_WAIT_MS * clock.rate;
-    while ((await datapath.linkIndexOf(mac)) === undefined && clock.nowMs() < untilMs && !this.#isStopped) {
+    while ((await datapath.linkIndexOf(eni.mac)) === undefined && clock.nowMs() < untilMs && !this.#isStopped) {
       await new Promise<void>((resolve) => {
         clock.at(clock.nowMs() + LINK_LOOK_MS * clock.rate, resolve);
       });
     }
+    await datapath.setUpEni(this.#eniWiring(eni, { ...place, isPrimary: false }));
   }
 
   async tearDown({ eniId, primaryAddress }: { readonly eniId: EniId; readonly primaryAddress: Ipv4 }): Promise<void> {
@@ -202,8 +190,7 @@ export class NodeNetwork implements EniLinks {
     const ownRanges: Cidr[] = [];
     for (const { eniId, routeTableId, isTrunk, isPrimary, cidrs } of view().enis) {
       const eni = this.#enis.get(eniId);
-      if (eni !== undefined && !this.#enisComing.has(eniId))
-        enis.push(this.#eniWiring(eni, { routeTableId, isTrunk, isPrimary }));
+      if (eni !== undefined) enis.push(this.#eniWiring(eni, { routeTableId, isTrunk, isPrimary }));
       for (const { base, isPrefix, addresses } of cidrs) {
         ownRanges.push({ base, prefixLength: isPrefix ? 28 : 32 });
         for (const { address, attachment } of addresses) {

@@ -1,7 +1,7 @@
 // One question to the agent and its answer: a JSON line each way over its unix socket. Everything is bounded: the wait for the
 // connection, the wait for the answer, the answer's length. An agent that is just being replaced is waited for a moment.
 
-import { type BlockingIo, IoError } from "../drivers/blocking-io.ts";
+import { type BlockingIo, IoError } from "../ports/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Answer, readAnswer } from "./answers.ts";
 

@@ -3,7 +3,7 @@
 
 import { formatIpv4 } from "../base/ipv4.ts";
 import type { PodRemoval } from "../datapath/types.ts";
-import type { BlockingIo } from "../drivers/blocking-io.ts";
+import type { BlockingIo } from "../ports/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { askAgent, type CallOptions, type Outcome } from "./agent-call.ts";
 import { linesOf, type Refusal, readAdd } from "./answers.ts";

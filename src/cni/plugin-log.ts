@@ -1,7 +1,7 @@
 // The plugin's log in the reference's form, one JSON object a line (ipamd.md 9.5). Lines are gathered and appended while the agent
 // works, so that they cost a pod little. A log that cannot be written fails no command.
 
-import type { BlockingIo } from "../drivers/blocking-io.ts";
+import type { BlockingIo } from "../ports/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { LOG_LEVELS, type LogLevel } from "./config.ts";
 

@@ -2,8 +2,9 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type BlockingIo, blockingIo } from "../drivers/blocking-io.ts";
+import { blockingIo } from "../drivers/blocking-io.ts";
 import { systemClock } from "../drivers/clock-system.ts";
+import type { BlockingIo } from "../ports/blocking-io.ts";
 import { CODES } from "./codes.ts";
 import { run } from "./run.ts";
 

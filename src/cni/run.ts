@@ -2,7 +2,7 @@
 // one error object and ends with exit status 1.
 
 import type { PodRemoval } from "../datapath/types.ts";
-import type { BlockingIo } from "../drivers/blocking-io.ts";
+import type { BlockingIo } from "../ports/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { CODES } from "./codes.ts";
 import { add, type CommandContext, check, del, gc, status } from "./commands.ts";
