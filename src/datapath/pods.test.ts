@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { parseIpv4 } from "../base/ipv4.ts";
 import { checkPod } from "./check.ts";
 import { wirePod } from "./pods.ts";
-import { FakeKernel } from "./testing/fake-kernel.ts";
+import { FakeKernel, type FakeNetwork } from "./testing/fake-kernel.ts";
 import { hostState, stateOf } from "./testing/state.ts";
 import type { PodWiring } from "./types.ts";
 import { removeLink, unwirePod } from "./unwire.ts";
@@ -49,6 +49,27 @@ test("a pod of a secondary ENI has the links, routes, rules and neighbour of the
   kernel.host.addDevice({ name: "eth1", mac: "02:00:00:00:00:02" });
   expect(checkPod(kernel, WEB)).toEqual(["table 2 of the ENI has no default route"]);
   expect(kernel.openCount).toBe(0);
+});
+
+test("both ends are asked about after the last change: the kernel has followed up their carrier before ADD is answered", () => {
+  const kernel = new FakeKernel();
+  const said: string[] = [];
+  const listen = (network: FakeNetwork, place: string): void => {
+    const link = network.link.bind(network);
+    const apply = network.apply.bind(network);
+    network.link = (name) => {
+      said.push(`${place} ${name}`);
+      return link(name);
+    };
+    network.apply = (changes) => {
+      if (changes.length > 0) said.push(`${place} changed`);
+      return apply(changes);
+    };
+  };
+  listen(kernel.addNamespace(WEB.netnsPath), "pod");
+  listen(kernel.host, "host");
+  wirePod(kernel, WEB);
+  expect(said.slice(-3)).toEqual(["host changed", "pod eth0", "host eni0d7763386da"]);
 });
 
 test("DEL twice leaves nothing but the link, which goes with the namespace", () => {

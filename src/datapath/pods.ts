@@ -83,6 +83,9 @@ function wireInside(kernel: Kernel, namespace: Namespace, plan: PodPlan): WireOu
     ]);
     if (routed?.errno === EEXIST) replaceStaleRoute(kernel, plan, route, transaction);
     removeStaleRules(kernel, plan, rules, transaction);
+    // Until the kernel has followed up the carrier, a link that is up drops what is sent; who asks about it waits for that (Linux 6.8).
+    namespace.netlink.link(plan.pod.ifName);
+    kernel.host.link(plan.hostInterface);
     return { kind: "wired", hostInterface: plan.hostInterface, hostMac: plan.hostMac, isRepeat: false };
   } catch (error) {
     const refusal = refusalOf(kernel, plan.pod, error);
