@@ -1,9 +1,10 @@
 // Network namespaces of our own making, kept by a name below /run/netns as `ip netns` keeps them: made, entered for the length
 // of one synchronous call, removed. The process stays in the namespace where it was started; no other namespace is ever changed.
 
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openLibrary } from "./libc.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 4096n;
@@ -14,12 +15,12 @@ const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 const OUR_NAME = /^s28-(\d+)-/;
 
 const openLibc = () =>
-  dlopen("libc.so.6", {
+  openLibrary({
     setns: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
     unshare: { args: [FFIType.i32], returns: FFIType.i32 },
     mount: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.u64, FFIType.ptr], returns: FFIType.i32 },
     umount2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
-  }).symbols;
+  });
 let opened: ReturnType<typeof openLibc> | undefined;
 
 /** Opened when first needed: this file is loaded where there is no such library, too. */
@@ -52,14 +53,11 @@ export function insideNamespace<T>(path: string, work: () => T): T {
   }
 }
 
-/** The namespaces that one owner made, all removed with it. */
+/** The namespaces that one owner of this process made, all removed with it. */
 export class NamespaceSet {
-  readonly #prefix: string;
   readonly #names = new Set<string>();
 
-  /** `label` tells sets of one process apart; letters and digits. */
-  constructor(label = "") {
-    this.#prefix = `s28-${process.pid}-${label}`;
+  constructor() {
     mkdirSync(NAMESPACE_FOLDER, { recursive: true });
   }
 
@@ -87,7 +85,7 @@ export class NamespaceSet {
   }
 
   pathOf(name: string): string {
-    return join(NAMESPACE_FOLDER, `${this.#prefix}${name}`);
+    return join(NAMESPACE_FOLDER, `s28-${process.pid}-${name}`);
   }
 
   /** Its links go with it, once no process and no socket is left inside. What is gone already is no problem. */
