@@ -4,8 +4,10 @@ import { describe, test } from "bun:test";
 import { kernelErrnos } from "../../test/datapath/kernel-errnos.ts";
 import { fakeLab } from "../../test/datapath/kernel-lab.ts";
 import { reasonAgainstOwnNamespace, testInOwnNamespace } from "../../test/datapath/own-namespace.ts";
+import { wiringSuite } from "../../test/datapath/wiring-suite.ts";
 
 describe("answers of the kernel of plain maps", () => kernelErrnos(fakeLab));
+describe("pods on the kernel of plain maps", () => wiringSuite(fakeLab));
 
 const reason = reasonAgainstOwnNamespace();
 if (reason !== undefined) process.stderr.write(`slash28: the datapath was not tested on the real kernel: ${reason}\n`);

@@ -206,9 +206,15 @@ export class FakeNetwork implements Netlink {
     if (change.alias !== undefined) link.alias = change.alias;
     if (change.isUp === undefined || change.isUp === link.isUp) return 0;
     link.isUp = change.isUp;
-    if (!link.isUp) this.routeList = this.routeList.filter((route) => route.linkIndex !== link.index);
+    if (!link.isUp) this.#flush(link.index);
     else for (const address of this.addressList) if (address.linkIndex === link.index) this.#addConnected(address);
     return 0;
+  }
+
+  /** What goes with a link that is set down, or that loses its last address. */
+  #flush(linkIndex: number): void {
+    this.routeList = this.routeList.filter((route) => route.linkIndex !== linkIndex);
+    this.neighbourList = this.neighbourList.filter((entry) => entry.linkIndex !== linkIndex);
   }
 
   #remove(link: FakeLink): void {
@@ -216,8 +222,7 @@ export class FakeNetwork implements Netlink {
       this.#remove(upper);
     this.linkList = this.linkList.filter((other) => other !== link);
     this.addressList = this.addressList.filter((address) => address.linkIndex !== link.index);
-    this.routeList = this.routeList.filter((route) => route.linkIndex !== link.index);
-    this.neighbourList = this.neighbourList.filter((entry) => entry.linkIndex !== link.index);
+    this.#flush(link.index);
     this.#kernel.deleteSysctls(this, link.name);
     const { peer } = link;
     delete link.peer;
@@ -276,6 +281,7 @@ export class FakeNetwork implements Netlink {
     this.routeList = this.routeList.filter(
       (route) => route.preferredSource === undefined || !gone.includes(route.preferredSource),
     );
+    if (!this.addressList.some((entry) => entry.linkIndex === linkIndex)) this.#flush(linkIndex);
     return 0;
   }
 
