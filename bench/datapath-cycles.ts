@@ -188,6 +188,7 @@ export async function benchDatapathCycles(options: BenchOptions): Promise<readon
   });
   try {
     await rig.startAgent({ [WINDOW_VARIABLE]: rig.path("window.sock") });
+    await rig.waitForAddresses(64);
     const mill = new Mill(rig);
     try {
       return await runCycles(rig, mill, options.isLong ? CYCLES_LONG : CYCLES);

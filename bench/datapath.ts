@@ -39,6 +39,7 @@ class Arena {
       env: { IP_COOLDOWN_PERIOD: "0", MINIMUM_IP_TARGET: "240" },
     });
     await rig.startAgent({ [WINDOW_VARIABLE]: rig.path("window.sock") });
+    await rig.waitForAddresses(240);
     return new Arena(rig);
   }
 

@@ -8,6 +8,9 @@ import { type LinuxKernel, linuxKernel } from "./kernel-linux.ts";
 
 declare const self: Worker;
 
+// The executable compiles late, to be small. This thread's few functions are each pod's way: interpreted, they take twice as long.
+Bun.unsafe.setJITPolicy(1);
+
 const clock = systemClock();
 let open: { kernel: LinuxKernel; service: DatapathService } | undefined;
 let cancelWake = () => {};

@@ -161,6 +161,20 @@ export class NodeRig {
     }
   }
 
+  /** Resolves when the pool has so many addresses in prefixes. */
+  async waitForAddresses(count: number): Promise<void> {
+    const endMs = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const answer = await fetch("http://agent/v1/enis", { unix: this.path("run/i.sock") });
+      const cards = (await answer.json()) as Record<string, { ENIs: Record<string, { AvailableIPv4Cidrs: object }> }>;
+      const enis = Object.values(cards["0"]?.ENIs ?? {});
+      const prefixCount = enis.reduce((sum, eni) => sum + Object.keys(eni.AvailableIPv4Cidrs).length, 0);
+      if (prefixCount * 16 >= count) return;
+      if (performance.now() > endMs) throw new Error(`the pool has ${prefixCount} prefixes, not ${count} addresses`);
+      await Bun.sleep(50);
+    }
+  }
+
   async stopAgent(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     this.#agent?.kill(signal);
     await this.#agent?.exited;
