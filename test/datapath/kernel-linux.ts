@@ -50,7 +50,14 @@ function applied(netlink: Netlink, changes: readonly Change[]): void {
   );
 }
 
-const openFileCount = () => readdirSync("/proc/self/fd").length;
+/** Ended children's pipes are closed some time later by Bun, so one count more or less says nothing: thirty repetitions do. */
+function expectNoDescriptorLeft(action: () => void): void {
+  const openFileCount = () => readdirSync("/proc/self/fd").length;
+  const before = openFileCount();
+  for (let i = 0; i < 30; i++) action();
+  expect(openFileCount() - before).toBeLessThan(15);
+}
+
 const presentNamespace = () => readlinkSync("/proc/thread-self/ns/net");
 const route = (spec: Partial<RouteSpec>): RouteSpec => ({
   ...{ table: 254, destination: cidr("0.0.0.0/0"), linkIndex: 1, scope: "link" },
@@ -381,8 +388,8 @@ describe("namespaces", () => {
   test.each(faults)(
     "a path that is %s: a KernelError, no descriptor left, the thread where it was",
     (_what, path, errno, words) => {
-      const [before, where, at] = [openFileCount(), presentNamespace(), path()];
-      for (let i = 0; i < 20; i++) {
+      const [where, at] = [presentNamespace(), path()];
+      expectNoDescriptorLeft(() => {
         try {
           kernel.openNamespace(at);
           throw new Error("it opened");
@@ -392,8 +399,8 @@ describe("namespaces", () => {
           expect((error as KernelError).message).toContain(`Network namespace ${at} cannot be`);
           expect((error as KernelError).message).toContain(words);
         }
-      }
-      expect([openFileCount(), presentNamespace()]).toEqual([before, where]);
+      });
+      expect(presentNamespace()).toBe(where);
       expect(kernel.fatal).toBeUndefined();
     },
   );
@@ -456,18 +463,19 @@ describe("namespaces", () => {
 
   test("no descriptor is left, used or not, closed twice or reset; the thread stays in the node's namespace", () => {
     kernel.host.links();
-    const [before, where] = [openFileCount(), presentNamespace()];
-    for (let i = 0; i < 200; i++) {
+    const where = presentNamespace();
+    let i = 0;
+    expectNoDescriptorLeft(() => {
       const pod = kernel.openNamespace(podPath);
-      if (i % 2 === 0) pod.netlink.links();
+      if (i++ % 2 === 0) pod.netlink.links();
       pod.close();
       pod.close();
       expect(() => pod.netlink.links()).toThrow("the socket was closed");
       const other = linuxKernel({});
       other.host.rules();
       other.close();
-    }
-    expect([openFileCount(), presentNamespace()]).toEqual([before, where]);
+    });
+    expect(presentNamespace()).toBe(where);
   });
 });
 
@@ -504,33 +512,33 @@ describe("system calls that fail", () => {
   });
 
   test("a kernel that does not answer: an error in bounded time, and the next question is answered", () => {
-    let isSwallowing = true;
+    let isSwallowing = false;
     const silent = failing({
       send: (fd, bytes) => (isSwallowing ? bytes.length : libc.send(fd, bytes)),
       setsockopt(fd, level, option, value) {
-        // SO_RCVTIMEO: 50 ms in the place of seconds.
+        // SO_RCVTIMEO: 10 ms in the place of seconds.
         const isTimeout = level === 1 && option === 20;
-        const short = new Uint8Array(new BigInt64Array([0n, 50_000n]).buffer);
+        const short = new Uint8Array(new BigInt64Array([0n, 10_000n]).buffer);
         return libc.setsockopt(fd, level, option, isTimeout ? short : value);
       },
     });
-    const before = openFileCount();
-    expect(() => silent.host.links()).toThrow("no answer from the kernel");
-    isSwallowing = false;
-    expect(silent.host.links().length).toBeGreaterThan(0);
+    expectNoDescriptorLeft(() => {
+      isSwallowing = true;
+      expect(() => silent.host.links()).toThrow("no answer from the kernel");
+      isSwallowing = false;
+      expect(silent.host.links().length).toBeGreaterThan(0);
+    });
     silent.close();
-    expect(openFileCount()).toBe(before - 1);
   });
 
   test("no socket to be had, or none connected: no descriptor left", () => {
-    const before = openFileCount();
-    for (const overrides of [{ socket: () => -1 }, { connect: () => -1 }]) {
-      const broken = failing({ ...overrides, errno: () => 24 });
-      expect(() => broken.host.links()).toThrow("EMFILE");
-      expect(() => broken.openNamespace(podPath)).toThrow("EMFILE");
-      broken.close();
-    }
-    expect(openFileCount()).toBe(before);
+    for (const overrides of [{ socket: () => -1 }, { connect: () => -1 }])
+      expectNoDescriptorLeft(() => {
+        const broken = failing({ ...overrides, errno: () => 24 });
+        expect(() => broken.host.links()).toThrow("EMFILE");
+        expect(() => broken.openNamespace(podPath)).toThrow("EMFILE");
+        broken.close();
+      });
   });
 });
 
@@ -557,10 +565,10 @@ describe("a node in another namespace than the process", () => {
   });
 
   test("a path that is none: refused, no descriptor left", () => {
-    const before = openFileCount();
-    expect(() => linuxKernel({ hostNamespacePath: join(folder, "plain") })).toThrow("it is not one");
-    expect(() => linuxKernel({ hostNamespacePath: join(folder, "absent") })).toThrow("there is no such file");
-    expect(openFileCount()).toBe(before);
+    expectNoDescriptorLeft(() => {
+      expect(() => linuxKernel({ hostNamespacePath: join(folder, "plain") })).toThrow("it is not one");
+      expect(() => linuxKernel({ hostNamespacePath: join(folder, "absent") })).toThrow("there is no such file");
+    });
   });
 });
 
@@ -574,12 +582,12 @@ describe("sysctls", () => {
   });
 
   test("absent ones, values that the kernel refuses, keys that lead elsewhere", () => {
-    const before = openFileCount();
-    expect(kernel.sysctl("net/ipv4/conf/nosuch/rp_filter")).toBeUndefined();
-    expect(kernel.setSysctl("net/ipv4/conf/nosuch/rp_filter", "1")).toBe(false);
-    expect(kernel.setSysctl("net/ipv4/ip_forward", "yes")).toBe(false);
-    expect(kernel.sysctl("../../etc/hostname")).toBeUndefined();
-    expect(kernel.setSysctl("net/../../version", "x")).toBe(false);
-    expect(openFileCount()).toBe(before);
+    expectNoDescriptorLeft(() => {
+      expect(kernel.sysctl("net/ipv4/conf/nosuch/rp_filter")).toBeUndefined();
+      expect(kernel.setSysctl("net/ipv4/conf/nosuch/rp_filter", "1")).toBe(false);
+      expect(kernel.setSysctl("net/ipv4/ip_forward", "yes")).toBe(false);
+      expect(kernel.sysctl("../../etc/hostname")).toBeUndefined();
+      expect(kernel.setSysctl("net/../../version", "x")).toBe(false);
+    });
   });
 });
