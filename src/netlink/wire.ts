@@ -160,10 +160,19 @@ export function messagesOf(datagram: Uint8Array): Message[] {
 
 /** A fixed header and the attributes behind it, read with bounds: what is too short throws `KernelError`. */
 export class Fields {
-  readonly bytes: Uint8Array;
+  readonly #whole: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  /** Of `whole` what lies from `start` to `end`: a list has ten thousand attributes, and a view of bytes costs more than an object. */
+  constructor(whole: Uint8Array, start = 0, end = whole.length) {
+    this.#whole = whole;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#whole.subarray(this.#start, this.#end);
   }
 
   u8(offset = 0): number {
@@ -194,36 +203,39 @@ export class Fields {
 
   /** Empty when the address is not of Ethernet's length: a tunnel's, say. */
   mac(): Mac {
-    if (this.bytes.length !== 6) return "";
+    if (this.#end - this.#start !== 6) return "";
     return Array.from(this.bytes, (octet) => octet.toString(16).padStart(2, "0")).join(":");
   }
 
   /** Up to the first zero byte. */
   text(): string {
-    const end = this.bytes.indexOf(0);
-    return decodeUtf8(end < 0 ? this.bytes : this.bytes.subarray(0, end));
+    const { bytes } = this;
+    const end = bytes.indexOf(0);
+    return decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   /** The attributes from `start` on, by type; of two of one type the later counts, as in the kernel. */
   attributes(start = 0): ReadonlyMap<number, Fields> {
     const found = new Map<number, Fields>();
-    const end = this.bytes.length;
+    const end = this.#end - this.#start;
     if (start > end) throw new KernelError(`netlink: ${start} bytes were expected and ${end} came`, 0);
     for (let offset = start; end - offset >= ATTRIBUTE_HEADER_LENGTH; ) {
       const length = this.u16(offset);
       const type = this.u16(offset + 2) & ATTRIBUTE_TYPE_MASK;
       if (length < ATTRIBUTE_HEADER_LENGTH || length > end - offset)
         throw new KernelError(`netlink: attribute ${type} of ${length} bytes where ${end - offset} are left`, 0);
-      found.set(type, new Fields(this.bytes.subarray(offset + ATTRIBUTE_HEADER_LENGTH, offset + length)));
+      const at = this.#start + offset;
+      found.set(type, new Fields(this.#whole, at + ATTRIBUTE_HEADER_LENGTH, at + length));
       offset += aligned(length);
     }
     return found;
   }
 
   #byte(offset: number): number {
-    const byte = this.bytes[offset];
+    const at = this.#start + offset;
+    const byte = at < this.#end ? this.#whole[at] : undefined;
     if (byte === undefined)
-      throw new KernelError(`netlink: ${offset + 1} bytes were expected and ${this.bytes.length} came`, 0);
+      throw new KernelError(`netlink: ${offset + 1} bytes were expected and ${this.#end - this.#start} came`, 0);
     return byte;
   }
 }
