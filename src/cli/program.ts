@@ -69,7 +69,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "explain",
-    summary: "what a reason, a failure class, a lint code or a pasted error text means, and what to do",
+    summary: "what a reason, a failure class, a CNI or lint code, or a pasted error text means, and what to do",
     load: async () => (await import("./commands/explain.ts")).explainCommand(),
   },
   {

@@ -1,7 +1,10 @@
-// slash28 explain: the page of a reason (log, metric label, CNI error), a failure class (doctor), a code (lint), or what a
-// pasted error text can mean.
+// slash28 explain: the page of a reason (log, metric label, CNI error), a problem of a pod's wiring, a CNI code, a failure class
+// (doctor), a code (lint), or what a pasted error text can mean.
 
 import { Command } from "commander";
+import { codePages, parseCniCode, readPluginError } from "../../cni/code-pages.ts";
+import { type CniCode, codeOf } from "../../cni/codes.ts";
+import { type PodProblem, parsePodProblem, problemPages } from "../../datapath/problem-pages.ts";
 import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
 import type { FailureClass } from "../../diagnose/doctor/failure-class.ts";
 import { diagnose } from "../../diagnose/doctor/judge.ts";
@@ -19,10 +22,10 @@ const SHOWN_MAX = 3;
 
 export function explainCommand(): Command {
   return new Command("explain")
-    .description("what a reason, a failure class, a lint code or a pasted error text means, and what to do")
+    .description("what a reason, a failure class, a CNI or lint code, or a pasted error text means, and what to do")
     .argument(
       "<what...>",
-      "a reason such as subnet-fragmented, a class, a code such as PD1001, a text in quotes, or `list`",
+      "a reason such as subnet-fragmented, a class, a code such as PD1001 or 112, a text in quotes, or `list`",
     )
     .action((words: string[]) => {
       process.stdout.write(explain(words.join(" ").trim()));
@@ -33,14 +36,24 @@ export function explainCommand(): Command {
 export function explain(what: string): string {
   if (what === "list") return listText();
   const reason = parseReason(what);
-  if (reason !== undefined) return explainText(reason);
+  if (reason !== undefined) return reasonText(reason);
+  const problem = parsePodProblem(what);
+  if (problem !== undefined) return problemText(problem);
+  const code = parseCniCode(what);
+  if (code !== undefined) return codeText(code);
   const failureClass = FAILURE_CLASSES.find((one) => one.id === what);
   if (failureClass !== undefined) return classText(failureClass);
   const rule = RULES.find((one) => one.code === what.toUpperCase() || one.name === what);
   if (rule !== undefined) return ruleText(rule);
-  const meant = /\s/.test(what) || what.length > 40 ? textMeaning(what) : errorCodeMeaning(what);
+  const meant =
+    /\s/.test(what) || what.length > 40 ? (refusalMeaning(what) ?? textMeaning(what)) : errorCodeMeaning(what);
   if (meant !== undefined) return meant;
-  const names = [...REASONS, ...FAILURE_CLASSES.map((one) => one.id), ...RULES.flatMap((one) => [one.code, one.name])];
+  const names = [
+    ...REASONS,
+    ...Object.keys(problemPages),
+    ...FAILURE_CLASSES.map((one) => one.id),
+    ...RULES.flatMap((one) => [one.code, one.name]),
+  ];
   const near = nearNames(what, names)[0];
   throw new CommandError(`nothing is known about "${what.slice(0, 120)}"`, {
     exitStatus: 2,
@@ -59,6 +72,14 @@ function listText(): string {
       REASONS.map((reason) => [reason, reasonPages[reason].what]),
     ),
     ...section(
+      "Problems behind network-setup-failed",
+      Object.entries(problemPages).map(([problem, page]) => [problem, page.what]),
+    ),
+    ...section(
+      "CNI codes",
+      Object.entries(codePages).map(([code, page]) => [code, page.what]),
+    ),
+    ...section(
       "Failure classes",
       FAILURE_CLASSES.map((one) => [one.id, one.title]),
     ),
@@ -69,14 +90,50 @@ function listText(): string {
   ].join("\n");
 }
 
-export function explainText(reason: Reason): string {
+function reasonText(reason: Reason): string {
   const page = reasonPages[reason];
   return pageText(reason, [
     ["What", page.what],
     ["Why", page.why],
     ["Next", page.next],
+    ["CNI code", String(codeOf({ reason }))],
     ["Can be a sign of", page.candidateClasses.join(", ")],
   ]);
+}
+
+function problemText(problem: PodProblem): string {
+  const page = problemPages[problem];
+  return pageText(`${problem}: a pod's network could not be set up`, [
+    ["What", page.what],
+    ["Why", page.why],
+    ["Next", page.next],
+    ["CNI code", String(codeOf({ reason: "network-setup-failed", problem }))],
+  ]);
+}
+
+function codeText(code: CniCode): string {
+  const page = codePages[code];
+  const problem = Object.keys(problemPages).find((one) => page === problemPages[one as PodProblem]);
+  return pageText(`CNI code ${code}${problem === undefined ? "" : `: ${problem}`}`, [
+    ["What", page.what],
+    ["Why", page.why],
+    ["Next", page.next],
+  ]);
+}
+
+/** What our plugin or agent says of itself: certain, for the reason stands in the text. A reason of a later release is none. */
+function refusalMeaning(text: string): string | undefined {
+  const error = readPluginError(text);
+  if (error === undefined) return undefined;
+  const problem = parsePodProblem(error.problem ?? "");
+  const reason = parseReason(error.reason ?? "");
+  if (problem !== undefined) return `The text names the problem.\n\n${problemText(problem)}`;
+  if (error.code !== undefined) {
+    const page = `The text is that of one CNI code.\n\n${codeText(error.code)}`;
+    const isReasonNews = reason !== undefined && reason !== "network-setup-failed" && reason !== "invalid-request";
+    return isReasonNews ? `${page}\n${reasonText(reason)}` : page;
+  }
+  return reason === undefined ? undefined : `The text names the reason.\n\n${reasonText(reason)}`;
 }
 
 function classText(one: FailureClass): string {
