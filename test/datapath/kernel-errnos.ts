@@ -185,6 +185,29 @@ export function kernelErrnos(open: () => KernelLab): void {
     expect(connected()).toBe(0);
   });
 
+  test("a link that loses its last address loses its routes and neighbours, and so does one that goes down", () => {
+    const linkIndex = down;
+    const own = { linkIndex, address: address("10.4.0.1"), prefixLength: 32, hasBroadcast: false } as const;
+    const route = { table: 254, destination: cidr("10.4.0.2/32"), linkIndex, scope: "link" } as const;
+    const neighbour = { linkIndex, address: address("10.4.0.2"), mac: "02:00:00:00:00:01" };
+    const have = () =>
+      lab.kernel.host.routes(254).filter((standing) => standing.destination.base === route.destination.base).length +
+      lab.kernel.host.neighbours(linkIndex).filter((entry) => entry.isPermanent).length;
+    const make: Change[] = [
+      { change: "setLink", link: linkIndex, isUp: true },
+      { change: "addRoute", route },
+      { change: "setNeighbour", ...neighbour },
+    ];
+    answers({ change: "deleteAddress", linkIndex, address: address("10.5.0.1"), prefixLength: 24 });
+    expect(answers({ change: "addAddress", ...own }, ...make)).toEqual(["", "", "", ""]);
+    expect(have()).toBe(2);
+    answers({ change: "deleteAddress", ...own });
+    expect(have()).toBe(0);
+    expect(answers(...make)).toEqual(["", "", ""]);
+    answers({ change: "setLink", link: linkIndex, isUp: false });
+    expect(have()).toBe(0);
+  });
+
   test("a namespace that is none", () => {
     expect(() => lab.kernel.openNamespace(lab.pathOf("nothing"))).toThrow();
     const again = lab.kernel.openNamespace(lab.hostPath);

@@ -26,13 +26,14 @@ export interface KernelLab {
   close(): void;
 }
 
-export function fakeLab(): KernelLab {
+export function fakeLab({ hasVlan } = { hasVlan: true }): KernelLab {
   const kernel = new FakeKernel();
+  kernel.hasVlan = hasVlan;
   kernel.addHostPath("/fake/host");
   const pathOf = (name: string) => `/fake/${name}`;
   return {
     kernel,
-    hasVlan: true,
+    hasVlan,
     hostPath: "/fake/host",
     pathOf,
     addNamespace(name) {
@@ -70,7 +71,7 @@ export function linuxLab(): KernelLab {
   const ip = (words: string) => run("nsenter", `--net=${hostPath}`, "ip", ...words.split(" "));
   return {
     kernel,
-    hasVlan: Bun.spawnSync(["sh", "-c", "ip link add link lo name v9 type vlan id 9 && ip link del v9"]).exitCode === 0,
+    hasVlan: hasVlanDevices(),
     hostPath,
     pathOf,
     addNamespace,
@@ -90,6 +91,12 @@ export function linuxLab(): KernelLab {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Tried in a namespace that goes at once. */
+function hasVlanDevices(): boolean {
+  const words = "ip link add v0 type veth peer name v1 && ip link add link v0 name v2 type vlan id 2";
+  return Bun.spawnSync(["unshare", "--net", "sh", "-c", words]).exitCode === 0;
 }
 
 export function run(...command: string[]): string {

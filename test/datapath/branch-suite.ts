@@ -1,0 +1,199 @@
+// Pods with a branch ENI in both modes (datapath.md 9). Where the kernel has no VLAN devices: that the refusal leaves nothing.
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { checkPod } from "../../src/datapath/check.ts";
+import { wirePod } from "../../src/datapath/pods.ts";
+import type { BranchWiring, PodWiring } from "../../src/datapath/types.ts";
+import { unwirePod } from "../../src/datapath/unwire.ts";
+import type { Change } from "../../src/netlink/types.ts";
+import type { KernelLab } from "./kernel-lab.ts";
+import { address, cidr, removalOf, SECONDARY, WiringNode } from "./wiring-node.ts";
+
+const BRANCH: BranchWiring = {
+  ...{ vlanId: 5, mac: "02:00:00:00:05:05", gateway: address("10.0.96.1"), trunkMac: SECONDARY.mac, mode: "strict" },
+};
+const HASH = "0d7763386da";
+const VLAN_ROUTES = [
+  "route table 105 0.0.0.0/0 via 10.0.96.1 dev vlan.eth.5 scope 0 proto 3 type 1 metric 0",
+  "route table 105 10.0.96.1/32 dev vlan.eth.5 scope 253 proto 3 type 1 metric 0",
+];
+
+export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVlan: boolean }): void {
+  let node: WiringNode;
+  let before: string[];
+  const kernel = () => node.lab.kernel;
+
+  beforeEach(() => {
+    node = new WiringNode(open());
+    node.change({ change: "setLink", link: "eth1", mtu: 9001, isUp: true });
+    before = node.state(105);
+  });
+
+  afterEach(() => node.lab.close());
+
+  const pod = (branch: Partial<BranchWiring> = {}, more: Partial<PodWiring> = {}): PodWiring =>
+    node.pod(more.podName ?? "web-0", "10.0.120.7", { routeTableId: 0, branch: { ...BRANCH, ...branch }, ...more });
+
+  function wired(one: PodWiring): PodWiring {
+    expect(wirePod(kernel(), one)).toMatchObject({ kind: "wired", isRepeat: false });
+    return one;
+  }
+
+  const added = () => node.state(105).filter((line) => !before.includes(line));
+
+  test("no trunk, no VLAN link: refused, and nothing is left", () => {
+    const lost = pod({ trunkMac: "02:00:00:00:00:0f" });
+    expect(wirePod(kernel(), lost)).toMatchObject({ kind: "failed", problem: "trunk-missing", leftovers: [] });
+    for (const vlanId of [0, 4095, 1.5])
+      expect(wirePod(kernel(), { ...lost, branch: { ...BRANCH, vlanId } })).toMatchObject({
+        problem: "invalid-wiring",
+      });
+    expect(node.state(105)).toEqual(before);
+  });
+
+  test.if(!hasVlan)("a kernel without VLAN devices refuses, and nothing is left", () => {
+    for (const mode of ["strict", "standard"] as const) {
+      const podName = `web-${mode}`;
+      const outcome = wirePod(kernel(), pod({ mode }, { podName }));
+      expect(outcome).toMatchObject({ kind: "failed", problem: "kernel-refused", leftovers: [] });
+      expect(outcome.kind === "failed" && outcome.message).toContain("link vlan.eth.5 on eth1: EOPNOTSUPP");
+      expect(node.state(105)).toEqual(before);
+    }
+  });
+
+  test.if(hasVlan)(
+    "strict: a VLAN link, a table of three routes and two rules, nothing in main [datapath 18#14]",
+    () => {
+      const web = wired(pod());
+      expect(added()).toEqual([
+        'link vlan.eth.5 vlan vlan 5 on eth1 up mtu 9001 alias "slash28 aws-cni/of-web-0/eth0 default/web-0"',
+        `link vlan${HASH} veth up mtu 9001 qlen 0 alias "slash28 aws-cni/of-web-0/eth0 default/web-0"`,
+        VLAN_ROUTES[0]!,
+        VLAN_ROUTES[1]!,
+        `route table 105 10.0.120.7/32 dev vlan${HASH} scope 253 proto 3 type 1 metric 0`,
+        "rule 10: from all iif vlan.eth.5 lookup 105",
+        `rule 10: from all iif vlan${HASH} lookup 105`,
+      ]);
+      expect(kernel().host.link("vlan.eth.5")?.mac).toBe(BRANCH.mac);
+      expect(checkPod(kernel(), web)).toEqual([]);
+      const state = node.state(105);
+      expect(wirePod(kernel(), web)).toMatchObject({ kind: "wired", isRepeat: true });
+      expect(node.state(105)).toEqual(state);
+    },
+  );
+
+  test.if(hasVlan)("standard: main route, 512 and 1536 of the branch's table, no rule at 10", () => {
+    const web = wired(pod({ mode: "standard" }));
+    expect(added()).toEqual([
+      `link eni${HASH} veth up mtu 9001 qlen 0 alias "slash28 aws-cni/of-web-0/eth0 default/web-0"`,
+      'link vlan.eth.5 vlan vlan 5 on eth1 up mtu 9001 alias "slash28 aws-cni/of-web-0/eth0 default/web-0"',
+      ...VLAN_ROUTES,
+      `route table main 10.0.120.7/32 dev eni${HASH} scope 253 proto 3 type 1 metric 0`,
+      "rule 512: from all to 10.0.120.7 lookup main",
+      "rule 1536: from 10.0.120.7 lookup 105",
+    ]);
+    expect(checkPod(kernel(), web)).toEqual([]);
+  });
+
+  test.if(hasVlan)("DEL of either mode, twice, leaves only the veth", () => {
+    for (const mode of ["strict", "standard"] as const) {
+      const podName = `web-${mode}`;
+      const web = wired(pod({ mode }, { podName }));
+      expect(unwirePod(kernel(), removalOf(web))).toEqual([]);
+      expect(unwirePod(kernel(), removalOf(web))).toEqual([]);
+      expect(added().filter((line) => !line.includes(" veth ") && !line.startsWith("route table 105"))).toEqual([]);
+      node.lab.removeNamespace(podName);
+      expect(node.state(105)).toEqual(before);
+    }
+  });
+
+  test.if(hasVlan)("what an earlier pod of the VLAN left makes room", () => {
+    wired(pod({}, { podName: "old-0" }));
+    wired(pod({ mode: "standard" }));
+    expect(node.rules().filter((rule) => rule.startsWith("10:"))).toEqual([]);
+    wired(pod({}, { podName: "new-0" }));
+    expect(node.rules().filter((rule) => /^(?:10|512|1536):/.test(rule))).toHaveLength(2);
+    expect(node.state(105).filter((line) => line.startsWith("link vlan.eth.5"))).toEqual([
+      'link vlan.eth.5 vlan vlan 5 on eth1 up mtu 9001 alias "slash28 aws-cni/of-new-0/eth0 default/new-0"',
+    ]);
+  });
+
+  test.if(hasVlan)("a late DEL does not tear down the VLAN that another pod has by now", () => {
+    const old = wired(pod({}, { podName: "old-0" }));
+    const next = wired({ ...pod({}, { podName: "new-0" }), address: address("10.0.120.8") });
+    const state = node.state(105).filter((line) => !line.includes("10.0.120.7"));
+    expect(unwirePod(kernel(), removalOf(old))).toEqual([]);
+    expect(node.state(105).filter((line) => !line.includes("10.0.120.7"))).toEqual(state);
+    expect(checkPod(kernel(), next)).toEqual([]);
+  });
+
+  test.if(hasVlan)("a link of that name that is no VLAN, and a full table, are left alone and refuse the pod", () => {
+    const far = kernel().openNamespace(node.lab.addNamespace("far"));
+    const make: Change[] = [
+      {
+        ...{ change: "addVeth", name: "vlan.eth.5", mac: "02:00:00:00:00:77", mtu: 1500 },
+        peer: { name: "far0", namespaceFd: far.fd },
+      },
+      { change: "setLink", link: "vlan.eth.5", isUp: true },
+    ];
+    node.change(...make);
+    let state = node.state(105);
+    expect(wirePod(kernel(), pod())).toMatchObject({ problem: "name-taken", leftovers: [] });
+    expect(node.state(105)).toEqual(state);
+    node.change({ change: "deleteLink", link: "vlan.eth.5" });
+    const linkIndex = kernel().host.link("eth1")!.index;
+    node.change({
+      ...{ change: "addRoute", route: { table: 105, destination: cidr("0.0.0.0/0"), linkIndex, scope: "link" } },
+    });
+    state = node.state(105);
+    const outcome = wirePod(kernel(), pod({}, { podName: "other-0" }));
+    expect(outcome).toMatchObject({ problem: "kernel-refused", leftovers: [] });
+    expect(node.state(105)).toEqual(state);
+    far.close();
+  });
+
+  test.if(hasVlan)("CHECK names each thing that differs", () => {
+    const web = wired(pod());
+    const said = (...changes: Change[]): string => {
+      node.change(...changes);
+      return checkPod(kernel(), web).join("\n");
+    };
+    const rule = { priority: 10, table: 105, inInterface: "vlan.eth.5" };
+    expect(said({ change: "deleteRule", rule })).toBe('no rule "10: from all iif vlan.eth.5 lookup 105"');
+    node.change({ change: "addRule", rule });
+    const to = cidr("10.0.120.7/32");
+    expect(said({ change: "addRule", rule: { priority: 512, table: 254, to } })).toBe(
+      'a rule too many: "512: from all to 10.0.120.7 lookup main"',
+    );
+    node.change({ change: "deleteRule", rule: { priority: 512, table: 254, to } });
+    const linkIndex = kernel().host.link("eth1")!.index;
+    const route = { table: 254, destination: to, linkIndex, scope: "link" } as const;
+    expect(said({ change: "addRoute", route })).toBe(
+      "a route to 10.0.120.7 in table main, which goes past the branch ENI",
+    );
+    node.change({ change: "deleteRoute", route });
+    expect(said({ change: "setLink", link: "vlan.eth.5", isUp: false })).toBe(
+      [
+        "the link vlan.eth.5 is down",
+        "table 105 has no gateway route by 10.0.96.1",
+        "table 105 has no default route by 10.0.96.1",
+      ].join("\n"),
+    );
+    const mac = "02:00:00:00:05:06";
+    const wrong = {
+      change: "addVlan",
+      name: "vlan.eth.5",
+      parentIndex: kernel().host.link("eth0")!.index,
+      vlanId: 6,
+      mac,
+    } as const;
+    expect(said({ change: "deleteLink", link: "vlan.eth.5" }, wrong)).toContain(
+      [
+        'the link vlan.eth.5 is of kind "vlan" and VLAN 6, not vlan 5',
+        "the link vlan.eth.5 does not stand on eth1",
+        "the link vlan.eth.5 has MAC 02:00:00:00:05:06, not the branch ENI's 02:00:00:00:05:05",
+      ].join("\n"),
+    );
+    expect(said({ change: "deleteLink", link: "vlan.eth.5" })).toBe("the node has no link vlan.eth.5");
+  });
+}
