@@ -250,9 +250,6 @@ export function wiringSuite(open: () => KernelLab): void {
     });
 
     test("a roll-back names what it cannot take back", () => {
-      const name = "vlan.eth.9";
-      const peer = { name: "far0", namespaceFd: kernel().openNamespace(node.lab.addNamespace("far")).fd };
-      node.change({ change: "addVeth", name, mac: "02:00:00:00:00:77", mtu: 1500, peer });
       node.lab.plantStaticRoute({
         words: "10.0.101.5/32 dev eth0 scope link proto static",
         ...{ destination: address("10.0.101.5"), linkName: "eth0" },
