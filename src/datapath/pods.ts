@@ -19,7 +19,7 @@ import {
   staleRules,
   TYPE_UNICAST,
 } from "./plan.ts";
-import { hasRule, isDeletable, ruleText, specOf, tableText } from "./rules.ts";
+import { hasRule, isDeletable, isRule, isTakenFor, ruleText, specOf, tableText } from "./rules.ts";
 import { Refusal, remove, ruleAddition, type Step, Transaction } from "./transaction.ts";
 import type { PodWiring, WireOutcome, WireProblem } from "./types.ts";
 
@@ -272,7 +272,12 @@ function removeStaleRules(kernel: Kernel, plan: PodPlan, before: readonly Rule[]
       what: `old rule "${ruleText(rule)}"`,
       change: { change: "deleteRule", rule: specOf(rule) },
       already: [ENOENT],
-      undo: { change: "addRule", rule: specOf(rule), isAddedTwice: true },
+      // Only beside a stranger's narrower rule: where the answer was lost, it may still stand itself.
+      undo: {
+        change: "addRule",
+        rule: specOf(rule),
+        isAddedTwice: before.some((other) => isTakenFor(other, specOf(rule)) && !isRule(other, specOf(rule))),
+      },
     })),
   );
 }

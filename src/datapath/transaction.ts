@@ -90,7 +90,9 @@ export function remove(netlink: Netlink, steps: readonly Step[]): string[] {
     const results = netlink.apply(steps.map((step) => step.change));
     return steps.flatMap((step, i) => {
       const result = results[i];
-      const isDone = result !== undefined && (result.errno === 0 || GONE.includes(result.errno));
+      // A rule that is put back and stands: the answer to its removal was lost, the removal too.
+      const isThere = step.change.change === "addRule" && result?.errno === EEXIST;
+      const isDone = result !== undefined && (result.errno === 0 || GONE.includes(result.errno) || isThere);
       return isDone ? [] : [refusalText(step.what, result)];
     });
   } catch (error) {
