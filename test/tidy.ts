@@ -83,7 +83,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/diagnose/facts",
     "src/diagnose/readers",
   ],
-  "src/diagnose/doctor": ["src/catalog", "src/ipam", "src/text", "src/subnet", "src/diagnose/facts"],
+  // The datapath for the pages of its problems.
+  "src/diagnose/doctor": ["src/catalog", "src/ipam", "src/datapath", "src/text", "src/subnet", "src/diagnose/facts"],
   "src/diagnose/lint": ["src/catalog", "src/ipam", "src/text", "src/subnet", "src/diagnose/facts"],
   "src/diagnose/map": ["src/catalog", "src/text", "src/subnet", "src/diagnose/facts"],
   "src/diagnose/render": [

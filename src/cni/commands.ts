@@ -80,12 +80,17 @@ export function add(attachment: AttachmentEnvironment, pod: PodArguments, contex
       : unanswered("add cmd: Error received from AddNetwork gRPC call", outcome);
   }
   if (outcome.kind === "refused") {
-    const isWiring = outcome.problem !== undefined || outcome.reason === "network-setup-failed";
+    const { problem, reason, message } = outcome;
+    if (problem === "network-policy") {
+      const named = `Pod Name ${pod.podName} and NameSpace ${pod.namespace}`;
+      log.write("error", `Failed to setup default network policy for ${named}: ${message}`);
+      throw refused("add cmd: failed to setup network policy", outcome);
+    }
+    const isWiring = problem !== undefined || reason === "network-setup-failed";
     const text = isWiring
       ? `Failed SetupPodNetwork for container ${containerId}`
       : `Failed to assign an IP address to container ${containerId}`;
-    log.write("error", `${text}: ${outcome.reason}: ${outcome.message}`);
-    if (outcome.problem === "network-policy") throw refused("add cmd: failed to setup network policy", outcome);
+    log.write("error", `${text}: ${reason}: ${message}`);
     throw refused(isWiring ? "add command: failed to setup network" : refusedText, outcome);
   }
   log.write(

@@ -201,10 +201,15 @@ export const reasonPages: { readonly [R in Reason]: ReasonPage } = {
     ],
   },
   "network-setup-failed": {
-    what: "An ENI is attached, but its link, address, route or rule could not be set up on the host.",
-    why: "The link with the ENI's MAC is missing, another tool manages the interface, or the agent lacks NET_ADMIN.",
-    next: "Read the message; stop other network managers from touching secondary ENIs.",
-    candidateClasses: ["eni-network-setup-failed", "iptables-backend-mismatch"],
+    what: "A link, address, route or rule of a pod, of an attached ENI or of the node could not be set up.",
+    why: "A pod's: the problem in brackets behind the reason says which step (namespace-gone, name-taken, kernel-refused, ...). An ENI's or the node's: the link with its MAC is missing, another tool manages it, or the agent lacks NET_ADMIN.",
+    next: "Read the message, and ask `slash28 explain` for the word in brackets; stop other network managers from touching secondary ENIs.",
+    candidateClasses: [
+      "pod-network-setup-failed",
+      "network-policy-agent-failed",
+      "eni-network-setup-failed",
+      "iptables-backend-mismatch",
+    ],
   },
   "checkpoint-unreadable": {
     what: "The checkpoint file exists and cannot be understood.",

@@ -14,10 +14,19 @@ export interface SignalRow {
 
 const row = <const R extends SignalRow>(one: R): SignalRow => one;
 
+/** The reason of a refusal as slash28's agent logs it, and as its plugin shows it behind the reference's text. */
+const refusedFor = (reason: string): readonly Fragment[] => [
+  ["Refused ADD for sandbox", `: ${reason}`],
+  `failed to assign an IP address to container: ${reason}`,
+];
+
 export const SIGNALS = {
   // -- Events and sandbox errors --
   /** The one sentence for every refusal. Says that the agent refused, never why. */
-  "add-refused": row({ contains: ["failed to assign an IP address to container"] }),
+  "add-refused": row({
+    contains: ["failed to assign an IP address to container"],
+    captures: /failed to assign an IP address to container: (?<reason>[a-z][a-z0-9-]+)/,
+  }),
   "agent-connection-refused": row({
     contains: [
       ["127.0.0.1:50051", "connection refused"],
@@ -28,17 +37,27 @@ export const SIGNALS = {
       ["[::1]:50051", "connection refused"],
     ],
   }),
-  "client-version-mismatch": row({ contains: ["wrong client version"] }),
+  "client-version-mismatch": row({ contains: ["wrong client version", "the agent's answer makes no sense"] }),
   "pod-network-setup-failed": row({
     contains: ["add command: failed to setup network", 'add cmd: failed to setup network"', "Failed SetupPodNetwork"],
+    captures: /network-setup-failed \((?<problem>[a-z-]+)\)/,
   }),
   "pod-netns-gone": row({ contains: [["failed to Statfs", "/ns/net"]] }),
   "network-policy-setup-failed": row({
-    contains: ["failed to setup network policy", "Failed to setup default network policy"],
+    contains: [
+      "failed to setup network policy",
+      "Failed to setup default network policy",
+      ["The network policy of pod", "could not be set or removed"],
+    ],
   }),
   "network-policy-link-not-found": row({ contains: ["Link not found"] }),
   "network-plugin-not-ready": row({
-    contains: [["NetworkPluginNotReady"], ["cni plugin not initialized"], ["cni config uninitialized"]],
+    contains: [
+      ["NetworkPluginNotReady"],
+      ["status cmd: the network is not available"],
+      ["cni plugin not initialized"],
+      ["cni config uninitialized"],
+    ],
   }),
   "too-many-pods": row({ contains: ["Too many pods"] }),
   "insufficient-pod-eni": row({ contains: ["Insufficient vpc.amazonaws.com/pod-eni"] }),
@@ -144,6 +163,7 @@ export const SIGNALS = {
       "Failed to get attached ENI info",
       ["ec2imds", "operation error"],
       "The instance's metadata cannot be read",
+      ...refusedFor("metadata-unavailable"),
     ],
   }),
   "primary-eni-found": row({ starts: ["Found ENI: "] }),
@@ -240,11 +260,13 @@ export const SIGNALS = {
       /currentENIs=(?<currentEnis>\d+),(?: currentUsableENIs=\d+,)? maxENI=(?<maxEni>\d+), unmanagedENI=(?<unmanagedEni>\d+), trunkEni=(?<trunkEni>\d+)(?:, excludedENI=(?<excludedEni>\d+))?, hasRoom=(?<hasRoom>true|false)/,
   }),
   "backoff-recorded": row({ contains: ["subnet doesn't seem to have enough IPs/Prefixes"] }),
+  "subnet-exhausted": row({ contains: refusedFor("subnet-exhausted") }),
+  "subnet-fragmented": row({ contains: refusedFor("subnet-fragmented") }),
   "backoff-active": row({ contains: ["Recently we had InsufficientCidr error"] }),
   /** Policy slash28 takes single addresses where no /28 is to be had: they are no other mode's. */
   "singles-stand-in": row({ starts: ["No /28 to be had in subnet"], captures: /(?<subnet>subnet-[0-9a-z-]+)/ }),
   cordoned: row({
-    contains: ["AWS CNI is on a non schedulable node", ["Refused ADD for sandbox", ": node-cordoned"]],
+    contains: ["AWS CNI is on a non schedulable node", ...refusedFor("node-cordoned")],
   }),
   terminating: row({ contains: ["AWS CNI is terminating"] }),
   "prefix-short": row({
@@ -270,6 +292,7 @@ export const SIGNALS = {
     contains: [
       "no valid subnets available for ENI creation",
       ["primary subnet is tagged with kubernetes.io/role/cni=0", "discovery is disabled"],
+      ...refusedFor("no-eligible-subnet"),
     ],
   }),
   "eni-excluded": row({ contains: ["as excluded from pod IP allocation"] }),
@@ -280,6 +303,7 @@ export const SIGNALS = {
       "eniconfig is not available",
       "error while retrieving eniconfig",
       "No ENIConfig could be found for this node",
+      ...refusedFor("eniconfig-missing"),
     ],
     captures: /(?:eniconfigs?(?:\.crd\.k8s\.amazonaws\.com)? )\\?"(?<name>[\w.-]+)\\?" not found/i,
   }),
@@ -304,6 +328,13 @@ export const SIGNALS = {
   }),
   "eni-added-by-other": row({ contains: ["A new ENI added but not by ipamd"] }),
   "attached-enis-unreadable": row({ contains: ["failed to retrieve attached ENIs info"] }),
+  /** The agent's own comparison of rules, ENIs and SNAT with its books, and STATUS 51, which tells of it. */
+  "host-network-unrepaired": row({
+    contains: [
+      "Network verification found what it cannot put right",
+      "the network is not available: network-setup-failed",
+    ],
+  }),
   "eni-link-not-found": row({
     contains: [
       "failed to find the link which uses MAC address",
@@ -326,14 +357,21 @@ export const SIGNALS = {
 
   // -- Agent: checkpoint --
   "checkpoint-recovery-failed": row({
-    contains: ["failed ipam state recovery", "IP already in data store", "The checkpoint cannot be used"],
+    contains: [
+      "failed ipam state recovery",
+      "IP already in data store",
+      "The checkpoint cannot be used",
+      ...refusedFor("checkpoint-unreadable"),
+    ],
   }),
-  "checkpoint-write-failed": row({ contains: ["Failed to update backing store"] }),
+  "checkpoint-write-failed": row({
+    contains: ["Failed to update backing store", ...refusedFor("checkpoint-unwritable")],
+  }),
 
   // -- Agent: security groups for pods, annotations --
   "no-slot-for-trunk": row({ contains: ["No slot available for a trunk ENI"] }),
   "no-trunk": row({ contains: ["No trunk ENI found, cannot add a pod ENI"] }),
-  "branch-eni-missing": row({ contains: ["failed to get Branch ENI resource"] }),
+  "branch-eni-missing": row({ contains: ["failed to get Branch ENI resource", ...refusedFor("branch-eni-not-ready")] }),
   "branch-eni-found": row({ contains: ["Pod vlandId:", "Pod vlanId:"] }),
   "pod-annotation-failed": row({
     contains: ["Failed to add the pod annotation", "Failed to annotate vpc.amazonaws.com/pod-ips"],
@@ -370,7 +408,16 @@ export const SIGNALS = {
   "entrypoint-done": row({
     contains: ["Successfully copied CNI plugin binary and config file", "Copying config file"],
   }),
-  "agent-unreachable": row({ contains: ["Failed to connect to backend server"] }),
+  "agent-unreachable": row({
+    contains: [
+      "Failed to connect to backend server",
+      "failed to connect to backend server",
+      "no agent at /",
+      "the agent gave no answer within",
+      "the agent closed the connection before it answered",
+      "the connection to the agent broke",
+    ],
+  }),
   "no-space-left": row({ contains: ["no space left on device", "read-only file system"] }),
 } as const satisfies Readonly<Record<string, SignalRow>>;
 

@@ -24,15 +24,19 @@ export const failureClass = defineClass({
     ],
   },
   look(facts, notes) {
-    const lines = sightingsOf(facts, "eni-link-not-found");
+    const lines = sightingsOf(facts, ["eni-link-not-found", "host-network-unrepaired"]);
     if (lines.length === 0) return;
+    const isOfEni = lines.some((one) => one.signal === "eni-link-not-found");
     noteSightings(notes, lines);
     const index = new NodeIndex(facts);
     const nodes = [...new Set(lines.map((one) => index.nodeOf(one)))];
-    notes.proof("the interface of an ENI cannot be set up", quotes(lines, 2), {
+    const step = isOfEni
+      ? "the interface of an ENI cannot be set up"
+      : "the agent cannot put the node's rules, ENIs or SNAT right";
+    notes.proof(step, quotes(lines, 2), {
       what: "the agent's log",
       command:
-        "sudo grep -i 'setupENINetwork\\|set up ENI\\|replace route' /var/log/aws-routed-eni/ipamd.log | tail -n 10",
+        "sudo grep -i 'setupENINetwork\\|set up ENI\\|replace route\\|Network verification' /var/log/aws-routed-eni/ipamd.log | tail -n 10",
     });
     const again = lines.filter(({ occurrences: { count, firstMs, lastMs } }) => {
       return count > 1 && firstMs !== undefined && lastMs !== undefined && lastMs - firstMs >= 60_000;
@@ -48,7 +52,9 @@ export const failureClass = defineClass({
       },
     );
     notes.summary(
-      `An ENI of ${whereText(nodes)} is attached, but its interface cannot be set up: its addresses are lost to pods.`,
+      isOfEni
+        ? `An ENI of ${whereText(nodes)} is attached, but its interface cannot be set up: its addresses are lost to pods.`
+        : `The agent of ${whereText(nodes)} cannot put the node's own rules, ENIs or SNAT right: new pods are refused, and those that run may have lost connections.`,
     );
     notes.fix(
       "systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer   # on the node; removes routing tables 30200 and 30400",

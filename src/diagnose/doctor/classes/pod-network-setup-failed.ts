@@ -1,5 +1,6 @@
 // The address was given; wiring the pod then failed.
 
+import { parsePodProblem, problemPages } from "../../../datapath/problem-pages.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
 import { noteSightings } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
@@ -20,7 +21,8 @@ export const failureClass = defineClass({
     const found = sightingsOf(facts, ["pod-network-setup-failed", "pod-netns-gone"]);
     if (found.length === 0) return;
     noteSightings(notes, found);
-    const isGone = found.some((one) => one.signal === "pod-netns-gone");
+    const problem = found.map((one) => parsePodProblem(one.captures["problem"] ?? "")).find((one) => one !== undefined);
+    const isGone = problem === "namespace-gone" || found.some((one) => one.signal === "pod-netns-gone");
     const annotation = sightingsOf(facts, "pod-annotation-failed");
     if (annotation.length > 0)
       notes.against(
@@ -32,11 +34,13 @@ export const failureClass = defineClass({
       what: "the plugin's log around the failure",
       command: "sudo grep -h -A 3 -e 'SetupPodNetwork' /var/log/aws-routed-eni/plugin.log | tail -n 40 > plugin.log",
     });
+    const page = problem === undefined || isGone ? undefined : problemPages[problem];
     notes.summary(
       isGone
         ? "The pod's network namespace was gone when the plugin came to it; an address was not what was missing."
-        : "An address was given; setting up the pod's network failed after it.",
+        : `An address was given; setting up the pod's network failed after it${page === undefined ? "." : ` (${problem}): ${page.what}`}`,
     );
+    if (page !== undefined) notes.fix(page.next);
     notes.fix(
       "sudo grep -h -B 2 -A 5 SetupPodNetwork /var/log/aws-routed-eni/plugin.log | tail -n 60   # on the node: the failing step",
       "Where it is always the same pod: look at how long it lives, and whether its sandbox is killed while it is set up.",

@@ -42,9 +42,12 @@ export const failureClass = defineClass({
     const errors = noBlockErrors(facts);
     if (errors.length === 0) {
       // The agent's own words for it, where the line with the code was cut away; in either mode, so it is a sign and no more.
-      const told = sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
+      // slash28's agent says which of the two it is.
+      const typed = sightingsOf(facts, "subnet-fragmented");
+      const told = typed.length > 0 ? typed : sightingsOf(facts, ["backoff-recorded", "backoff-active"]);
       if (isNumbersAlone(facts)) return byNumbers(facts, notes);
-      if (told.length === 0 || shortageErrors(facts).length > 0 || isModeKnown(facts, "secondary")) return;
+      if (told.length === 0 || shortageErrors(facts).length > 0) return;
+      if (told !== typed && isModeKnown(facts, "secondary")) return;
       notes.sign(...quotes(told));
       notes.affects({ nodes: told.map((one) => one.node) });
       notes.seen(...told.map((one) => one.occurrences));
