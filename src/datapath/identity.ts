@@ -1,8 +1,7 @@
 // Whose a link on the host is: the alias that it carries, its name, and its MAC. All follow from the pod and the attachment, so
 // no list of links has to be read to choose them, and a restart finds them again.
 
-import { sha1 } from "@noble/hashes/legacy.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Mac } from "../netlink/types.ts";
 import { podSuffix } from "./names.ts";
 import type { Attachment, PodWiring } from "./types.ts";
@@ -17,11 +16,18 @@ export function hostInterfaceOf(pod: PodWiring): string {
   return prefix + podSuffix(pod.namespace, pod.podName);
 }
 
-/** Locally administered, unicast; the same for the same attachment. */
+/** Locally administered, unicast; the same for the same attachment. Two equal ones would do no harm: a veth has one neighbour. */
 export function hostMacOf(attachment: Attachment): Mac {
-  const bytes = sha1(utf8ToBytes(`host mac ${keyText(attachment)}`)).slice(0, 6);
-  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
-  return (bytesToHex(bytes).match(/../g) ?? []).join(":");
+  // FNV-1a, twice: SHA-1 here takes a tenth of a whole wiring.
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (const byte of utf8ToBytes(keyText(attachment))) {
+    low = Math.imul(low ^ byte, 0x01000193);
+    high = Math.imul(high ^ byte, 0x85ebca6b) ^ (low >>> 13);
+  }
+  const hex =
+    (((high & 0xfcff) | 0x0200) & 0xffff).toString(16).padStart(4, "0") + (low >>> 0).toString(16).padStart(8, "0");
+  return (hex.match(/../g) ?? []).join(":");
 }
 
 /** At most 255 bytes of printable ASCII. */

@@ -14,6 +14,7 @@ import { imdsHttp } from "../../drivers/imds-http.ts";
 import { iptables } from "../../drivers/iptables.ts";
 import { kubeFile } from "../../drivers/kube-file.ts";
 import { openLog } from "../../drivers/log-file.ts";
+import { raisePriority } from "../../drivers/priority.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import { CommandError } from "../command-error.ts";
@@ -30,6 +31,7 @@ export function agentCommand(): Command {
     .action(async () => {
       replaceWithSmallHeap();
       const config = configOf(process.env);
+      if (config.datapath.isOn) raisePriority();
       for (const { text, stream } of config.warnings) if (stream === "stderr") process.stderr.write(`${text}\n`);
       const clock = clockOf(config);
       const log = logOf(config, clock);
