@@ -3,7 +3,7 @@
 
 import { cidrContains, formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { type Kernel, KernelError } from "../netlink/kernel.ts";
-import { type Link, MAIN_TABLE, type Rule, type RuleSpec } from "../netlink/types.ts";
+import { type Link, MAIN_TABLE, type Route, type Rule, type RuleSpec } from "../netlink/types.ts";
 import { isRoute, isTo } from "./check.ts";
 import { type HostView, repairEni, tearDownEni, viewOf } from "./enis.ts";
 import { hostRoute, podRules } from "./plan.ts";
@@ -18,6 +18,7 @@ import {
   PRIORITY,
   podOfFromRule,
   podOfToRule,
+  ruleText,
   tableOf,
 } from "./rules.ts";
 import { ruleAddition, ruleRemovals, type Step } from "./transaction.ts";
@@ -87,12 +88,23 @@ function removed(step: Step): Step {
 function additions(host: HostWiring, pods: readonly LinkedPod[], view: HostView, into: Repairs): Step[] {
   const ofNode = [...localRules(host.rules, view.rules), ...nodeRules(host.rules)];
   const ofPods = pods.flatMap(({ pod }) => podRules(pod.address, tableOf(pod.routeTableId)));
+  // A plain rule's text says all of it; with hundreds of pods a search of the list for each would take long.
+  const standing = new Set(view.rules.filter((rule) => rule.isPlain).map(ruleText));
+  const routes = new Map<Ipv4, Route[]>();
+  for (const route of view.mainRoutes) {
+    const { base } = route.destination;
+    routes.set(base, [...(routes.get(base) ?? []), route]);
+  }
   const ruleSteps = (rules: readonly RuleSpec[]): Step[] =>
     rules
-      .filter((rule) => !hasRule(view.rules, rule))
+      .filter((rule) => !standing.has(ruleText(rule)))
       .map((rule) => ruleAddition(view.rules, rule))
       .map((step) => ({ ...step, what: `${step.what} added` }));
-  return [...ruleSteps(ofNode), ...pods.flatMap((pod) => podRouteSteps(pod, view, into)), ...ruleSteps(ofPods)];
+  return [
+    ...ruleSteps(ofNode),
+    ...pods.flatMap((pod) => podRouteSteps(pod, routes.get(pod.pod.address) ?? [], into)),
+    ...ruleSteps(ofPods),
+  ];
 }
 
 /** In strict mode the branch pods' rules are read before the local table. Who moved it elsewhere than to 20 was not us. */
@@ -107,12 +119,12 @@ function nodeRules(wanted: NodeRules): RuleSpec[] {
   return [...mark, ...wanted.externalServiceCidrs.map(externalServiceRule)];
 }
 
-function podRouteSteps({ pod, link }: LinkedPod, view: HostView, into: Repairs): Step[] {
+function podRouteSteps({ pod, link }: LinkedPod, routes: readonly Route[], into: Repairs): Step[] {
   const steps: Step[] = [];
   if (!link.isUp)
     steps.push({ what: `link ${link.name} set to up`, change: { change: "setLink", link: link.index, isUp: true } });
   const route = hostRoute(pod.address, link.index, MAIN_TABLE);
-  const standing = view.mainRoutes.filter((other) => isTo(other, route) && other.metric === 0);
+  const standing = routes.filter((other) => isTo(other, route) && other.metric === 0);
   const text = formatIpv4(pod.address);
   if (standing.some((other) => isRoute(other, route))) return steps;
   if (standing.some((other) => !isPodRoute(other))) {

@@ -51,17 +51,18 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
     expect(node.state(105)).toEqual(before);
   });
 
-  test.if(!hasVlan)("a kernel without VLAN devices refuses, and nothing is left", () => {
-    for (const mode of ["strict", "standard"] as const) {
-      const podName = `web-${mode}`;
-      const outcome = wirePod(kernel(), pod({ mode }, { podName }));
-      expect(outcome).toMatchObject({ kind: "failed", problem: "kernel-refused", leftovers: [] });
-      expect(outcome.kind === "failed" && outcome.message).toContain("link vlan.eth.5 on eth1: EOPNOTSUPP");
-      expect(node.state(105)).toEqual(before);
-    }
-  });
-
-  if (!hasVlan) return;
+  if (!hasVlan) {
+    test("a kernel without VLAN devices refuses, and nothing is left", () => {
+      for (const mode of ["strict", "standard"] as const) {
+        const podName = `web-${mode}`;
+        const outcome = wirePod(kernel(), pod({ mode }, { podName }));
+        expect(outcome).toMatchObject({ kind: "failed", problem: "kernel-refused", leftovers: [] });
+        expect(outcome.kind === "failed" && outcome.message).toContain("link vlan.eth.5 on eth1: EOPNOTSUPP");
+        expect(node.state(105)).toEqual(before);
+      }
+    });
+    return;
+  }
 
   test("strict: a VLAN link, a table of three routes and two rules, nothing in main [datapath 18#14]", () => {
     const web = wired(pod());
