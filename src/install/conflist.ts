@@ -16,7 +16,7 @@ const MTU_MIN = 576;
 const MTU_MAX = 9_001;
 const VETH_PREFIX_LENGTH_MAX = 4;
 const RESERVED_PREFIXES: readonly string[] = ["eth", "lo", "vlan"];
-const AGENT_SOCKET = "/var/run/aws-node/slash28.sock";
+export const AGENT_SOCKET = "/var/run/aws-node/slash28.sock";
 
 export interface ConflistSettings {
   readonly vethPrefix: string;

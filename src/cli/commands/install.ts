@@ -8,10 +8,11 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { type Ms, SECOND_MS } from "../../base/units.ts";
 import { askAgentStatus } from "../../drivers/agent-socket.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
-import { chainedTypes, commonVersions, conflistSettings, conflistText } from "../../install/conflist.ts";
+import { AGENT_SOCKET, chainedTypes, commonVersions, conflistSettings, conflistText } from "../../install/conflist.ts";
 import { HealthWatch } from "../../install/health-watch.ts";
 import { type Folders, placeConflist, placePlugin, undo, withdrawConflist } from "../../install/place.ts";
 import { CommandError } from "../command-error.ts";
+import { withdrawNetwork } from "../withdraw-network.ts";
 
 interface Options {
   readonly binDir?: string;
@@ -21,6 +22,7 @@ interface Options {
   readonly watch?: true;
   readonly withdrawAfter: Ms;
   readonly undo?: true;
+  readonly network?: true;
   readonly output: "table" | "json";
 }
 
@@ -40,6 +42,7 @@ export function installCommand(): Command {
     .option("--watch", "stay, and keep the conflist true to the agent's health")
     .option("--withdraw-after <seconds>", "with --watch: unhealthy for so long", toMs, 60 * SECOND_MS)
     .option("--undo", "put back what was there before")
+    .option("--network", "with --undo: the node's SNAT, marks and rules go too; pods that run lose their way out")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText("after", "\nThe conflist follows the aws-node DaemonSet's environment variables: see docs/install.md.")
     .action(install);
@@ -57,12 +60,16 @@ async function install(options: Options): Promise<void> {
     bin: options.binDir ?? (env["HOST_CNI_BIN_PATH"] || "/opt/cni/bin"),
     conf: options.confDir ?? (env["HOST_CNI_CONFDIR_PATH"] || "/etc/cni/net.d"),
   };
+  if (options.network === true && options.undo !== true) {
+    throw new CommandError("--network goes with --undo alone.", { exitStatus: 2 });
+  }
   if (options.undo === true) {
-    print(
-      options,
-      "undone",
-      onDisk(() => undo(folders)),
-    );
+    const changed = onDisk(() => undo(folders));
+    print(options, "undone", changed);
+    if (options.network !== true) return;
+    const socketPath = env["SLASH28_SOCKET"] || AGENT_SOCKET;
+    const gone = await withdrawNetwork({ socketPath, hostNetnsPath: env["SLASH28_HOST_NETNS"] || undefined });
+    for (const line of gone) process.stderr.write(`slash28: ${line}\n`);
     return;
   }
   const parsed = conflistSettings(env);
