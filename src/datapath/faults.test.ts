@@ -2,119 +2,15 @@
 // and strangers notice nothing, and the next ADD, DEL or start puts everything right.
 
 import { describe, expect, test } from "bun:test";
-import { fakeLab, type KernelLab } from "../../test/datapath/kernel-lab.ts";
-import { address, cidr, removalOf, SECONDARY, WiringNode } from "../../test/datapath/wiring-node.ts";
+import { everyFault, Scene } from "../../test/datapath/scene.ts";
+import { address, cidr, removalOf, SECONDARY } from "../../test/datapath/wiring-node.ts";
 import { checkPod } from "./check.ts";
 import { setUpEni } from "./enis.ts";
 import { reconcileHost } from "./host.ts";
 import { wirePod } from "./pods.ts";
-import type { FakeKernel } from "./testing/fake-kernel.ts";
-import { Death, type Fault, type FaultKind, FaultyKernel, type PlantedBug } from "./testing/faulty-kernel.ts";
-import { hostState } from "./testing/state.ts";
+import { Death, type PlantedBug } from "./testing/faulty-kernel.ts";
 import type { HostWiring, PodWiring } from "./types.ts";
 import { removeLink, unwirePod } from "./unwire.ts";
-
-const KINDS: readonly FaultKind[] = ["refused", "lost before", "lost after", "death before", "death after"];
-const TABLES = [2, 3, 105];
-
-/** A node at work: ENIs, another pod, and things that are none of ours. */
-class Scene {
-  readonly plain: FakeKernel;
-  readonly faulty: FaultyKernel;
-  readonly node: WiringNode;
-  readonly other: PodWiring;
-  readonly pod: PodWiring;
-  /** What was missing at some moment. */
-  readonly gaps: string[] = [];
-  #others: PodWiring[] = [];
-
-  constructor(given: Partial<PodWiring>) {
-    const lab = fakeLab();
-    this.plain = lab.kernel as FakeKernel;
-    this.faulty = new FaultyKernel(this.plain);
-    const wrapped: KernelLab = { ...lab, kernel: this.faulty };
-    this.node = new WiringNode(wrapped);
-    for (const rule of [
-      { priority: 512, table: 254, to: cidr("192.168.7.7/32") },
-      { priority: 1536, table: 77, from: cidr("192.168.7.7/32") },
-      { priority: 700, table: 77, mark: { value: 1, mask: 1 } },
-    ])
-      this.node.change({ change: "addRule", rule });
-    this.other = this.node.pod("other-0", "10.0.101.9");
-    this.pod = this.node.pod("web-0", "10.0.101.5", given);
-    expect(reconcileHost(this.faulty, this.wiring()).problems).toEqual([]);
-    expect(wirePod(this.faulty, this.other).kind).toBe("wired");
-    this.keep(this.other);
-    this.plain.afterChange = () => this.#look();
-  }
-
-  keep(pod: PodWiring): void {
-    this.#others = [...this.#others, pod];
-  }
-
-  wiring(...pods: PodWiring[]): HostWiring {
-    return this.node.hostWiring(...pods);
-  }
-
-  state(): string[] {
-    return hostState(this.plain, TABLES);
-  }
-
-  #look(): void {
-    const rules = this.plain.host.rules();
-    const has = (priority: number, text: (rule: (typeof rules)[number]) => boolean) =>
-      rules.some((rule) => rule.priority === priority && text(rule));
-    if (!rules.some((rule) => rule.table === 255)) this.gaps.push("no local table");
-    for (const { address: own, routeTableId } of this.#others) {
-      if (!has(512, (rule) => rule.to?.base === own)) this.gaps.push("no rule 512 of another pod");
-      if (!has(1536, (rule) => rule.from?.base === own && rule.table === routeTableId))
-        this.gaps.push("no rule 1536 of another pod");
-      if (!this.plain.host.routes(254).some((route) => route.destination.base === own))
-        this.gaps.push("no route of another pod");
-    }
-    for (const foreign of [address("192.168.7.7")])
-      if (!has(1536, (rule) => rule.from?.base === foreign && rule.table === 77))
-        this.gaps.push("a stranger's rule went");
-  }
-}
-
-/** Runs `work` with each fault there can be; `judge` looks at what came of it. */
-function everyFault(
-  make: () => Scene,
-  work: (scene: Scene) => unknown,
-  judge: (scene: Scene, came: unknown, fault: Fault) => void,
-): number {
-  const dry = make();
-  dry.faulty.arm(undefined);
-  work(dry);
-  const { callCount, unitCount } = dry.faulty;
-  expect(callCount).toBeGreaterThan(0);
-  let count = 0;
-  for (const kind of KINDS) {
-    for (let at = 0; at < (kind === "refused" ? unitCount : callCount); at++) {
-      const scene = make();
-      const fault: Fault = { kind, at };
-      scene.faulty.arm(fault);
-      let came: unknown;
-      try {
-        came = work(scene);
-      } catch (error) {
-        if (!(error instanceof Death)) throw error;
-        came = error;
-      }
-      expect(scene.faulty.hasFailed).toBe(true);
-      scene.faulty.arm(undefined);
-      judge(scene, came, fault);
-      expect({ fault, gaps: scene.gaps }).toEqual({ fault, gaps: [] });
-      expect({ fault, open: scene.plain.openCount }).toEqual({
-        fault,
-        open: came instanceof Death ? scene.plain.openCount : 0,
-      });
-      count++;
-    }
-  }
-  return count;
-}
 
 const BRANCH = { vlanId: 5, mac: "02:00:00:00:00:55", gateway: address("10.0.96.1"), trunkMac: "02:00:00:00:00:02" };
 const CASES: Readonly<

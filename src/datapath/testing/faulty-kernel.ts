@@ -17,7 +17,9 @@ export type FaultKind =
   | "lost before"
   | "lost after"
   | "death before"
-  | "death after";
+  | "death after"
+  /** Somebody else does something just before the call: see `interfere`. */
+  | "interference";
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -30,6 +32,7 @@ export type PlantedBug = (change: Change, kernel: FaultyKernel) => readonly Chan
 
 export class FaultyKernel implements Kernel {
   bug: PlantedBug = (change) => [change];
+  interfere: () => void = () => {};
   readonly host: Netlink;
   readonly #kernel: Kernel;
   #fault: Fault | undefined;
@@ -115,6 +118,10 @@ export class FaultyKernel implements Kernel {
     }
     if (fault.at !== call) return work();
     this.#fail();
+    if (fault.kind === "interference") {
+      this.interfere();
+      return work();
+    }
     const error = fault.kind.startsWith("death")
       ? new Death("the agent is killed")
       : new KernelError("the socket failed", 105);
