@@ -36,8 +36,8 @@ export function summaryLine(counts: TestCounts): string {
   return `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
 }
 
-/** Real nodes, by the dozen: their load would make late what is measured in time beside them, so they come afterwards, one by one. */
-const ALONE = /^\.\/test\/datapath\/|^\.\/test\/e2e\/up-datapath\./;
+/** Real nodes, and agents whose time runs ten times as fast: what they do in time bears no neighbour, so they come afterwards, one by one. */
+const ALONE = /^\.\/test\/datapath\/|^\.\/test\/e2e\/(?:up-datapath|failures|simulate)\./;
 
 /** All test files, in the two groups that run one after the other. */
 function groupsOfAll(): readonly { readonly paths: readonly string[]; readonly parallel: number }[] {
