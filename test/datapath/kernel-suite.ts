@@ -3,6 +3,7 @@
 import { describe } from "bun:test";
 import { branchSuite } from "./branch-suite.ts";
 import { hostSuite } from "./host-suite.ts";
+import { ipOutput } from "./ip-output.ts";
 import { kernelErrnos } from "./kernel-errnos.ts";
 import { linuxLab } from "./kernel-lab.ts";
 import { wiringSuite } from "./wiring-suite.ts";
@@ -16,3 +17,4 @@ describe("answers of this machine's kernel", () => kernelErrnos(linuxLab));
 describe("pods on this machine's kernel", () => wiringSuite(linuxLab));
 describe("branch pods on this machine's kernel", () => branchSuite(linuxLab, { hasVlan }));
 describe("the node on this machine's kernel", () => hostSuite(linuxLab));
+describe("what ip prints of this machine's kernel", () => ipOutput(linuxLab));
