@@ -66,12 +66,16 @@ export function placeConflist(text: string, folders: Folders): string[] {
   return [...changed, target];
 }
 
+/** Ours lies on the node, from this start or an earlier one. */
+export function isConflistPlaced(folders: Folders): boolean {
+  const there = textOf(join(folders.conf, CONFLIST_FILE));
+  return there !== undefined && isOurConflist(there);
+}
+
 /** Takes our conflist away, and nobody else's. True when it was there. */
 export function withdrawConflist(folders: Folders): boolean {
-  const target = join(folders.conf, CONFLIST_FILE);
-  const there = textOf(target);
-  if (there === undefined || !isOurConflist(there)) return false;
-  rmSync(target);
+  if (!isConflistPlaced(folders)) return false;
+  rmSync(join(folders.conf, CONFLIST_FILE));
   return true;
 }
 

@@ -159,6 +159,21 @@ describe("slash28 install", () => {
     agent.stop();
   });
 
+  test("--watch withdraws the conflist that an earlier start has left, when the agent never comes up", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    const child = node.start("--watch", "--wait", "0", "--withdraw-after", "1");
+    try {
+      await until(() => !existsSync(join(node.conf, "10-aws.conflist")));
+    } finally {
+      child.kill("SIGTERM");
+    }
+    expect(await child.exited).toBe(0);
+    expect(await new Response(child.stderr).text()).toContain("the conflist is withdrawn");
+  });
+
   test("a chain that cannot start, a bad environment and a missing plugin change nothing", async () => {
     const node = makeNode({ AWS_VPC_K8S_PLUGIN_LOG_FILE: "stdout" });
     const env = await node.run();

@@ -10,7 +10,14 @@ import { askAgentStatus } from "../../drivers/agent-socket.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
 import { AGENT_SOCKET, chainedTypes, commonVersions, conflistSettings, conflistText } from "../../install/conflist.ts";
 import { HealthWatch } from "../../install/health-watch.ts";
-import { type Folders, placeConflist, placePlugin, undo, withdrawConflist } from "../../install/place.ts";
+import {
+  type Folders,
+  isConflistPlaced,
+  placeConflist,
+  placePlugin,
+  undo,
+  withdrawConflist,
+} from "../../install/place.ts";
 import { CommandError } from "../command-error.ts";
 import { withdrawNetwork } from "../withdraw-network.ts";
 
@@ -104,7 +111,7 @@ async function install(options: Options): Promise<void> {
       text,
       socketPath: settings.socketPath,
       patienceMs: options.withdrawAfter,
-      isPlaced: serving === undefined,
+      isPlaced: isConflistPlaced(folders),
     });
   }
 }
