@@ -365,13 +365,13 @@ function stopper(parts: StopParts): () => Promise<boolean> {
     json.stopAccepting();
     const closed = grpc.close();
     const isDrained = await host.drain(DRAIN_MS, () => parts.pods?.isIdle ?? true);
-    await parts.network?.stop();
-    await Promise.race([
-      closed,
+    const atMost = (seconds: number) =>
       new Promise<void>((resolve) => {
-        clock.at(clock.nowMs() + SECOND_MS * clock.rate, resolve);
-      }),
-    ]);
+        clock.at(clock.nowMs() + seconds * SECOND_MS * clock.rate, resolve);
+      });
+    // A call that the kernel does not end must not keep the agent alive.
+    await Promise.race([parts.network?.stop(), atMost(2)]);
+    await Promise.race([closed, atMost(1)]);
     grpc.abort();
     for (const close of parts.closers) close();
     host.stop();

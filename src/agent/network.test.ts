@@ -339,6 +339,20 @@ test("with a policy mode a pod starts only when its policies are in force; its e
   expect(reply).toMatchObject({ Success: true, NetworkPolicyMode: "strict" });
 }, 15_000);
 
+test("an agent that is told to end while a look at the node's network hangs ends all the same", async () => {
+  const { made, datapath, start } = await node();
+  await start(FAST);
+  let isHanging = false;
+  datapath.gate = (call) => {
+    isHanging ||= call === "reconcileHost";
+    return isHanging ? new Promise(() => {}) : Promise.resolve();
+  };
+  await until(() => isHanging);
+  const late = Bun.sleep(4_000).then(() => "still there");
+  expect(await Promise.race([made.agents[0]!.stop(), late])).toBe(true);
+  expect(datapath.isClosed).toBe(true);
+}, 15_000);
+
 test("a policy agent that comes up within two seconds is waited for", async () => {
   const { made, start, ask: say } = await node();
   const socket = made.path("npa.sock");

@@ -41,6 +41,16 @@ describe("a thread that dies", () => {
     thread.close();
   });
 
+  test("and hangs in a call: whoever waits is told so, and the agent too", async () => {
+    const options = { hostNamespacePath: "hangs", workerUrl: BROKEN, silenceMaxMs: 200 };
+    const thread = await startDatapathThread(options);
+    await Bun.sleep(300);
+    const message = "The datapath's thread has not come back from linkNames for 0.2 s";
+    const wired = thread.linkNames().catch(() => thread.wirePod(POD));
+    expect(await rejection(thread.failed)).toStartWith(message);
+    expect(await wired).toMatchObject({ kind: "failed", message: expect.stringContaining(message) });
+  });
+
   test("a namespace that is none: it does not start, and says why", async () => {
     const here = join(import.meta.dir, "datapath-thread.test.ts");
     expect(await rejection(startDatapathThread({ hostNamespacePath: here }))).toMatch(/cannot be entered: /);

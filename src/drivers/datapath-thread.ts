@@ -1,8 +1,10 @@
 // The port `Datapath` over a thread of its own (datapath-worker.ts): questions by number, answered in the order asked.
 
+import { type Ms, SECOND_MS } from "../base/units.ts";
 import type { Operation, Operations } from "../datapath/service.ts";
 import type { WireOutcome } from "../datapath/types.ts";
 import type { Datapath } from "../ports/datapath.ts";
+import { systemClock } from "./clock-system.ts";
 
 export type ToThread =
   | { readonly kind: "open"; readonly hostNamespacePath: string | undefined }
@@ -33,9 +35,16 @@ export interface DatapathThreadOptions {
   readonly hostNamespacePath: string | undefined;
   /** Called with one line for each link that outlived its pod and could not be deleted. */
   readonly onLeft?: (line: string) => void;
+  /** How long the thread may be silent while it is asked something, before it is given up; 30 s when absent. */
+  readonly silenceMaxMs?: Ms;
   /** Another thread, for tests. */
   readonly workerUrl?: string;
 }
+
+/** More than the 10 s after which the thread itself gives up an answer of the kernel, and what it then takes back. */
+const SILENCE_MAX_MS = 30 * SECOND_MS;
+/** Silence is counted in looks: a main thread that was held up itself, and hears everything late, counts as one. */
+const LOOKS_MAX = 10;
 
 /** Rejects with an `Error` that says why the kernel cannot be spoken to, or the namespace not entered. */
 export function startDatapathThread(options: DatapathThreadOptions): Promise<DatapathThread> {
@@ -52,6 +61,7 @@ function workerUrl(): string {
 }
 
 interface Waiting {
+  readonly operation: Operation;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -62,6 +72,12 @@ class Thread implements DatapathThread {
   readonly #worker: Worker;
   readonly #onLeft: (line: string) => void;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #clock = systemClock();
+  readonly #silenceMaxMs: Ms;
+  /** While something is asked. */
+  #cancelLook: (() => void) | undefined;
+  /** Looks since the thread was last heard. */
+  #silentLooks = 0;
   #lastId = 0;
   #end: Error | undefined;
   #becomeReady: () => void = () => {};
@@ -70,6 +86,7 @@ class Thread implements DatapathThread {
 
   constructor(options: DatapathThreadOptions) {
     this.#onLeft = options.onLeft ?? (() => {});
+    this.#silenceMaxMs = options.silenceMaxMs ?? SILENCE_MAX_MS;
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#becomeUnready = reject;
@@ -146,8 +163,32 @@ class Thread implements DatapathThread {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: (value) => resolve(value as ReturnType<Operations[Name]>), reject });
+      const waiting = {
+        operation,
+        resolve: (value: unknown) => resolve(value as ReturnType<Operations[Name]>),
+        reject,
+      };
+      this.#waiting.set(id, waiting);
+      if (this.#cancelLook === undefined) {
+        this.#silentLooks = 0;
+        this.#lookLater();
+      }
       this.#post({ kind: "request", id, operation, args });
+    });
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#clock.at(this.#clock.nowMs() + this.#silenceMaxMs / LOOKS_MAX, () => {
+      this.#cancelLook = undefined;
+      const [first] = this.#waiting.values();
+      if (first === undefined) return;
+      if (++this.#silentLooks < LOOKS_MAX) return this.#lookLater();
+      const seconds = this.#silenceMaxMs / SECOND_MS;
+      this.#finish(
+        new Error(
+          `The datapath's thread has not come back from ${first.operation} for ${seconds} s: see what holds the kernel in /proc/${process.pid}/task/*/stack`,
+        ),
+      );
     });
   }
 
@@ -156,6 +197,7 @@ class Thread implements DatapathThread {
   }
 
   #take(message: FromThread): void {
+    this.#silentLooks = 0;
     switch (message.kind) {
       case "ready":
         this.#becomeReady();
@@ -187,6 +229,7 @@ class Thread implements DatapathThread {
 
   #settle(error: Error): void {
     this.#end = error;
+    this.#cancelLook?.();
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

@@ -13,6 +13,7 @@ self.onmessage = ({ data }: MessageEvent<{ kind: string; hostNamespacePath?: str
     postMessage({ kind: "ready" });
     return;
   }
+  if (way === "hangs") Bun.sleepSync(5_000);
   if (way === "throws later") throw new Error("planted");
   if (way === "ends later") process.exit(0);
   if (way === "is stranded") postMessage({ kind: "fatal", message: "stranded" });
