@@ -1,6 +1,7 @@
 // Pods of our own plugin: an ADD takes an address, wires the pod and asks for its network policy, or leaves nothing; a DEL takes
 // all of it away. One thing at a time for each attachment: a DEL that comes while an ADD wires waits for it, and then removes
-// what it made. Order is safety here: an address is released only when no rule and no route speaks of it any more.
+// what it made. Order is safety here: rules and routes go before the address is released. What the kernel did not let go is said, and the
+// next ADD of the address, or the next verification, removes it.
 
 import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
