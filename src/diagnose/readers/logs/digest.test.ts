@@ -103,6 +103,22 @@ test("a run of refusals knows its pool, what the agent did, and that an address 
   expect(found).toMatchObject({ refusalCount: 2, successCount: 1 });
 });
 
+test("the late answer to an address that was assigned before the first refusal ends no run", () => {
+  const found = digest([
+    [40, ASSIGNED],
+    [40, REFUSED],
+    [41, "Send AddNetworkReply: Success: true IPAddr: 10.0.0.5, resp: , err: <nil>"],
+    [43, "Added ENI(eni-0abc)'s IP/Prefix 10.0.0.16/28 to datastore"],
+    [50, ASSIGNED],
+  ]);
+  expect(found.starvations).toHaveLength(1);
+  expect(found.starvations[0]).toMatchObject({
+    growthDoneCount: 1,
+    endedBy: "address",
+    recoveredMs: START_MS + 50_000,
+  });
+});
+
 test("a deleted address is no growth", () => {
   const found = digest([
     [0, "Deleted ENI(eni-0abc)'s IP/Prefix 10.0.0.16/28 from datastore"],

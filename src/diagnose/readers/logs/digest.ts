@@ -137,7 +137,8 @@ export class Digest {
     const { tags } = story;
     if (tags.includes("success-true") || (tags.includes("err-nil") && !tags.includes("success-false"))) {
       this.#replySuccessCount++;
-      this.#starvations.succeeded(line.ms);
+      // An answer waits for the checkpoint: one whose assignment was seen ended what it ended then, not what began since.
+      if (this.#replySuccessCount > this.#assignedCount) this.#starvations.succeeded(line.ms);
     } else if (story.isReplyWithoutAddress === true || (tags.includes("success-false") && this.#unansweredCount > 0)) {
       if (this.#unansweredCount > 0) this.#unansweredCount--;
       else this.#refused(line);
