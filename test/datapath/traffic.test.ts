@@ -286,7 +286,6 @@ describe.if(canBuildNetworks("traffic of real pods"))("traffic of real pods", ()
       const startMs = performance.now();
       let absentCount = 0;
       let isExempt = false;
-      let changeMs = 0;
       const result = await whileStreaming(
         [
           {
@@ -303,16 +302,11 @@ describe.if(canBuildNetworks("traffic of real pods"))("traffic of real pods", ()
             isExempt = exempts(lines, "10.9.0.0/16") > 0 && marks.some((line) => line.includes("10.9.0.0/16"));
             await Bun.sleep(50);
           }
-          changeMs = performance.now() - startMs;
           await Bun.sleep(200);
         },
       );
       expect({ isExempt, absentCount }).toEqual({ isExempt: true, absentCount: 0 });
-      // A machine under load drops a packet now and then; what is asked is that the change costs none, and no packet a wrong source.
-      const isFar = (line: string) =>
-        Math.abs(Number(/: lost at (\d+) ms$/.exec(line)?.[1] ?? changeMs) - changeMs) > 1_000;
-      expect(result.failures.filter((line) => !isFar(line))).toEqual([]);
-      expect(result.failures.length).toBeLessThan(3);
+      expect(result.failures).toEqual([]);
       expect(result.sentCount).toBeGreaterThan(30);
     }, 60_000);
   });
