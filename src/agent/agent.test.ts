@@ -136,8 +136,13 @@ test("lines that are no request are answered with what is wrong; endless ones en
     expect(String(answer?.["message"])).not.toBe("");
     expect(String(answer?.["next"])).not.toBe("");
   }
-  const [long] = await ask(socket, "x".repeat(300_000));
-  expect(long).toMatchObject({ ok: false, message: "a line has more than 262144 bytes" });
+  const longest = line("add", "a").trim();
+  const [at] = await ask(socket, `${longest}${" ".repeat(1_048_576 - longest.length)}\n`);
+  expect(at).toMatchObject({ ok: true });
+  for (const end of ["", "\n"]) {
+    const [long] = await ask(socket, "x".repeat(1_048_577) + end);
+    expect(long).toMatchObject({ ok: false, message: "a line has more than 1048576 bytes" });
+  }
   expect((await ask(socket, `${JSON.stringify({ v: 1, op: "status" })}\n`))[0]).toMatchObject({ ok: true });
 });
 

@@ -31,6 +31,8 @@ const pod = {
   enforcingMode: z.enum(["strict", "standard"]).optional(),
 };
 const version = z.literal(1);
+/** Of an answer's list of lines. */
+const LIST_BYTES_MAX = 100 * 1024;
 const requestSchema = z.discriminatedUnion("op", [
   z.object({
     v: version,
@@ -210,7 +212,7 @@ async function check(request: Of<"check">, options: JsonRequestsOptions): Promis
   if (request.netns !== undefined) {
     if (pods === undefined) return failure(WIRES_NOTHING);
     const address = request.address === undefined ? undefined : parseIpv4(request.address);
-    const problems = await pods.check(podSpec(request, request.netns, options), address);
+    const problems = withinAnswer(await pods.check(podSpec(request, request.netns, options), address));
     if (problems.length === 0) return success({});
     const message = problems.join("; ");
     return { ...failure({ kind: "refused", reason: "network-setup-failed", message }), problems };
@@ -230,13 +232,23 @@ async function collect(request: Of<"gc">, { pods, host, attachments }: JsonReque
   const isListed = (one: AttachmentKey): boolean => listed.has(`${one.containerId}\u0000${one.ifName}`);
   if (pods !== undefined) {
     const answer = await pods.collect(request.networkName, isListed);
-    return "kind" in answer ? failure(answer) : success(answer);
+    return "kind" in answer ? failure(answer) : success({ ...answer, problems: withinAnswer(answer.problems) });
   }
   const valid: number[] = [];
   for (const [attachment, text] of attachments.entries()) {
     if (text.networkName !== request.networkName || isListed(text)) valid.push(attachment);
   }
   return toJson(await host.collect(valid).result);
+}
+
+/** The first of them, and how many more: a list that the plugin, which takes 256 KiB, can read even twice. */
+function withinAnswer(lines: readonly string[]): readonly string[] {
+  let byteCount = 0;
+  const count = lines.findIndex((line) => {
+    byteCount += Buffer.byteLength(JSON.stringify(line));
+    return byteCount > LIST_BYTES_MAX;
+  });
+  return count < 0 ? lines : [...lines.slice(0, count), `and ${lines.length - count} more`];
 }
 
 function keyOf({ networkName, containerId, ifName }: AttachmentKey): AttachmentKey {

@@ -5,7 +5,8 @@ import { messageOf } from "./engine-host.ts";
 import { answerLine, invalidRequest, type JsonRequestsOptions } from "./json-requests.ts";
 import { claimSocketPath, ListenError, removeSocket, restrictSocket } from "./unix-socket.ts";
 
-const LINE_BYTES_MAX = 256 * 1024;
+/** As much as the plugin reads of its runtime: the longest question, a GC's list, is no longer than what it was made from. */
+const LINE_BYTES_MAX = 1024 * 1024;
 const WAITING_LINES_MAX = 64;
 /** Root only: whoever can speak here can take the node's addresses. */
 const SOCKET_MODE = 0o600;
@@ -105,7 +106,7 @@ export async function serveJson(path: string, options: JsonRequestsOptions): Pro
           const pieces = connection.text.split("\n");
           connection.text = pieces.pop() ?? "";
           for (const piece of pieces) if (piece.trim() !== "") connection.lines.push(piece);
-          if (connection.text.length > LINE_BYTES_MAX) {
+          if ([...pieces, connection.text].some((piece) => piece.length > LINE_BYTES_MAX)) {
             refuseAndEnd(socket, `a line has more than ${LINE_BYTES_MAX} bytes`);
           } else if (connection.lines.length > WAITING_LINES_MAX) {
             refuseAndEnd(socket, `more than ${WAITING_LINES_MAX} lines wait for an answer on one connection`);

@@ -30,6 +30,7 @@ export interface PluginIo {
 const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
+/** The agent takes a line as long. */
 const INPUT_BYTES_MAX = 1024 * 1024;
 /** Of standard input in the log; a prevResult is well below. */
 const LOGGED_INPUT_MAX = 16 * 1024;

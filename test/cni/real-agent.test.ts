@@ -100,6 +100,44 @@ test("STATUS is silent when ADDs are served; GC keeps what is listed and ends th
   expect(datapath.routed.size).toBe(0);
 });
 
+test("GC with as many attachments, and as long a list, as the plugin takes: the agent takes it too", async () => {
+  await node.start();
+  await run("ADD");
+  const kept = { containerID: ENVIRONMENT.CNI_CONTAINERID, ifname: "eth0" };
+  const list = (count: number, length: number) => [
+    kept,
+    ...Array.from({ length: count - 1 }, (_, i) => ({ containerID: String(i).padStart(length, "a"), ifname: "eth0" })),
+  ];
+  const full = (length: number) => ({ "cni.dev/valid-attachments": list(4_096, length) });
+  expect(await run("GC", full(64))).toEqual(OUT);
+  const inputLength = (length: number) =>
+    JSON.stringify(rig.config({ cniVersion: "1.1.0", socketPath: node.path("s.sock"), ...full(length) })).length;
+  let length = 200;
+  while (inputLength(length + 1) <= 1_048_576) length++;
+  expect(await run("GC", full(length))).toEqual(OUT);
+  expect(datapath.routed.size).toBe(1);
+  expect(errorOf((await run("GC", full(length + 1))).stdout).code).toBe(5);
+  expect(errorOf((await run("GC", { "cni.dev/valid-attachments": list(4_097, 64) })).stdout).code).toBe(7);
+  expect(datapath.routed.size).toBe(1);
+});
+
+test("what a GC or a CHECK has to say is never longer than the plugin reads", async () => {
+  await node.start();
+  await run("ADD");
+  datapath.unwireRest = Array.from(
+    { length: 4_000 },
+    (_, i) => `rule ${i} of an endless list that nobody reads to its end`,
+  );
+  datapath.differences = datapath.unwireRest;
+  const prevResult = JSON.parse((await run("ADD")).stdout) as Result;
+  expect(errorOf((await run("CHECK", { prevResult })).stdout)).toMatchObject({
+    ...{ code: 120, details: expect.stringMatching(/rule 1 of .*; and \d+ more$/) },
+  });
+  expect(errorOf((await run("GC", { "cni.dev/valid-attachments": [] })).stdout)).toMatchObject({
+    ...{ code: 121, details: expect.stringMatching(/rule 1 of .*; and \d+ more/) },
+  });
+});
+
 test("containers without a pod's name do not share a link", async () => {
   await node.start();
   for (const id of ["c1", "c2"]) expect((await run("ADD", {}, { CNI_CONTAINERID: id, CNI_ARGS: "" })).status).toBe(0);
