@@ -61,7 +61,7 @@ export interface RunningAgent {
   readonly introspectionAddress: HttpServer["address"] | undefined;
   /** Rejects when the agent cannot go on. */
   readonly failed: Promise<never>;
-  /** Takes no new requests, answers those under way, finishes the checkpoint. False when ten seconds were not enough. */
+  /** Takes no new requests, answers those under way, finishes the checkpoint; ten seconds at most. False when they were not enough. */
   stop(): Promise<boolean>;
 }
 
@@ -76,7 +76,10 @@ export class CheckpointError extends Error {
   }
 }
 
-const DRAIN_MS = 10 * SECOND_MS;
+/** The kubelet kills after ten. Real milliseconds. */
+const STOP_MS = 9.5 * SECOND_MS;
+/** Once all is answered: for a look at the network that a hanging kernel keeps, and for connections to close. Real milliseconds. */
+const CLOSE_MS = 2 * SECOND_MS;
 const CALLER = "agent/agent.ts";
 
 /** Resolves when health, ADD and DEL are answered. Rejects with an error whose `next`, if any, says what to do. */
@@ -360,18 +363,18 @@ function stopper(parts: StopParts): () => Promise<boolean> {
   let stopped: Promise<boolean> | undefined;
   const stop = async (): Promise<boolean> => {
     const { clock, host, grpc, json, log } = parts;
+    const stopByMs = clock.nowMs() + STOP_MS * clock.rate;
     parts.stopWatching();
     host.feed({ kind: "stopping" });
     json.stopAccepting();
     const closed = grpc.close();
-    const isDrained = await host.drain(DRAIN_MS, () => parts.pods?.isIdle ?? true);
-    const atMost = (seconds: number) =>
-      new Promise<void>((resolve) => {
-        clock.at(clock.nowMs() + seconds * SECOND_MS * clock.rate, resolve);
-      });
-    // A call that the kernel does not end must not keep the agent alive.
-    await Promise.race([parts.network?.stop(), atMost(2)]);
-    await Promise.race([closed, atMost(1)]);
+    const networkStopped = parts.network?.stop();
+    const isDrained = await host.drain(STOP_MS, () => parts.pods?.isIdle ?? true);
+    const closedByMs = Math.min(clock.nowMs() + CLOSE_MS * clock.rate, stopByMs);
+    const tooLate = new Promise<void>((resolve) => {
+      clock.at(closedByMs, resolve);
+    });
+    await Promise.race([Promise.all([networkStopped, closed]), tooLate]);
     grpc.abort();
     for (const close of parts.closers) close();
     host.stop();

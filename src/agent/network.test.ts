@@ -353,6 +353,26 @@ test("an agent that is told to end while a look at the node's network hangs ends
   expect(datapath.isClosed).toBe(true);
 }, 15_000);
 
+test("an agent where nothing ends any more, ADD, look and checkpoint, is gone ten seconds after it was told to", async () => {
+  const { made, datapath, start, ask: say } = await node();
+  await start(FAST);
+  await say(add("a"));
+  let isHanging = false;
+  datapath.gate = (call) => {
+    isHanging ||= call === "reconcileHost";
+    return isHanging ? new Promise(() => {}) : Promise.resolve();
+  };
+  await until(() => isHanging);
+  const cut = say(add("b")).catch(() => "hung up");
+  made.store.write = () => new Promise(() => {});
+  const waiting = failureOf(client(made).add(addRequest("rpc"), 20_000));
+  await Bun.sleep(100);
+  const startedMs = performance.now();
+  expect(await made.agents[0]!.stop()).toBe(false);
+  expect(performance.now() - startedMs).toBeLessThan(10_100);
+  await Promise.all([cut, waiting]);
+}, 20_000);
+
 test("a policy agent that comes up within two seconds is waited for", async () => {
   const { made, start, ask: say } = await node();
   const socket = made.path("npa.sock");
