@@ -89,6 +89,18 @@ describe("programs that do not do it", () => {
     expect(existsSync(`/proc/${readFileSync(join(folder, "pid"), "utf8").trim()}`)).toBe(false);
   });
 
+  test("one that closes its output before it ends is waited for", async () => {
+    program("iptables-save", "echo '*nat'; exec >&-; /bin/sleep 0.2; exit 0");
+    let text = "";
+    for await (const piece of firewall().savedRules("nat")) text += piece;
+    expect(text).toBe("*nat\n");
+    program("iptables-save", "exec >&-; /bin/sleep 0.2; echo 'no such table' >&2; exit 3");
+    const failing = (async () => {
+      for await (const _ of firewall().savedRules("nat"));
+    })();
+    expect((await errorOf(failing)).message).toContain("failed with status 3: no such table");
+  });
+
   test("half a listing is an error, not a listing", async () => {
     program("iptables-save", "echo ':AWS-SNAT-CHAIN-0 - [0:0]'; exit 3");
     let text = "";

@@ -61,12 +61,14 @@ export function iptables(options: IptablesOptions = {}): Firewall {
       killSignal: "SIGKILL",
     });
     const complaint = new Response(child.stderr).text();
+    let isReadWhole = false;
     try {
       const decoder = new TextDecoder();
       for await (const bytes of child.stdout) yield decoder.decode(bytes, { stream: true });
+      isReadWhole = true;
     } finally {
       // Who stops reading midway does not leave a process behind.
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      if (!isReadWhole) child.kill("SIGKILL");
     }
     const status = await child.exited;
     const stderr = (await complaint).trim().slice(0, STDERR_CHARS_MAX);
