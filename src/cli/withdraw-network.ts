@@ -38,7 +38,10 @@ export async function withdrawNetwork(given: {
     kernel.close();
     gone.push(...report.repairs);
     if (report.problems.length === 0) return gone;
-    throw new CommandError(`The node's rules are not all gone: ${report.problems.join("; ")}.`, { exitStatus: 3 });
+    throw new CommandError(`The node's rules are not all gone: ${report.problems.join("; ")}.`, {
+      exitStatus: 3,
+      next: "Run it again; what stays, `ip rule` shows, and `ip rule del` removes.",
+    });
   } catch (error) {
     if (error instanceof CommandError || !(error instanceof Error)) throw error;
     throw new CommandError(`The node's network cannot be withdrawn: ${error.message}`, {

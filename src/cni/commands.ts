@@ -263,5 +263,7 @@ function unanswered(opening: string, outcome: Extract<Outcome, { kind: "failed" 
 function refused(opening: string, refusal: Refusal, code: CniCode = codeOf(refusal)): CniProblem {
   const { reason, problem, message, next } = refusal;
   const words = problem === undefined || problem === reason ? reason : `${reason} (${problem})`;
-  return new CniProblem(code, `${opening}: ${words}`, [message, next].filter((text) => text !== "").join(" "));
+  // The message is a sentence or a cause that the kernel's words end.
+  const what = message === "" || next === "" || /[.!?]$/.test(message) ? message : `${message}.`;
+  return new CniProblem(code, `${opening}: ${words}`, [what, next].filter((text) => text !== "").join(" "));
 }

@@ -47,6 +47,7 @@ test("POD_MTU goes before AWS_VPC_ENI_MTU, and the optional plugins come last", 
   expect(list.cniVersion).toBe("0.4.0");
   expect(list.cniVersions).toBeUndefined();
   expect(list.plugins[0]).toMatchObject({ mtu: "1500", socketPath: "/run/other.sock" });
+  expect(list.plugins.map((plugin: { type: string }) => plugin.type)).toEqual(["aws-cni", ...chainedTypes(settings)]);
   expect(list.plugins[3].sysctl["net.ipv6.conf.lo.disable_ipv6"]).toBe("1");
 });
 

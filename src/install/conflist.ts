@@ -97,7 +97,15 @@ function isTrue(text: string | undefined): boolean {
 
 /** Types of the plugins that are started after ours. */
 export function chainedTypes(settings: ConflistSettings): string[] {
-  return ["portmap", ...(settings.hasBandwidth ? ["bandwidth"] : []), ...(settings.isIpv6Disabled ? ["tuning"] : [])];
+  return chained(settings).map((plugin) => plugin.type);
+}
+
+function chained(settings: ConflistSettings): readonly { readonly type: string; readonly [key: string]: unknown }[] {
+  return [
+    { type: "portmap", capabilities: { portMappings: true }, snat: true },
+    ...(settings.hasBandwidth ? [{ type: "bandwidth", capabilities: { bandwidth: true } }] : []),
+    ...(settings.isIpv6Disabled ? [{ type: "tuning", sysctl: IPV6_OFF }] : []),
+  ];
 }
 
 /** The versions that every plugin of the chain speaks, oldest first. */
@@ -128,9 +136,7 @@ export function conflistText(settings: ConflistSettings, versions: readonly stri
         ...(settings.socketPath === AGENT_SOCKET ? {} : { socketPath: settings.socketPath }),
         capabilities: { "io.kubernetes.cri.pod-annotations": true },
       },
-      { type: "portmap", capabilities: { portMappings: true }, snat: true },
-      ...(settings.hasBandwidth ? [{ type: "bandwidth", capabilities: { bandwidth: true } }] : []),
-      ...(settings.isIpv6Disabled ? [{ type: "tuning", sysctl: IPV6_OFF }] : []),
+      ...chained(settings),
     ],
   };
   return `${JSON.stringify(list, null, 2)}\n`;

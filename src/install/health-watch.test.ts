@@ -20,3 +20,13 @@ test("an agent that was never seen healthy is given the same time", () => {
   expect(watch.see(false, 60_999)).toBeUndefined();
   expect(watch.see(false, 61_000)).toBe("withdraw");
 });
+
+test("what an earlier start left is placed anew with the agent's first answer, and withdrawn when none comes", () => {
+  const serving = new HealthWatch({ patienceMs: 60_000, isPlaced: true, isCurrent: false });
+  expect(serving.see(false, 0)).toBeUndefined();
+  expect(serving.see(true, 1_000)).toBe("place");
+  expect(serving.see(true, 2_000)).toBeUndefined();
+  const absent = new HealthWatch({ patienceMs: 60_000, isPlaced: true, isCurrent: false });
+  expect(absent.see(false, 0)).toBeUndefined();
+  expect(absent.see(false, 60_000)).toBe("withdraw");
+});

@@ -8,13 +8,18 @@ export type WatchStep = "place" | "withdraw";
 export class HealthWatch {
   readonly #patienceMs: Ms;
   #isPlaced: boolean;
+  #isCurrent: boolean;
   #lastHealthyMs: Ms | undefined;
   #firstSeenMs: Ms | undefined;
 
-  /** `patienceMs`: how long an agent may be unhealthy with the conflist in place. */
-  constructor(options: { readonly patienceMs: Ms; readonly isPlaced: boolean }) {
+  /**
+   * `patienceMs`: how long an agent may be unhealthy with the conflist in place. `isCurrent`: what is placed is this release's and
+   * today's settings, so that there is nothing to place when the agent serves; true unless told.
+   */
+  constructor(options: { readonly patienceMs: Ms; readonly isPlaced: boolean; readonly isCurrent?: boolean }) {
     this.#patienceMs = options.patienceMs;
     this.#isPlaced = options.isPlaced;
+    this.#isCurrent = options.isCurrent ?? true;
   }
 
   /** What to do now. Answered once: it is taken as done. */
@@ -22,8 +27,9 @@ export class HealthWatch {
     this.#firstSeenMs ??= nowMs;
     if (isHealthy) {
       this.#lastHealthyMs = nowMs;
-      if (this.#isPlaced) return undefined;
+      if (this.#isPlaced && this.#isCurrent) return undefined;
       this.#isPlaced = true;
+      this.#isCurrent = true;
       return "place";
     }
     if (!this.#isPlaced || nowMs - (this.#lastHealthyMs ?? this.#firstSeenMs) < this.#patienceMs) return undefined;

@@ -9,6 +9,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -21,7 +22,9 @@ import { CONFLIST_FILE, isOurConflist, PLUGIN_TYPE } from "./conflist.ts";
 /** Runtimes read `.conf`, `.conflist` and `.json` only, and start plugins by their exact name: neither meets these. */
 const KEPT_SUFFIX = ".before-slash28";
 const NEW_SUFFIX = ".slash28-new";
-/** The name under which our plugin is found as well; its being there says that slash28 was installed before. */
+/** Files that runtimes take a network from; the first by name counts. */
+const NETWORK_FILE = /\.(?:conf|conflist|json)$/;
+/** The name under which our plugin is found as well: `aws-cni` is ours when it is the same file. */
 export const OWN_PLUGIN = "slash28-cni";
 const PLUGIN_MODE = 0o755;
 const CONFLIST_MODE = 0o644;
@@ -31,15 +34,44 @@ export interface Folders {
   readonly conf: string;
 }
 
+/** Whose a file is: ours, from this release or an earlier one, or somebody else's. */
+type Owner = "none" | "ours" | "others";
+
+/** What serves a node's pods before it is installed to. */
+export interface Found {
+  /** What runtimes start as `aws-cni`. */
+  readonly plugin: Owner;
+  readonly conflist: Owner;
+  /** The file that the runtime reads before ours, or while ours is not there; undefined: none. */
+  readonly otherNetwork: string | undefined;
+}
+
+/** Changes nothing. `executable`: the plugin that is to be installed. */
+export function findNetwork(executable: string, folders: Folders): Found {
+  const there = textOf(join(folders.conf, CONFLIST_FILE));
+  return {
+    plugin: ownerOfPlugin(executable, folders),
+    conflist: there === undefined ? "none" : isOurConflist(there) ? "ours" : "others",
+    otherNetwork: namesIn(folders.conf)
+      .filter((name) => NETWORK_FILE.test(name) && name !== CONFLIST_FILE)
+      .sort((a, b) => (a < b ? -1 : 1))[0],
+  };
+}
+
+function ownerOfPlugin(executable: string, folders: Folders): Owner {
+  const shared = join(folders.bin, PLUGIN_TYPE);
+  if (!existsSync(shared)) return "none";
+  return isSame(shared, join(folders.bin, OWN_PLUGIN)) || isSame(shared, executable) ? "ours" : "others";
+}
+
 /** Places the plugin under both names. Returns the paths that changed. */
 export function placePlugin(executable: string, folders: Folders): string[] {
   mkdirSync(folders.bin, { recursive: true });
   const own = join(folders.bin, OWN_PLUGIN);
   const shared = join(folders.bin, PLUGIN_TYPE);
-  const wasInstalled = existsSync(own);
   const changed: string[] = [];
   // Kept as a second name of the same file: there is no moment without a plugin.
-  if (!wasInstalled && existsSync(shared) && !existsSync(shared + KEPT_SUFFIX)) {
+  if (ownerOfPlugin(executable, folders) === "others" && !existsSync(shared + KEPT_SUFFIX)) {
     replaceWith(shared + KEPT_SUFFIX, PLUGIN_MODE, (path) => copyFileSync(shared, path));
     changed.push(shared + KEPT_SUFFIX);
   }
@@ -133,6 +165,10 @@ function flush(path: string): void {
 function isSame(a: string, b: string): boolean {
   if (!existsSync(b) || statSync(a).size !== statSync(b).size) return false;
   return readFileSync(a).equals(readFileSync(b));
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 function textOf(path: string): string | undefined {

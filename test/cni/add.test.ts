@@ -267,6 +267,21 @@ describe("a refusal", () => {
     expect(stdout).toStartWith('{\n    "cniVersion"');
   });
 
+  test("whose message is a cause without a full stop is still two sentences", async () => {
+    const said = {
+      reason: "network-setup-failed",
+      problem: "name-taken",
+      message: "the link stands",
+      next: "Do this.",
+    };
+    rig.agent(() => answer({ v: 1, ok: false, retryAfterMs: null, ...said }));
+    const { stdout } = await rig.run({ env: { ...ENVIRONMENT, CNI_COMMAND: "ADD" }, input: rig.config() });
+    expect(errorOf(stdout)).toMatchObject({
+      msg: "add command: failed to setup network: network-setup-failed (name-taken)",
+      details: "the link stands. Do this.",
+    });
+  });
+
   test("of several network cards comes without asking", async () => {
     const agent = rig.agent(() => answer(ANSWER));
     const runtimeConfig = {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 const MAIN = join(import.meta.dir, "../main.ts");
+const THEIR_CONFLIST = '{"name":"aws-cni","plugins":[{"type":"aws-cni"}]}';
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -59,6 +60,10 @@ function makeNode(env: Readonly<Record<string, string>> = {}): Node {
   };
 }
 
+function namesIn(folder: string): string[] {
+  return [...new Bun.Glob("*").scanSync({ cwd: folder, dot: true })].sort();
+}
+
 /** An agent that answers `status` as told. */
 function fakeAgent(path: string): { isServing: boolean; stop(): void } {
   const agent = { isServing: true, stop: () => listener.stop(true) };
@@ -74,6 +79,16 @@ function fakeAgent(path: string): { isServing: boolean; stop(): void } {
     },
   });
   return agent;
+}
+
+/** What the reference leaves on a node that it serves. */
+function placeReference(node: Node): { readonly conflist: string; readonly plugin: string } {
+  mkdirSync(node.conf, { recursive: true });
+  const conflist = join(node.conf, "10-aws.conflist");
+  const plugin = join(node.bin, "aws-cni");
+  writeFileSync(conflist, THEIR_CONFLIST);
+  writeFileSync(plugin, "the reference's plugin");
+  return { conflist, plugin };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -136,8 +151,132 @@ describe("slash28 install", () => {
     expect(result.status).toBe(3);
     expect(result.err).toContain("The agent does not serve");
     expect(result.err).toContain("next: Start slash28 agent");
+    expect(result.err).toContain("the node takes no pods yet");
+    expect(result.out).toStartWith("plugin placed, no conflist:\n");
     expect(existsSync(join(node.bin, "aws-cni"))).toBe(true);
     expect(existsSync(join(node.conf, "10-aws.conflist"))).toBe(false);
+  });
+
+  test("a node that the reference serves keeps plugin and conflist until our agent serves", async () => {
+    const node = makeNode();
+    const theirs = placeReference(node);
+    const before = await node.run("--wait", "0");
+    expect(before.status).toBe(3);
+    expect(before.out).toBe("nothing changed\n");
+    expect(before.err).toContain("Nothing was changed: the node keeps the network that it has (aws-cni and 10-aws");
+    expect(before.err).toContain("next: Take that network's own agent (aws-node) off this node.");
+    expect(namesIn(node.bin)).toEqual(["aws-cni", "portmap"]);
+    expect(readFileSync(theirs.plugin, "utf8")).toBe("the reference's plugin");
+    expect(readFileSync(theirs.conflist, "utf8")).toBe(THEIR_CONFLIST);
+
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    expect(readFileSync(theirs.plugin, "utf8")).toBe("the plugin of this release");
+    expect(JSON.parse(readFileSync(theirs.conflist, "utf8")).installedBy).toStartWith("slash28 ");
+    expect((await node.run("--undo")).status).toBe(0);
+    expect(readFileSync(theirs.plugin, "utf8")).toBe("the reference's plugin");
+    expect(readFileSync(theirs.conflist, "utf8")).toBe(THEIR_CONFLIST);
+    expect(namesIn(node.bin)).toEqual(["aws-cni", "portmap"]);
+  });
+
+  test("their conflist with our plugin and no agent is said to start no pod", async () => {
+    const node = makeNode();
+    const theirs = placeReference(node);
+    for (const name of ["aws-cni", "slash28-cni"])
+      writeFileSync(join(node.bin, name), "the plugin of an earlier release");
+    const result = await node.run("--wait", "0", "-o", "json");
+    expect(result.status).toBe(3);
+    expect(JSON.parse(result.out)).toEqual({ schema: "slash28/install/v1", state: "nothing changed", changed: [] });
+    expect(result.err).toContain("no new pod starts here until the agent serves");
+    expect(result.err).toContain("slash28 install --undo gives the node back");
+    expect(readFileSync(theirs.conflist, "utf8")).toBe(THEIR_CONFLIST);
+  });
+
+  test("our own conflist of an earlier install is said to be there", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    const result = await node.run("--wait", "0");
+    expect(result.status).toBe(3);
+    expect(result.out).toBe("plugin placed, conflist of before: nothing had to change\n");
+    expect(result.err).toContain("so is the conflist of an earlier install: no new pod starts here");
+    expect(result.err).not.toContain("takes no pods yet");
+  });
+
+  test("another network's file is named: what pods go by meanwhile, and what the runtime reads before ours", async () => {
+    const node = makeNode();
+    mkdirSync(node.conf);
+    writeFileSync(join(node.conf, "05-cilium.conflist"), "{}");
+    const before = await node.run("--wait", "0");
+    expect(before.err).toContain("the conflist is not: pods go by 05-cilium.conflist.");
+    const agent = fakeAgent(node.socket);
+    const after = await node.run();
+    agent.stop();
+    expect(after.status).toBe(0);
+    expect(after.err).toContain("05-cilium.conflist comes before 10-aws.conflist by its name");
+  });
+
+  test("--watch says what is there before the agent serves, and takes the node over with its first answer", async () => {
+    const node = makeNode();
+    const theirs = placeReference(node);
+    const child = node.start("--watch", "--wait", "0");
+    let out = "";
+    let agent: ReturnType<typeof fakeAgent> | undefined;
+    try {
+      for await (const chunk of child.stdout) {
+        out += new TextDecoder().decode(chunk);
+        if (out.includes("\n")) break;
+      }
+      expect(out).toBe("nothing changed\n");
+      expect(readFileSync(theirs.plugin, "utf8")).toBe("the reference's plugin");
+      agent = fakeAgent(node.socket);
+      await until(() => readFileSync(theirs.conflist, "utf8").includes("slash28"));
+      expect(readFileSync(theirs.plugin, "utf8")).toBe("the plugin of this release");
+    } finally {
+      child.kill("SIGTERM");
+      agent?.stop();
+    }
+    expect(await child.exited).toBe(0);
+    const err = await new Response(child.stderr).text();
+    expect(err).toContain("The agent does not serve: nothing serves");
+    expect(err).toContain("plugin and conflist are in place");
+  });
+
+  test("the conflist of an earlier start is written anew under --watch when the agent comes up late", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    const conflist = join(node.conf, "10-aws.conflist");
+    const old = JSON.parse(readFileSync(conflist, "utf8"));
+    old.plugins[0].mtu = "1500";
+    writeFileSync(conflist, JSON.stringify(old));
+    const child = node.start("--watch", "--wait", "0");
+    await child.stdout.getReader().read();
+    const late = fakeAgent(node.socket);
+    try {
+      await until(() => readFileSync(conflist, "utf8").includes("9001"));
+    } finally {
+      child.kill("SIGTERM");
+      late.stop();
+    }
+    expect(await child.exited).toBe(0);
+  });
+
+  test("help gives times in seconds, with their unit", async () => {
+    const { out } = await makeNode().run("--help");
+    const text = out.replace(/\s+/g, " ");
+    expect(text).toContain("how long to wait for an agent that serves (default: 60 s)");
+    expect(text).toContain("the conflist goes after so long without the agent (default: 60 s)");
+    expect(text).not.toContain("60000");
+  });
+
+  test("--network without --undo says what to run instead", async () => {
+    const { status, err } = await makeNode().run("--network");
+    expect(status).toBe(2);
+    expect(err).toContain("next: slash28 install --undo --network");
   });
 
   test("--watch withdraws the conflist of an unhealthy agent and places it again", async () => {

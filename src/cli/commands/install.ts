@@ -8,10 +8,20 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { type Ms, SECOND_MS } from "../../base/units.ts";
 import { askAgentStatus } from "../../drivers/agent-socket.ts";
 import { systemClock } from "../../drivers/clock-system.ts";
-import { AGENT_SOCKET, chainedTypes, commonVersions, conflistSettings, conflistText } from "../../install/conflist.ts";
+import {
+  AGENT_SOCKET,
+  CONFLIST_FILE,
+  chainedTypes,
+  commonVersions,
+  conflistSettings,
+  conflistText,
+  PLUGIN_TYPE,
+} from "../../install/conflist.ts";
 import { HealthWatch } from "../../install/health-watch.ts";
 import {
   type Folders,
+  type Found,
+  findNetwork,
   isConflistPlaced,
   placeConflist,
   placePlugin,
@@ -45,14 +55,25 @@ export function installCommand(): Command {
     .option("--bin-dir <dir>", "where plugins lie (default: HOST_CNI_BIN_PATH, or /opt/cni/bin)")
     .option("--conf-dir <dir>", "where conflists lie (default: HOST_CNI_CONFDIR_PATH, or /etc/cni/net.d)")
     .option("--plugin <file>", "the plugin's executable (default: slash28-cni beside this program, or in dist/)")
-    .option("--wait <seconds>", "how long to wait for an agent that serves", toMs, 60 * SECOND_MS)
+    .addOption(secondsOption("--wait <seconds>", "how long to wait for an agent that serves", 60))
     .option("--watch", "stay, and keep the conflist true to the agent's health")
-    .option("--withdraw-after <seconds>", "with --watch: unhealthy for so long", toMs, 60 * SECOND_MS)
+    .addOption(
+      secondsOption(
+        "--withdraw-after <seconds>",
+        "with --watch: the conflist goes after so long without the agent",
+        60,
+      ),
+    )
     .option("--undo", "put back what was there before")
     .option("--network", "with --undo: the node's SNAT, marks and rules go too; pods that run lose their way out")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText("after", "\nThe conflist follows the aws-node DaemonSet's environment variables: see docs/install.md.")
     .action(install);
+}
+
+/** An option in seconds, whose help says so too. */
+function secondsOption(flags: string, description: string, seconds: number): Option {
+  return new Option(flags, description).argParser(toMs).default(seconds * SECOND_MS, `${seconds} s`);
 }
 
 function toMs(text: string): Ms {
@@ -68,7 +89,10 @@ async function install(options: Options): Promise<void> {
     conf: options.confDir ?? (env["HOST_CNI_CONFDIR_PATH"] || "/etc/cni/net.d"),
   };
   if (options.network === true && options.undo !== true) {
-    throw new CommandError("--network goes with --undo alone.", { exitStatus: 2 });
+    throw new CommandError("--network goes with --undo alone. Nothing was changed.", {
+      exitStatus: 2,
+      next: "slash28 install --undo --network gives the node up; without --network the plugin is installed.",
+    });
   }
   if (options.undo === true) {
     const changed = onDisk(() => undo(folders));
@@ -92,28 +116,86 @@ async function install(options: Options): Promise<void> {
   const executable = pluginFile(options.plugin);
   const versions = await chainVersions(chainedTypes(settings), folders.bin);
   const text = conflistText(settings, versions, packageFile.version);
-  const changed = onDisk(() => placePlugin(executable, folders));
-  const serving = await waitForAgent(settings.socketPath, options.wait);
-  if (serving !== undefined) {
-    if (options.watch !== true) {
-      print(options, "plugin placed, no conflist", changed);
-      throw new CommandError(
-        `The agent does not serve: ${serving}. The plugin is in place, the conflist is not: the node takes no pods yet.`,
-        { exitStatus: 3, next: "Start slash28 agent, read its log, and run slash28 install again." },
-      );
-    }
-    process.stderr.write(`slash28: the agent does not serve yet: ${serving}\n`);
-  } else changed.push(...onDisk(() => placeConflist(text, folders)));
-  print(options, "installed", changed);
+  const found = onDisk(() => findNetwork(executable, folders));
+  const place = () => onDisk(() => [...placePlugin(executable, folders), ...placeConflist(text, folders)]);
+  // A network that is there is not touched before ours can take its place (docs/install.md).
+  const changed = hasOtherNetwork(found) ? [] : onDisk(() => placePlugin(executable, folders));
+  const why = await waitForAgent(settings.socketPath, options.wait);
+  if (why === undefined) {
+    changed.push(...place());
+    print(options, "installed", changed);
+    warnOfOther(found);
+  } else {
+    const { state, meanwhile, next } = withoutAgent(found);
+    print(options, state, changed);
+    const message = `The agent does not serve: ${why}. ${meanwhile}`;
+    if (options.watch !== true) throw new CommandError(message, { exitStatus: 3, next });
+    process.stderr.write(
+      `slash28: ${message}\n  next: it is asked every second; what is missing is placed once it serves\n`,
+    );
+  }
   if (options.watch === true) {
     await watch({
       folders,
-      text,
+      place,
       socketPath: settings.socketPath,
-      patienceMs: options.withdrawAfter,
-      isPlaced: isConflistPlaced(folders),
+      health: new HealthWatch({
+        patienceMs: options.withdrawAfter,
+        isPlaced: isConflistPlaced(folders),
+        isCurrent: why === undefined,
+      }),
     });
   }
+}
+
+/** Somebody else's plugin or conflist serves the node, or will in a moment. */
+function hasOtherNetwork(found: Found): boolean {
+  return found.plugin === "others" || found.conflist === "others";
+}
+
+/** How a node stands whose agent does not serve, and what becomes of its pods. */
+function withoutAgent(found: Found): { readonly state: State; readonly meanwhile: string; readonly next: string } {
+  const next = "Start slash28 agent, read its log, and run slash28 install again.";
+  if (found.conflist === "others" && found.plugin === "ours") {
+    return {
+      state: "nothing changed",
+      meanwhile: `Nothing was changed. ${CONFLIST_FILE} is not slash28's, but the ${PLUGIN_TYPE} that it calls is: no new pod starts here until the agent serves.`,
+      next: `${next} slash28 install --undo gives the node back.`,
+    };
+  }
+  if (hasOtherNetwork(found)) {
+    const theirs = [
+      ...(found.plugin === "others" ? [PLUGIN_TYPE] : []),
+      ...(found.conflist === "others" ? [CONFLIST_FILE] : []),
+    ].join(" and ");
+    return {
+      state: "nothing changed",
+      meanwhile: `Nothing was changed: the node keeps the network that it has (${theirs} of somebody else) until the agent serves.`,
+      next: `Take that network's own agent (aws-node) off this node. ${next}`,
+    };
+  }
+  if (found.conflist === "ours") {
+    return {
+      state: "plugin placed, conflist of before",
+      meanwhile:
+        "The plugin is in place, and so is the conflist of an earlier install: no new pod starts here until the agent serves.",
+      next: `${next} With --watch the conflist is withdrawn meanwhile.`,
+    };
+  }
+  const pods = found.otherNetwork === undefined ? "the node takes no pods yet" : `pods go by ${found.otherNetwork}`;
+  return {
+    state: "plugin placed, no conflist",
+    meanwhile: `The plugin is in place, the conflist is not: ${pods}.`,
+    next,
+  };
+}
+
+/** Runtimes read the first file by name. */
+function warnOfOther({ otherNetwork }: Found): void {
+  if (otherNetwork === undefined || otherNetwork > CONFLIST_FILE) return;
+  process.stderr.write(
+    `slash28: ${otherNetwork} comes before ${CONFLIST_FILE} by its name: the runtime reads that one, and pods are not slash28's.\n  next: Move it out of the folder, unless it calls ${PLUGIN_TYPE} itself.\n`,
+  );
 }
 
 /** The plugin of this release: compiled beside this program, or built in the checkout. */
@@ -190,14 +272,12 @@ async function waitForAgent(socketPath: string, waitMs: Ms): Promise<string | un
 
 async function watch(given: {
   readonly folders: Folders;
-  readonly text: string;
+  readonly place: () => unknown;
   readonly socketPath: string;
-  readonly patienceMs: Ms;
-  readonly isPlaced: boolean;
+  readonly health: HealthWatch;
 }): Promise<void> {
-  const { folders, text, socketPath, patienceMs, isPlaced } = given;
+  const { folders, place, socketPath, health } = given;
   const clock = systemClock();
-  const health = new HealthWatch({ patienceMs, isPlaced });
   let isStopping = false;
   let wakeUp = () => {};
   const stop = () => {
@@ -211,8 +291,8 @@ async function watch(given: {
     if (isStopping) break;
     const step = health.see(status.isServing, clock.nowMs());
     if (step === "place") {
-      onDisk(() => placeConflist(text, folders));
-      process.stderr.write("slash28: the agent serves: the conflist is in place\n");
+      place();
+      process.stderr.write("slash28: the agent serves: plugin and conflist are in place\n");
     } else if (step === "withdraw" && onDisk(() => withdrawConflist(folders))) {
       process.stderr.write(`slash28: the conflist is withdrawn, the node takes no new pods: ${status.message}\n`);
     }
@@ -238,11 +318,19 @@ function onDisk<T>(work: () => T): T {
   }
 }
 
-function print(options: Options, state: string, changed: readonly string[]): void {
+type State =
+  | "installed"
+  | "plugin placed, no conflist"
+  | "plugin placed, conflist of before"
+  | "nothing changed"
+  | "undone";
+
+function print(options: Options, state: State, changed: readonly string[]): void {
   if (options.output === "json") {
     process.stdout.write(`${JSON.stringify({ schema: "slash28/install/v1", state, changed })}\n`);
     return;
   }
-  process.stdout.write(`${state}: ${changed.length === 0 ? "nothing had to change" : ""}\n`);
+  const isUnchanged = changed.length === 0 && state !== "nothing changed";
+  process.stdout.write(`${state}${isUnchanged ? ": nothing had to change" : changed.length === 0 ? "" : ":"}\n`);
   for (const path of changed) process.stdout.write(`  ${path}${existsSync(path) ? "" : " (removed)"}\n`);
 }

@@ -55,7 +55,11 @@ export function upCommand(): Command {
   return new Command("up")
     .description("run the emulated VPC, real agents and pods, and watch")
     .argument("[cluster]", `a cluster file; ${DEFAULT_NAME} when left out`)
-    .option("--pods <manifest...>", "Kubernetes manifests, instead of the cluster file's workloads", collect, [])
+    .addOption(
+      new Option("--pods <manifest...>", "Kubernetes manifests, instead of the cluster file's workloads")
+        .argParser(collect)
+        .default([], "none"),
+    )
     .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to clone, instead of the cluster file's")
     .option("--policy <policy>", "instead of the cluster file's")
     .option(
