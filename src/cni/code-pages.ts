@@ -89,8 +89,8 @@ export function parseCniCode(text: string): CniCode | undefined {
 /** Texts of which the code is certain, without the agent's reason. */
 const OPENINGS: readonly (readonly [RegExp, CniCode])[] = [
   [/the agent's answer makes no sense/, CODES.senselessAnswer],
-  [/status cmd: the network is not available: network-setup-failed/, CODES.notAvailableAndDegraded],
-  [/status cmd: the network is not available/, CODES.notAvailable],
+  [/\bthe network is not available: network-setup-failed/, CODES.notAvailableAndDegraded],
+  [/\bthe network is not available: [a-z]/, CODES.notAvailable],
   [/gc cmd: failed to collect garbage: \d+ leftovers/, CODES.leftovers],
   [/check cmd: failed to check network: (?:network-setup-failed|invalid-request)/, CODES.checkFailed],
   [

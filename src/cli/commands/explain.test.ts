@@ -43,6 +43,9 @@ describe("a pasted text of our own plugin leads to the page of what it says", ()
       "CNI code 51\n",
     ],
     ["status cmd: the network is not available: starting; The agent has not finished", "CNI code 50\n"],
+    ["the network is not available: network-setup-failed; rule 1024 cannot be added: EPERM", "CNI code 51\n"],
+    ["the network is not available: starting", "CNI code 50\n"],
+    ["the network is not available: no agent at /var/run/aws-node/slash28.sock (ENOENT)", "CNI code 50\n"],
     ['{ "cniVersion": "1.0.0", "code": 112, "msg": "…" }', "CNI code 112: name-taken\n"],
     ["Failed SetupPodNetwork for container 5f2b: network-setup-failed: x", "network-setup-failed\n"],
   ])("%s", (text, title) => {
@@ -55,6 +58,18 @@ describe("a pasted text of our own plugin leads to the page of what it says", ()
       "The text is the same for every cause",
     );
   });
+});
+
+test.each([
+  "cni plugin not initialized",
+  "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized",
+  "network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin not initialized",
+  "runtime network not ready: cni config uninitialized",
+])("what kubelet says of a runtime without a network leads to its page: %s", (text) => {
+  const page = explain(text);
+  expect(page).toContain("NetworkPluginNotReady: the runtime has no network\n");
+  expect(page).toContain("only once the node's agent serves");
+  expect(page).toContain("ipamd-not-running");
 });
 
 test("the list names every problem and code", () => {

@@ -157,6 +157,27 @@ function ruleText(rule: LintRule): string {
   ]);
 }
 
+const NO_NETWORK_PAGE = `The text is that of kubelet or the runtime, and the same for every cause.
+
+${pageText("NetworkPluginNotReady: the runtime has no network", [
+  [
+    "What",
+    "The runtime finds no network configuration (conflist) in /etc/cni/net.d that it can read, so the node is NotReady and no pod starts.",
+  ],
+  [
+    "Why",
+    "The conflist is placed only once the node's agent serves, by aws-node as by `slash28 install`; mostly the agent has not come up on that node. `slash28 install --watch` also withdraws it after 60 s without the agent. Seconds of it are normal on a new node.",
+  ],
+  [
+    "Next",
+    "On the node: `ls -l /etc/cni/net.d`, and the last lines of /var/log/aws-routed-eni/ipamd.log, which name the step that does not finish. The file is there and the text stays: check it with `slash28 lint /etc/cni/net.d`, and that each type it names is in /opt/cni/bin.",
+  ],
+  [
+    "Can be a sign of",
+    "ipamd-not-running, api-server-unreachable-at-start, iam-permission-missing-at-startup, imds-unreachable, env-validation-failed",
+  ],
+])}`;
+
 function pageText(title: string, parts: readonly (readonly [string, string])[]): string {
   const shown = parts.filter(([, text]) => text !== "");
   const width = Math.max(...shown.map(([name]) => name.length));
@@ -188,8 +209,13 @@ function textMeaning(text: string): string | undefined {
   return `${lead}\n\n${shown.map(classText).join("\n")}\nFor a verdict give logs, dumps or a bundle to \`slash28 doctor\`.\n`;
 }
 
-/** The one sentence that every refusal has in common. */
+/** Texts of kubelet and the runtime before any plugin was asked: there is no network to ask. */
+const NO_NETWORK =
+  /cni plugin not initialized|network plugin (?:is )?not (?:ready|initialized)|cni config uninitialized|no networks? found in \S*net\.d|no network config found in|NetworkPluginNotReady/i;
+
+/** Texts that are the same for every cause. */
 function generalMeaning(text: string): string | undefined {
+  if (NO_NETWORK.test(text)) return NO_NETWORK_PAGE;
   if (!/failed to assign an IP address to container|no available IP/i.test(text)) return undefined;
   return [
     "The agent on the node refused an address. The text is the same for every cause, so it proves none.",
