@@ -180,6 +180,19 @@ describe("lists", () => {
     expect([attempt, socket.waiting.length]).toEqual([3, 0]);
   });
 
+  test("read again when only its end says that it changed", () => {
+    let attempt = 0;
+    const socket = new ScriptedSocket(([request]) => {
+      const flags = ++attempt < 2 ? 2 | NLM_F.dumpInterrupted : 2;
+      return [datagramOf(link(request!, attempt)), datagramOf({ ...done(request!), flags })];
+    });
+    expect(
+      netlinkSession(socket)
+        .links()
+        .map((each) => each.index),
+    ).toEqual([2]);
+  });
+
   test("one that never stops changing is an error", () => {
     const socket = new ScriptedSocket(([request]) => [
       datagramOf(link(request!, 1, 2 | NLM_F.dumpInterrupted), done(request!)),

@@ -130,11 +130,12 @@ class Session implements Netlink {
     let isInterrupted = false;
     this.#exchange(encodeQuery(query, sequence), (message) => {
       if (message.sequence !== sequence) return "stray";
+      // NLMSG_DONE may be the only one that says so (netlink_dump_done in net/netlink/af_netlink.c of Linux 6.1).
+      if (isList && (message.flags & NLM_F.dumpInterrupted) !== 0) isInterrupted = true;
       if (message.type === NLMSG.error || message.type === NLMSG.done) {
         if (message.body.length >= 4) result = decodeResult(message);
         return "complete";
       }
-      if (isList && (message.flags & NLM_F.dumpInterrupted) !== 0) isInterrupted = true;
       bodies.push(message.body);
       return isList ? "more" : "complete";
     });
