@@ -224,7 +224,9 @@ function validAttachments(raw: JsonObject, opening: string): readonly { containe
       `${opening}: cni.dev/valid-attachments ${what}`,
       'The runtime lists every attachment in use as {"containerID","ifname"}. Nothing was removed.',
     );
-  const list = raw["cni.dev/valid-attachments"] ?? raw["cni.dev/attachments"];
+  const [given, older] = [raw["cni.dev/valid-attachments"], raw["cni.dev/attachments"]];
+  // libcni writes both names, and null for Go's list of none.
+  const list = given === null && older === null ? [] : (given ?? older);
   if (!Array.isArray(list)) throw bad("is missing or no list");
   if (list.length > ATTACHMENTS_MAX) throw bad(`has more than ${ATTACHMENTS_MAX} entries`);
   return list.map((one: unknown) => {

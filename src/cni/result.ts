@@ -24,10 +24,10 @@ export interface PreviousResult {
 
 /** Throws `CniProblem` 7 when it is not understood. */
 export function readPreviousResult(previous: unknown): PreviousResult {
-  if (previous === undefined || previous === null)
-    return { interfaces: [], ips: [], routes: undefined, dns: undefined };
-  const { interfaces = [], ips = [], routes, dns } = isObject(previous) ? previous : { interfaces: previous };
-  if (isObjects(interfaces) && isObjects(ips)) return { interfaces, ips, routes, dns };
+  const given = previous ?? {};
+  const parts = isObject(given) ? given : { interfaces: given };
+  const [interfaces, ips] = [parts["interfaces"] ?? [], parts["ips"] ?? []];
+  if (isObjects(interfaces) && isObjects(ips)) return { interfaces, ips, routes: parts["routes"], dns: parts["dns"] };
   throw new CniProblem(
     CODES.invalidConfig,
     "add cmd: error loading config from args: prevResult is not understood",
@@ -62,7 +62,7 @@ export function buildResult(
     cniVersion: version,
     interfaces,
     ips: [...previous.ips, own].map((ip) => ipIn(version, ip)),
-    ...(previous.routes === undefined ? {} : { routes: previous.routes }),
+    ...(previous.routes === undefined || previous.routes === null ? {} : { routes: previous.routes }),
     ...dnsIn(version, previous.dns),
   };
 }
@@ -105,9 +105,12 @@ export function remember(previous: unknown, ifName: string): Remembered {
   const host = onHost.find((one) => suffix !== undefined && textOf(one["name"]).endsWith(suffix)) ?? onHost[0];
   const hostInterface = textOf(host?.["name"]);
   const vlan = textOf(dummy?.["mac"]);
-  const addresses = ips.filter((ip) => container >= 0 && ip["interface"] === container).map((ip) => ip["address"]);
+  // Later plugins may have given the interface an IPv6 address, or one with a network.
+  const addresses = ips
+    .filter((ip) => container >= 0 && ip["interface"] === container)
+    .flatMap((ip) => parseIpv4(textOf(ip["address"]).replace(/\/32$/, "")) ?? []);
   return {
-    address: addresses.length === 1 ? parseIpv4(textOf(addresses[0]).replace(/\/32$/, "")) : undefined,
+    address: addresses.length === 1 ? addresses[0] : undefined,
     hostInterface: isLinkName(hostInterface) ? hostInterface : undefined,
     vlanId: /^\d{1,4}$/.test(vlan) && Number(vlan) <= VLAN_ID_MAX ? Number(vlan) : 0,
   };

@@ -132,9 +132,9 @@ function print(io: BlockingIo, fd: number, text: string): void {
 }
 
 function readInput(io: BlockingIo): string {
-  let input: string;
+  let input: Uint8Array;
   try {
-    input = new TextDecoder().decode(io.readAll(STDIN, INPUT_BYTES_MAX + 1));
+    input = io.readAll(STDIN, INPUT_BYTES_MAX + 1);
   } catch (error) {
     throw new CniProblem(
       CODES.ioFailure,
@@ -142,7 +142,7 @@ function readInput(io: BlockingIo): string {
       `${error instanceof Error ? error.message : String(error)}. The runtime passes the network configuration there.`,
     );
   }
-  if (input.length <= INPUT_BYTES_MAX) return input;
+  if (input.length <= INPUT_BYTES_MAX) return new TextDecoder().decode(input);
   throw new CniProblem(
     CODES.ioFailure,
     `error reading from stdin: more than ${INPUT_BYTES_MAX} bytes`,

@@ -163,6 +163,13 @@ describe("the result", () => {
     expect(result).toMatchObject({ routes: previous.routes, dns: previous.dns });
   });
 
+  test("takes null in an earlier one for nothing", async () => {
+    rig.agent(() => answer(ANSWER));
+    const prevResult = { cniVersion: "1.0.0", interfaces: null, ips: null, routes: null, dns: null };
+    const { stdout } = await rig.run({ env: ADD, input: rig.config({ cniVersion: "1.0.0", prevResult }) });
+    expect(stdout).toBe(ONE);
+  });
+
   test("is the same under the name aws-cni", async () => {
     rig.agent(() => answer(ANSWER));
     const binary = join(rig.folder, "aws-cni");

@@ -122,6 +122,7 @@ describe("standard input", () => {
     ["bytes that are no text", Uint8Array.of(0xff, 0x00, 0x80), 6],
     ["a tower of brackets", "[".repeat(500_000), 6],
     ["more than a mebibyte", `{"x":"${"y".repeat(2 << 20)}"}`, 5],
+    ["more than a mebibyte in fewer letters", `{"x":"${"é".repeat(600_000)}"}`, 5],
   ])("%s: an error", async (_, input, code) => {
     const error = await errorFor(ADD, input);
     expect(error).toMatchObject({ code, cniVersion: "1.1.0" });

@@ -96,6 +96,16 @@ describe("DEL", () => {
     expect(agent.questions[0]).toMatchObject({ address: "10.0.101.5", hostInterface: "eni0d7763386da" });
   });
 
+  test("finds the pod's address beside those that later plugins have given its interface", async () => {
+    const agent = rig.agent(() => done({ address: null }));
+    const v6 = { version: "6", interface: 1, address: "fd00::5/128" };
+    const wide = { version: "4", interface: 1, address: "10.9.0.5/16" };
+    await run("DEL", { prevResult: { ...prevResult, ips: [v6, ...prevResult.ips, wide] } });
+    await run("DEL", { prevResult: { ...prevResult, ips: [...prevResult.ips, { ...wide, address: "10.9.0.5/32" }] } });
+    expect(agent.questions[0]).toMatchObject({ address: "10.0.101.5" });
+    expect(agent.questions[1]).not.toHaveProperty("address");
+  });
+
   test("waits for an agent that is starting, until its deadline", async () => {
     let count = 0;
     rig.agent(() => (++count < 4 ? refused({ reason: "starting" }) : done({ address: null })));
@@ -235,6 +245,13 @@ describe("GC", () => {
       expect(errorOf((await gc({ "cni.dev/valid-attachments": list })).stdout)).toMatchObject({ code: 7 });
     }
     expect(agent.questions).toHaveLength(1);
+  });
+
+  // libcni 1.3.0 writes Go's empty list so, under both names.
+  test("null under both names is an empty list", async () => {
+    const agent = rig.agent(() => done({ releasedCount: 0, problems: [] }));
+    expect(await gc({ "cni.dev/valid-attachments": null, "cni.dev/attachments": null })).toMatchObject(OUT);
+    expect(agent.questions).toMatchObject([{ op: "gc", valid: [] }]);
   });
 
   test("says what it could not remove, with code 121", async () => {
