@@ -168,63 +168,69 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     clock,
     log: (line) => say(line),
   });
-  const datapath = await startDatapath(input, {
-    cluster,
-    nodes: built.nodes,
-    world: vpc.world,
-    clock,
-    prng: prng.split("pings"),
-    networkName: NETWORK_NAME,
-    onText: say,
-  }).catch(async (error: unknown) => {
+  const abort = new AbortController();
+  let datapath: RunDatapath | undefined;
+  let agents: readonly AgentProcess[];
+  let conductor: Conductor;
+  try {
+    datapath = await startDatapath(input, {
+      cluster,
+      nodes: built.nodes,
+      world: vpc.world,
+      clock,
+      prng: prng.split("pings"),
+      networkName: NETWORK_NAME,
+      onText: say,
+    });
+    agents = built.nodes.map(
+      (node, index) =>
+        new AgentProcess({
+          command: input.command,
+          folder: join(folder, `n${index + 1}`),
+          node,
+          clusterNodeCount: built.nodes.length,
+          cni: {
+            ...cluster.cni,
+            eniConfigs: cluster.cni.eniConfigs.map((one) => ({ ...one, subnet: idOf(built.subnetNames, one.subnet) })),
+          },
+          region: built.world.region,
+          seed: prng.split(`agent-${index}`).uint32(),
+          ec2Url: emulator.ec2Url,
+          imdsUrl: emulator.imdsUrl(node.instanceId),
+          clockScale: formatClockScale(scale),
+          clock,
+          hostNetns: datapath?.hostNetns(node.instanceId),
+          onChange: () => {},
+        }),
+    );
+    conductor = new Conductor({
+      stream: new PodStream({
+        workloads: cluster.workloads,
+        manifests: input.manifests,
+        traces: input.traces,
+        nodes: built.nodes,
+        prng: prng.split("pods"),
+        startWallMs: clock.wallMs(),
+        durationMs: cluster.run.durationMs,
+      }),
+      nodes: new Map(agents.map((agent) => [agent.node.name, nodePort(agent, datapath)])),
+      scheduler: new Scheduler(
+        built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
+        prng.split("scheduler"),
+        cluster.schedulingStrategy,
+      ),
+      kubelet: cluster.kubelet,
+      prng: prng.split("kubelet"),
+      clock,
+      lastEc2ChangeMs: () => tally.lastChangeMs,
+      onText: say,
+    });
+  } catch (error) {
+    await datapath?.close();
     await emulator.close();
     rmSync(folder, { recursive: true, force: true });
     throw error;
-  });
-  const abort = new AbortController();
-  const agents = built.nodes.map(
-    (node, index) =>
-      new AgentProcess({
-        command: input.command,
-        folder: join(folder, `n${index + 1}`),
-        node,
-        clusterNodeCount: built.nodes.length,
-        cni: {
-          ...cluster.cni,
-          eniConfigs: cluster.cni.eniConfigs.map((one) => ({ ...one, subnet: idOf(built.subnetNames, one.subnet) })),
-        },
-        region: built.world.region,
-        seed: prng.split(`agent-${index}`).uint32(),
-        ec2Url: emulator.ec2Url,
-        imdsUrl: emulator.imdsUrl(node.instanceId),
-        clockScale: formatClockScale(scale),
-        clock,
-        hostNetns: datapath?.hostNetns(node.instanceId),
-        onChange: () => {},
-      }),
-  );
-  const conductor = new Conductor({
-    stream: new PodStream({
-      workloads: cluster.workloads,
-      manifests: input.manifests,
-      traces: input.traces,
-      nodes: built.nodes,
-      prng: prng.split("pods"),
-      startWallMs: clock.wallMs(),
-      durationMs: cluster.run.durationMs,
-    }),
-    nodes: new Map(agents.map((agent) => [agent.node.name, nodePort(agent, datapath)])),
-    scheduler: new Scheduler(
-      built.nodes.map((node) => ({ ...node, systemPodCount: HOST_NETWORK_POD_COUNT })),
-      prng.split("scheduler"),
-      cluster.schedulingStrategy,
-    ),
-    kubelet: cluster.kubelet,
-    prng: prng.split("kubelet"),
-    clock,
-    lastEc2ChangeMs: () => tally.lastChangeMs,
-    onText: say,
-  });
+  }
 
   let phase: "starting agents" | "running" | "stopping" = "starting agents";
   let isStopAsked = false;

@@ -1,7 +1,7 @@
 // slash28 up as a user runs it: the real command, real agents, the document it prints, and nothing left behind.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -269,6 +269,23 @@ describe("input that cannot be used", () => {
     expect(policy.status).toBe(2);
     expect(policy.stderr).toContain("slash29");
     expect(leftovers()).toEqual([]);
+  }, 30_000);
+
+  test("folders that cannot be made for the agents: the run ends and takes back what it had begun", async () => {
+    // mkdtemp's path fits into PATH_MAX (4096), that of a file two folders below does not.
+    const top = mkdtempSync(join(tmpdir(), "s28-deep-"));
+    let place = top;
+    while (place.length < 3_850) place = join(place, "x".repeat(200));
+    place = join(place, "x".repeat(4_080 - place.length - 1));
+    mkdirSync(place, { recursive: true });
+    try {
+      const ran = await up([file("deep.yaml", cluster({ others: 0, pods: 1 })), "--once"], { TMPDIR: place });
+      expect(ran.stderr).toContain("ENAMETOOLONG");
+      expect(ran.status).toBe(4);
+      expect(readdirSync(place)).toEqual([]);
+    } finally {
+      rmSync(top, { recursive: true, force: true });
+    }
   }, 30_000);
 
   test("a dump folder without files: exit 3 and what to save there", async () => {
