@@ -69,6 +69,16 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     expect(readdirSync(folder)).toEqual([]);
   }, 60_000);
 
+  test("Ctrl-C while the network is still being made ends it in order, too", async () => {
+    const child = start([EXAMPLE, "--datapath"]);
+    while (namespacesOf(child.pid).length === 0) await Bun.sleep(1);
+    child.kill("SIGINT");
+    expect(await new Response(child.stdout).text()).toContain("0 of 0 pods run");
+    expect(await child.exited).toBe(0);
+    expect(namespacesOf(child.pid)).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  }, 60_000);
+
   test("a run that was killed leaves namespaces, and the next run removes them", async () => {
     const child = start([EXAMPLE, "--datapath"]);
     while (namespacesOf(child.pid).filter((name) => /-p\d+$/.test(name)).length < 5) await Bun.sleep(20);

@@ -87,13 +87,17 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   const { loaded, input } = loadInput(file, options);
   const hasScreen = process.stdout.isTTY === true && options.output === "table" && options.once !== true;
   const isOnce = options.once === true || process.stdout.isTTY !== true;
-  const handle = await startUp({ ...input, isOnce, isFull: options.full === true });
+  const signals = stopOnSignals();
+  const handle = await startUp({ ...input, isOnce, isFull: options.full === true }).catch((error: unknown) => {
+    signals.forget();
+    throw error;
+  });
+  signals.reach(handle);
   const { seed, speed } = input;
   const { fileName } = loaded.cluster;
   const title = options.ec2 === undefined ? fileName : `${options.ec2}, settings of ${fileName}`;
   const screen = hasScreen ? openScreen(handle.live, { title, seed, speed }) : undefined;
   const stopProgress = hasScreen ? () => {} : tellProgress(handle, { title, seed, speed });
-  const forget = stopOnSignals(handle);
   // A reader that closes early ends this process at once: even then no agent stays behind.
   const endAtOnce = (): void => {
     screen?.close();
@@ -105,7 +109,7 @@ async function up(file: string | undefined, options: Options): Promise<number> {
     seen = await handle.done;
   } finally {
     process.off("exit", endAtOnce);
-    forget();
+    signals.forget();
     stopProgress();
     screen?.close();
   }
@@ -188,18 +192,30 @@ function tellProgress(handle: RunHandle, facts: { title: string; seed: number; s
   return () => clearInterval(timer);
 }
 
-/** The first signal ends the run in order, the second kills. Returns how to stop listening. */
-function stopOnSignals(handle: RunHandle): () => void {
+/** The first signal ends the run in order, also one that comes while the run is still being made; the second kills. */
+function stopOnSignals(): { reach(run: RunHandle): void; forget(): void } {
+  let handle: RunHandle | undefined;
   let count = 0;
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
     count++;
-    if (count === 1) handle.stop();
-    else handle.kill();
+    if (count === 1) handle?.stop();
+    else if (handle !== undefined) handle.kill();
+    else {
+      forget();
+      process.kill(process.pid, signal);
+    }
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, stop);
-  return () => {
+  const forget = (): void => {
     for (const signal of signals) process.off(signal, stop);
+  };
+  return {
+    reach(run) {
+      handle = run;
+      if (count > 0) run.stop();
+    },
+    forget,
   };
 }
 
