@@ -59,6 +59,20 @@ describe("the VPC as lines for ip", () => {
     ]);
   });
 
+  test("what moves from one ENI to another is taken away before it is given, whichever of them comes first", () => {
+    const prefix = parseIpv4("10.0.0.32")!;
+    const [has, takes] = [secondary, primary];
+    for (const [before, after] of [
+      [picture({ ...has, prefixes: [prefix] }, takes), picture(has, { ...takes, prefixes: [prefix] })],
+      [picture(takes, { ...has, prefixes: [prefix] }), picture({ ...takes, prefixes: [prefix] }, has)],
+    ] as const) {
+      expect(fabricChanges(before, after, linkOf).vpc).toEqual([
+        "route del 10.0.0.32/28 via 10.0.0.11 dev e2 onlink",
+        "route replace 10.0.0.32/28 via 10.0.0.10 dev e1 onlink",
+      ]);
+    }
+  });
+
   test("a detached ENI loses its link; the same ENI on another device index is a new one", () => {
     expect(fabricChanges(picture(primary, secondary), picture(primary), linkOf).vpc).toEqual([
       "route del 10.0.0.11/32 table 100",

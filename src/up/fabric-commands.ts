@@ -68,20 +68,22 @@ export function fabricChanges(
     vpc.push(`route del ${formatIpv4(eni.primaryAddress)}/32 table ${INTERNET_TABLE}`);
     vpc.push(`link del ${linkOf(eni.eniId)}`);
   }
+  const given: string[] = [];
   for (const [key, { eni, namespace }] of enisAfter) {
     const link = linkOf(eni.eniId);
     const known = enisBefore.get(key)?.eni;
     if (known === undefined) {
-      vpc.push(...attachLines(eni, link, namespace));
+      given.push(...attachLines(eni, link, namespace));
       if (eni.deviceIndex === 0) nodes.set(namespace, [...(nodes.get(namespace) ?? []), ...primaryLines(eni)]);
     }
     const via = `via ${formatIpv4(eni.primaryAddress)} dev ${link} onlink`;
     compare(known === undefined ? [] : held(known), held(eni), String, {
-      added: (text) => vpc.push(`route replace ${text} ${via}`),
+      added: (text) => given.push(`route replace ${text} ${via}`),
       removed: (text) => vpc.push(`route del ${text} ${via}`),
     });
   }
-  return { vpc, nodes };
+  // `replace` would put a route of another ENI's out of the way of its own `del`.
+  return { vpc: [...vpc, ...given], nodes };
 }
 
 function attachLines(eni: FabricEni, link: string, namespace: string): string[] {

@@ -42,8 +42,8 @@ export class Fabric {
   private constructor(options: { readonly onProblem: (text: string) => void }) {
     this.#onProblem = options.onProblem;
     this.#namespaces = new NamespaceSet();
-    this.#vpcNamespace = this.#namespaces.create("vpc");
-    this.outsideNamespace = this.#namespaces.create("outside");
+    this.#vpcNamespace = this.#namespaces.pathOf("vpc");
+    this.outsideNamespace = this.#namespaces.pathOf("outside");
   }
 
   /**
@@ -87,6 +87,7 @@ export class Fabric {
   }
 
   async #build(instanceIds: readonly string[]): Promise<void> {
+    for (const name of ["vpc", "outside"]) this.#namespaces.create(name);
     insideNamespace(this.#vpcNamespace, () => {
       setSysctl("net/ipv4/ip_forward", "1");
       setSysctl("net/ipv4/conf/all/rp_filter", "0");
@@ -141,6 +142,7 @@ export class Fabric {
       }, 0);
     };
     await look();
+    if (this.#isClosed) return;
     this.#look = look;
     world.onMetadataChange = lookSoon;
     this.#timer = setInterval(lookSoon, FOLLOW_MS);
@@ -191,17 +193,22 @@ export class Fabric {
     return found;
   }
 
-  /** Removes everything; again: nothing. */
+  /** Removes everything, once the change under way is done; again: nothing. */
   async close(): Promise<void> {
-    this.kill();
+    this.#stopFollowing();
     await this.#work;
+    this.#namespaces.removeAll();
   }
 
   /** The same at once, for a process that is about to end. */
   kill(): void {
+    this.#stopFollowing();
+    this.#namespaces.removeAll();
+  }
+
+  #stopFollowing(): void {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    this.#namespaces.removeAll();
   }
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
+import { NamespaceSet } from "../../src/drivers/network-namespaces.ts";
 import type { Vpc } from "../../src/emulator/model/index.ts";
 import { EchoPlace } from "../../src/up/echo.ts";
 import { Fabric, INTERNET_ADDRESS, ip, ipJson, PEER_ADDRESS } from "../../src/up/fabric.ts";
@@ -177,5 +178,29 @@ describe.if(canBuildNetworks("the VPC of namespaces"))("the VPC of namespaces", 
     expect(other).toContain("EEXIST");
     expect(existsSync(path)).toBe(false);
     expect((await p1.ping(address.p2))?.seenFrom).toBe(address.p1);
+  });
+});
+
+describe.if(canBuildNetworks("the VPC's end"))("the end of a VPC of namespaces", () => {
+  const left = () => readdirSync("/run/netns").filter((name) => name.startsWith(`s28-${process.pid}-`));
+
+  test("one that cannot be made leaves nothing of itself", async () => {
+    const others = new NamespaceSet();
+    others.create("outside");
+    await expect(Fabric.create({ instanceIds: [], onProblem: () => {} })).rejects.toThrow("EEXIST");
+    expect(left()).toEqual([`s28-${process.pid}-outside`]);
+    others.removeAll();
+    expect(left()).toEqual([]);
+  });
+
+  test("a change under way is finished before the namespaces go", async () => {
+    const problems: string[] = [];
+    const vpc = twoNodes();
+    const fabric = await Fabric.create({ instanceIds: [NODE_1, NODE_2], onProblem: (text) => problems.push(text) });
+    const following = fabric.follow(vpc.world, () => performance.now());
+    await Bun.sleep(1);
+    await fabric.close();
+    await following;
+    expect({ problems, left: left() }).toEqual({ problems: [], left: [] });
   });
 });
