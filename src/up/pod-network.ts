@@ -22,6 +22,8 @@ interface Sandbox {
   readonly netns: string;
   /** The plugin said no, and so left the namespace as it was. */
   isRefused: boolean;
+  /** Its DEL was asked for; the ADD may still be under way. */
+  isEnding: boolean;
   result: unknown;
   place: PodPlace | undefined;
 }
@@ -76,11 +78,12 @@ export class PodNetwork {
       return refusalOf(answer.output, answer.status);
     }
     sandbox.result = answer.output;
+    if (sandbox.isEnding) return { kind: "allocated", address };
     const echo = await EchoPlace.open(netns);
+    sandbox.place = { nodeName: node.name, instanceId: node.instanceId, address, echo };
     // EC2 has answered; the namespaces may be some milliseconds behind.
     await this.#fabric.caughtUp();
-    sandbox.place = { nodeName: node.name, instanceId: node.instanceId, address, echo };
-    this.places.set(request.sandboxId, sandbox.place);
+    if (!sandbox.isEnding) this.places.set(request.sandboxId, sandbox.place);
     return { kind: "allocated", address };
   }
 
@@ -89,11 +92,12 @@ export class PodNetwork {
     const namespaceName = known ?? `p${++this.#count}`;
     const netns =
       known === undefined ? this.#fabric.createPodNamespace(namespaceName) : this.#fabric.podNamespace(namespaceName);
-    return { namespaceName, netns, isRefused: false, result: undefined, place: undefined };
+    return { namespaceName, netns, isRefused: false, isEnding: false, result: undefined, place: undefined };
   }
 
   async #del(plugin: Plugin, request: CniRequest, deadlineMs: Ms): Promise<boolean> {
     const sandbox = this.#sandboxes.get(request.sandboxId);
+    if (sandbox !== undefined) sandbox.isEnding = true;
     this.places.delete(request.sandboxId);
     const answer = await plugin.del(sandboxOf(request, sandbox?.netns), sandbox?.result, this.#realMsUntil(deadlineMs));
     sandbox?.place?.echo.close();
