@@ -5,7 +5,7 @@ import { formatCidr, formatIpv4 } from "../base/ipv4.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
 import { STORE_ERRORS } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
-import type { Attachment, Engine } from "../ipam/types.ts";
+import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Imds } from "../ports/imds.ts";
 import type { AddNetworkReply, AddNetworkRequest, DelNetworkReply, DelNetworkRequest } from "../rpc/services.ts";
@@ -13,6 +13,7 @@ import type { AttachmentKey, Attachments, PodIdentity } from "./attachments.ts";
 import type { BranchEni, BranchEnis } from "./branch-enis.ts";
 import { type EngineHost, messageOf, type Request } from "./engine-host.ts";
 import type { AgentMetrics } from "./metrics.ts";
+import type { NodeNetwork } from "./network.ts";
 
 export interface CniServiceOptions {
   readonly engine: Engine;
@@ -23,6 +24,8 @@ export interface CniServiceOptions {
   readonly branchEnis: BranchEnis;
   /** Index of the trunk's link; 0: this agent has no datapath. */
   readonly trunkLinkIndex: () => Promise<number>;
+  /** undefined: this agent has no datapath. */
+  readonly network: Pick<NodeNetwork, "asked" | "clearingOf"> | undefined;
   readonly metrics: AgentMetrics;
   readonly externalSnat: boolean;
   readonly excludedSnatCidrs: readonly string[];
@@ -78,11 +81,10 @@ export class CniService {
     pod: PodIdentity,
     caller: AddCaller = {},
   ): Request & { readonly attachment: Attachment } {
-    const { addDeadlineMs, attachments, clock, host } = this.#options;
+    const { attachments, host, network } = this.#options;
     const attachment = attachments.intern(key, pod);
-    const startedMs = clock.nowMs();
-    const patienceMs = Math.max(0, (caller.patienceMs ?? Number.POSITIVE_INFINITY) - REPLY_MARGIN_MS) * clock.rate;
-    const request = host.allocate(attachment, startedMs + Math.min(addDeadlineMs, patienceMs));
+    network?.asked(attachment);
+    const request = host.allocate(attachment, this.deadlineMs(caller.patienceMs));
     const { signal } = caller;
     if (signal === undefined) return { ...request, attachment };
     // One connection asks for many: its signal must not collect their listeners.
@@ -90,6 +92,36 @@ export class CniService {
     signal.addEventListener("abort", giveUp);
     const result = request.result.finally(() => signal.removeEventListener("abort", giveUp));
     return { id: request.id, attachment, result };
+  }
+
+  /**
+   * For a caller that wires its pod itself: the answer comes when nothing is being removed any more that speaks of its address, or at the
+   * deadline.
+   */
+  async allocateAlone(key: AttachmentKey, pod: PodIdentity, caller: AddCaller = {}): Promise<ReplyResult> {
+    const deadlineMs = this.deadlineMs(caller.patienceMs);
+    const result = await this.allocate(key, pod, caller).result;
+    if (result.kind !== "allocated") return result;
+    const clearing = this.#options.network?.clearingOf(result.address)?.catch(() => {});
+    if (clearing === undefined || (await this.byDeadline(clearing, deadlineMs)) !== "late") return result;
+    if (!result.isRepeat) this.release(key);
+    const message = `old rules of ${formatIpv4(result.address)} are being removed, and the kernel has not answered yet`;
+    return { kind: "refused", reason: "network-setup-failed", message, retryAfterMs: undefined };
+  }
+
+  /** When an ADD that arrives now has to be answered, by the clock. */
+  deadlineMs(patienceMs: number | undefined): Ms {
+    const { addDeadlineMs, clock } = this.#options;
+    const leftMs = Math.max(0, (patienceMs ?? Number.POSITIVE_INFINITY) - REPLY_MARGIN_MS) * clock.rate;
+    return clock.nowMs() + Math.min(addDeadlineMs, leftMs);
+  }
+
+  async byDeadline<T>(answer: Promise<T>, deadlineMs: Ms): Promise<T | "late"> {
+    let cancel = () => {};
+    const late = new Promise<"late">((resolve) => {
+      cancel = this.#options.clock.at(deadlineMs, () => resolve("late"));
+    });
+    return Promise.race([answer, late]).finally(cancel);
   }
 
   /** The attachment that holds this key's address, also under the legacy key of the same container; undefined: none does. */
@@ -176,11 +208,11 @@ export class CniService {
     }
     if (caller.signal?.aborted === true) return { kind: "error", message: "the caller hung up" };
     const result = await this.timed(
-      this.allocate(
+      this.allocateAlone(
         { networkName: NetworkName, containerId: ContainerID, ifName: IfName },
         { namespace: request.K8S_POD_NAMESPACE, podName: request.K8S_POD_NAME, interfacesCount: 1 },
         caller,
-      ).result,
+      ),
     );
     if (result.kind === "refused") return this.#refused(result.reason, result.message);
     if (result.kind !== "allocated") return { kind: "error", message: `unexpected answer ${result.kind}` };

@@ -134,7 +134,7 @@ async function add(request: Of<"add">, options: JsonRequestsOptions, signal: Abo
       interfacesCount: 1,
     };
     const caller = { patienceMs: timeoutMs, signal };
-    return toJson(await options.service.allocate(keyOf(request), names, caller).result);
+    return toJson(await options.service.allocateAlone(keyOf(request), names, caller));
   }
   const { pods } = options;
   if (pods === undefined) return failure(WIRES_NOTHING);

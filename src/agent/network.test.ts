@@ -1,6 +1,6 @@
 // The node's own network on a scripted datapath: what is refused, dropped, repaired and reported, and when.
 
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import {
@@ -15,8 +15,12 @@ import {
   type World,
   world,
 } from "../../test/e2e/agent-world.ts";
-import { formatIpv4, parseIpv4 } from "../base/ipv4.ts";
+import { formatIpv4, type Ipv4, parseIpv4 } from "../base/ipv4.ts";
 import { podSuffix } from "../datapath/names.ts";
+import { hostRoute } from "../datapath/plan.ts";
+import { toPodRule } from "../datapath/rules.ts";
+import { FakeKernel } from "../datapath/testing/fake-kernel.ts";
+import { MAIN_TABLE } from "../netlink/types.ts";
 import { type EnforceNpRequest, npBackend } from "../rpc/services.ts";
 import { FakeFirewall } from "./testing/fake-firewall.ts";
 import { ScriptedDatapath } from "./testing/scripted-datapath.ts";
@@ -399,3 +403,156 @@ test("the reference's plugin wires for itself: its pods are in the books, and no
     await failureOf(cni.del({ ...addRequest("zz"), Reason: "PodDeleted", K8S_POD_UID: "" }, TIMEOUT_MS)),
   ).toContain("unknown pod");
 });
+
+describe("a pod that wires itself while a look at the host's network is under way", () => {
+  /** The node on a kernel, as it is once the agent serves, and what the reference's plugin does for the pod that asks. */
+  async function looking(env: Readonly<Record<string, string>> = {}) {
+    const made = await node();
+    const { datapath } = made;
+    const kernel = new FakeKernel();
+    for (const [mac, name] of datapath.eniLinks) kernel.host.addDevice({ name, mac });
+    datapath.kernel = kernel;
+    await made.start({ ...FAST, ...env });
+    const rulesOf = (address: Ipv4) => kernel.host.ruleList.filter((rule) => rule.to?.base === address);
+    const name = `eni${podSuffix("default", "web-0")}`;
+    return {
+      ...made,
+      kernel,
+      rulesOf,
+      cni: client(made.made),
+      wire(text: string): Ipv4 {
+        const address = parseIpv4(text) ?? 0;
+        datapath.links.set(name, { owner: "", address });
+        const link = kernel.host.addDevice({ name, mac: "0a:00:00:00:00:02", kind: "veth" });
+        const wasThere = rulesOf(address).length > 0;
+        kernel.host.apply([
+          { change: "setLink", link: link.index, isUp: true },
+          { change: "replaceRoute", route: hostRoute(address, link.index, MAIN_TABLE) },
+          ...(wasThere ? [] : [{ change: "addRule", rule: toPodRule(address) } as const]),
+        ]);
+        return address;
+      },
+      /** Leftovers of all the addresses that the next pod may get. */
+      plant(): void {
+        for (const { base, prefixLength } of datapath.hosts.at(-1)?.ownRanges ?? []) {
+          for (let i = 0; prefixLength === 28 && i < 16; i++)
+            kernel.host.insertRule({ ...toPodRule(base + i), isPlain: true });
+        }
+      },
+    };
+  }
+
+  /** Holds up the `nth` of these calls from now on; `open` lets it, and all after it, go. */
+  function hold(datapath: ScriptedDatapath, held: string, nth: number) {
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const state = { isHeld: false, open: () => open() };
+    let count = 0;
+    datapath.gate = async (call) => {
+      if (call !== held || ++count !== nth) return;
+      state.isHeld = true;
+      await opened;
+    };
+    return state;
+  }
+
+  test.each([
+    ["after the list of pods was taken", "reconcileHost", 1, false],
+    ["after leftovers of its address were found, before they go", "linkNames", 2, true],
+  ] as const)("%s: it keeps its rule and its route", async (_, call, nth, isPlanted) => {
+    const { datapath, kernel, cni, rulesOf, wire, plant } = await looking();
+    // A look begins here, or it would be in its middle.
+    await until(() => datapath.calls.at(-1) === "reconcileHost");
+    if (isPlanted) plant();
+    const gate = hold(datapath, call, nth);
+    await until(() => gate.isHeld);
+    const { reply } = await cni.add(addRequest("a"), TIMEOUT_MS);
+    const address = wire(reply.IPAllocationMetadata[0]?.IPv4Addr ?? "");
+    let fewest = rulesOf(address).length;
+    kernel.afterChange = () => {
+      fewest = Math.min(fewest, rulesOf(address).length);
+    };
+    gate.open();
+    const looks = datapath.hosts.length;
+    await until(() => datapath.hosts.length > looks + 2);
+    expect(fewest).toBe(1);
+    expect(kernel.host.routeList.filter((route) => route.destination.base === address)).toHaveLength(1);
+    // Of the others nothing is left.
+    expect(kernel.host.ruleList.filter((rule) => rule.priority === 512)).toHaveLength(1);
+  });
+
+  test("and leftovers of its address are just being removed: it hears of its address when they are gone", async () => {
+    const { datapath, kernel, cni, rulesOf, wire, plant } = await looking();
+    await until(() => datapath.calls.at(-1) === "reconcileHost");
+    plant();
+    const gate = hold(datapath, "reconcileHost", 2);
+    await until(() => gate.isHeld);
+    let isAnswered = false;
+    const added = cni.add(addRequest("a"), TIMEOUT_MS).finally(() => {
+      isAnswered = true;
+    });
+    await Bun.sleep(200);
+    expect(isAnswered).toBe(false);
+    expect(kernel.host.ruleList.filter((rule) => rule.priority === 512)).toHaveLength(16);
+    gate.open();
+    const { reply } = await added;
+    const address = wire(reply.IPAllocationMetadata[0]?.IPv4Addr ?? "");
+    const looks = datapath.hosts.length;
+    await until(() => datapath.hosts.length > looks + 1);
+    expect(rulesOf(address)).toHaveLength(1);
+    expect(kernel.host.ruleList.filter((rule) => rule.priority === 512)).toHaveLength(1);
+  });
+
+  test("and the kernel does not end that: the ADD is refused by its deadline, and the address goes back", async () => {
+    const { made, datapath, cni, plant } = await looking();
+    await until(() => datapath.calls.at(-1) === "reconcileHost");
+    plant();
+    const gate = hold(datapath, "reconcileHost", 2);
+    await until(() => gate.isHeld);
+    const answer = await cni.add(addRequest("a"), 800);
+    expect(answer).toMatchObject({ reply: { Success: false }, reason: "network-setup-failed" });
+    expect(answer.message).toContain("old rules of");
+    await until(() => !readFileSync(made.path("ipam.json"), "utf8").includes('"a"'));
+    gate.open();
+  });
+});
+
+test("an attachment that is asked for again while others without a link are dropped is left alone", async () => {
+  const { made, datapath, start, ask: say } = await node();
+  await start(FAST);
+  const names = ["a", "b", "c"];
+  for (const name of names) await say(add(name));
+  await made.agents[0]!.stop();
+  const aged = readFileSync(made.path("ipam.json"), "utf8").replace(
+    /("allocationTimestamp":)(\d+)/g,
+    (_, key: string, ns: string) => key + String(BigInt(ns) - 61_000_000_000n),
+  );
+  writeFileSync(made.path("ipam.json"), aged);
+  await start(FAST);
+  datapath.links.clear();
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let unwired = 0;
+  datapath.gate = async (call) => {
+    if (call === "unwirePod" && ++unwired === 1) await opened;
+  };
+  await until(() => unwired === 1);
+  const dropped = /aws-cni\/(.)\/eth0\): IPv4/.exec(made.messages().split("stale IP allocation")[1] ?? "")?.[1] ?? "";
+  const again = names.find((name) => name !== dropped) ?? "";
+  // The address of the first is given back slowly: meanwhile the other's ADD is answered.
+  const { store } = made;
+  const write = store.write.bind(store);
+  store.write = (bytes) => Bun.sleep(100).then(() => write(bytes));
+  const repeated = say(add(again));
+  await Bun.sleep(50);
+  open();
+  expect(await repeated).toMatchObject({ ok: true });
+  const looks = datapath.hosts.length;
+  await until(() => datapath.hosts.length > looks + 2);
+  const saved = readFileSync(made.path("ipam.json"), "utf8");
+  expect(names.filter((name) => saved.includes(`"containerID":"${name}"`))).toEqual([again]);
+}, 15_000);

@@ -37,6 +37,11 @@ export interface NodeNetworkBooks {
 }
 
 type Checks = Pick<HostReport, "repairs" | "problems">;
+/** Addresses without a pod whose rules and routes are being removed. */
+interface Clearing {
+  readonly addresses: ReadonlySet<Ipv4>;
+  readonly ended: Promise<unknown>;
+}
 type StaleBooks = Pick<NodeNetworkBooks, "attachments"> & { readonly names: PodNames };
 
 /** The agent runs where the node's network is not. The message says what was looked for, and `next` what to do. */
@@ -58,7 +63,8 @@ export class NodeNetwork implements EniLinks {
   #books: NodeNetworkBooks | undefined;
   #problems: readonly string[] = [];
   /** Allocations whose links were missing at the last look. */
-  #missing: ReadonlySet<Attachment> = new Set();
+  #missing = new Set<Attachment>();
+  #clearing: Clearing | undefined;
   #isHostStarted = false;
   #cancelNext: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -174,12 +180,42 @@ export class NodeNetwork implements EniLinks {
     const { datapath } = this.#options;
     try {
       const names = await datapath.linkNames();
-      const report = await datapath.reconcileHost(this.#wiring(books, names));
+      const report = await datapath.reconcileHost({ ...this.#wiring(books, names), vacant: [] });
+      const cleared = await this.#clear(books, report.withoutPod ?? []);
       await this.#dropMissing(books, new Set(report.podsWithoutLink));
-      return report;
+      return {
+        repairs: [...report.repairs, ...cleared.repairs],
+        problems: [...new Set([...report.problems, ...cleared.problems])],
+      };
     } catch (error) {
       return { repairs: [], problems: [messageOf(error)] };
     }
+  }
+
+  /**
+   * Removes what speaks of addresses without a pod. One that wires itself may have got such an address since the look began, so the books are
+   * asked again; and who gets one from then on hears of it when it is clear.
+   */
+  async #clear(books: NodeNetworkBooks, withoutPod: readonly Ipv4[]): Promise<Checks> {
+    if (withoutPod.length === 0) return { repairs: [], problems: [] };
+    const { datapath } = this.#options;
+    const names = await datapath.linkNames();
+    const wiring = this.#wiring(books, names);
+    const held = new Set(wiring.pods.map((pod) => pod.address));
+    const vacant = withoutPod.filter((address) => !held.has(address));
+    if (vacant.length === 0) return { repairs: [], problems: [] };
+    const ended = datapath.reconcileHost({ ...wiring, vacant });
+    this.#clearing = { addresses: new Set(vacant), ended };
+    try {
+      return await ended;
+    } finally {
+      this.#clearing = undefined;
+    }
+  }
+
+  /** Resolves, or rejects, when a pod that wires itself may begin; undefined: at once. */
+  clearingOf(address: Ipv4): Promise<unknown> | undefined {
+    return this.#clearing?.addresses.has(address) === true ? this.#clearing.ended : undefined;
   }
 
   #wiring({ hostNetwork, view, pods }: NodeNetworkBooks, linkNames: readonly string[]): HostWiring {
@@ -217,6 +253,7 @@ export class NodeNetwork implements EniLinks {
     const { clock } = this.#options;
     const { attachments, view, pods } = books;
     const missing = new Set<Attachment>();
+    const due: Pick<Allocation, "attachment" | "address">[] = [];
     for (const eni of view().enis) {
       for (const cidr of eni.cidrs) {
         for (const { address, attachment, allocatedWallMs } of cidr.addresses) {
@@ -224,12 +261,22 @@ export class NodeNetwork implements EniLinks {
           const text = attachments.textOf(attachment);
           const isYoung = clock.wallMs() - allocatedWallMs < POD_AGE_MS * clock.rate;
           if (!hasPodName(text) || isYoung || pods.isBusy(text)) continue;
-          if (this.#missing.has(attachment)) await this.#drop(books, attachment, address);
-          else missing.add(attachment);
+          if (this.#missing.has(attachment)) due.push({ attachment, address });
+          missing.add(attachment);
         }
       }
     }
     this.#missing = missing;
+    for (const { attachment, address } of due) {
+      // Each takes its time: another may have been asked for again, or be gone.
+      const isHeld = this.#missing.has(attachment) && books.addressOf(attachment) === address;
+      if (isHeld && !pods.isBusy(attachments.textOf(attachment))) await this.#drop(books, attachment, address);
+    }
+  }
+
+  /** An ADD was asked for it: its link may be there before the next look. */
+  asked(attachment: Attachment): void {
+    this.#missing.delete(attachment);
   }
 
   /** Of the checkpoint: every allocation of a named pod without its link (ipamd.md 6.2.2). Changes nothing. */

@@ -56,6 +56,7 @@ export function buildServices(parts: ServiceParts): Services {
       const mac = trunkMac();
       return mac === undefined ? 0 : ((await network?.datapath.linkIndexOf(mac)) ?? 0);
     },
+    network: network?.node,
     metrics,
     externalSnat: config.network.hasExternalSnat,
     excludedSnatCidrs: config.network.excludedSnatCidrs.map(formatCidr),

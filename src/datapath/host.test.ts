@@ -74,6 +74,25 @@ const RULES = [
   "32767: from all lookup 253",
 ];
 
+test("what speaks of an address without a pod goes when the address is surely vacant, and is reported else", () => {
+  const kernel = node();
+  const before = hostState(kernel);
+  const withoutWeb = { ...WIRING, pods: WIRING.pods.slice(1) };
+  const nothing = { repairs: [], problems: [], podsWithoutLink: [] };
+  for (const vacant of [[], [DNS.address]]) {
+    expect(reconcileHost(kernel, { ...withoutWeb, vacant })).toEqual({ ...nothing, withoutPod: [WEB.address] });
+    expect(hostState(kernel)).toEqual(before);
+  }
+  // A rule alone, a route alone.
+  kernel.host.apply([{ change: "deleteRule", rule: { priority: 512, table: 254, to: cidr("10.0.101.5/32") } }]);
+  expect(reconcileHost(kernel, { ...withoutWeb, vacant: [] }).withoutPod).toEqual([WEB.address]);
+  kernel.host.apply([{ change: "deleteRule", rule: { priority: 1536, table: 2, from: cidr("10.0.101.5/32") } }]);
+  expect(reconcileHost(kernel, { ...withoutWeb, vacant: [] }).withoutPod).toEqual([WEB.address]);
+  const report = reconcileHost(kernel, { ...withoutWeb, vacant: [WEB.address] });
+  expect(report).toEqual({ ...nothing, repairs: ["route to 10.0.101.5 removed"] });
+  expect(reconcileHost(kernel, { ...withoutWeb, vacant: [] })).toEqual(nothing);
+});
+
 test("a node in order is not touched, and nothing is reported", () => {
   const kernel = node();
   expect(rulesOf(kernel)).toEqual(RULES);

@@ -48,11 +48,23 @@ export function reconcileHost(kernel: Kernel, host: HostWiring): HostReport {
     const removals = ruleRemovals(rules, wrongRules(host, linked, rules));
     into.problems.push(...removals.left);
     carryOut(kernel.host, [...removals.steps.map(removed), ...staleRouteSteps(host, view)], into);
+    const withoutPod = unsureOf(host, view, rules);
+    if (withoutPod.length > 0) return { ...into, podsWithoutLink, withoutPod };
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     into.problems.push(`the kernel could not be asked: ${error.message}`);
   }
   return { ...into, podsWithoutLink };
+}
+
+/** Addresses of ours without a pod that `vacant` does not name, and of which a pod's rule or route speaks. */
+function unsureOf(host: HostWiring, view: HostView, rules: readonly Rule[]): Ipv4[] {
+  if (host.vacant === undefined) return [];
+  const sure = new Set([...host.vacant, ...host.pods.map((pod) => pod.address)]);
+  const spoken = new Set<Ipv4>();
+  for (const rule of rules) spoken.add(podOfToRule(rule) ?? podOfFromRule(rule) ?? 0);
+  for (const route of leftRoutes(host, view)) spoken.add(route.destination.base);
+  return [...spoken].filter((address) => address !== 0 && !sure.has(address) && isOwn(host, address));
 }
 
 /**
@@ -144,6 +156,7 @@ function podRouteSteps({ pod, link }: LinkedPod, routes: readonly Route[], into:
 function wrongRules(host: HostWiring, linked: readonly LinkedPod[], rules: readonly Rule[]): Rule[] {
   const ofNode = nodeRules(host.rules);
   const known = new Set(host.pods.map((pod) => pod.address));
+  const isVacant = vacancyOf(host);
   const wantedOf = new Map(linked.map(({ pod }) => [pod.address, podRules(pod.address, tableOf(pod.routeTableId))]));
   const seen = new Set<RuleSpec>();
   return rules.filter((rule) => {
@@ -154,7 +167,7 @@ function wrongRules(host: HostWiring, linked: readonly LinkedPod[], rules: reado
       return !host.rules.isLocalRuleMoved && hasRule(rules, localRule(PRIORITY.local));
     const address = podOfToRule(rule) ?? podOfFromRule(rule);
     if (address === undefined) return false;
-    if (!known.has(address)) return isOwn(host, address);
+    if (!known.has(address)) return isVacant(address);
     const wanted = wantedOf.get(address) ?? [];
     const match = wanted.find((spec) => isRule(rule, spec));
     if (match === undefined) return wanted.length > 0 && wanted.every((spec) => hasRule(rules, spec));
@@ -170,26 +183,37 @@ function isNodeRule(rule: Rule): boolean {
   return rule.to !== undefined && isRule(rule, externalServiceRule(rule.to));
 }
 
-/** Routes of addresses without a pod, through links that bear a pod's name. */
 function staleRouteSteps(host: HostWiring, view: HostView): Step[] {
-  const known = new Set(host.pods.map((pod) => pod.address));
-  const names = new Map(view.links.map((link) => [link.index, link.name]));
-  const isPodName = (name: string): boolean =>
-    name.startsWith(host.vethPrefix) && /^[0-9a-f]{11}$/.test(name.slice(host.vethPrefix.length));
-  return view.mainRoutes
-    .filter(
-      (route) =>
-        isPodRoute(route) &&
-        !known.has(route.destination.base) &&
-        isOwn(host, route.destination.base) &&
-        isPodName(names.get(route.linkIndex) ?? ""),
-    )
+  const isVacant = vacancyOf(host);
+  return leftRoutes(host, view)
+    .filter((route) => isVacant(route.destination.base))
     .map(({ table, destination, linkIndex }) => ({
       what: `route to ${formatIpv4(destination.base)} removed`,
       change: { change: "deleteRoute", route: { table, destination, linkIndex, scope: "link" } },
     }));
 }
 
+/** Of addresses without a pod, through links that bear a pod's name. */
+function leftRoutes(host: HostWiring, view: HostView): Route[] {
+  const known = new Set(host.pods.map((pod) => pod.address));
+  const names = new Map(view.links.map((link) => [link.index, link.name]));
+  const isPodName = (name: string): boolean =>
+    name.startsWith(host.vethPrefix) && /^[0-9a-f]{11}$/.test(name.slice(host.vethPrefix.length));
+  return view.mainRoutes.filter(
+    (route) =>
+      isPodRoute(route) &&
+      !known.has(route.destination.base) &&
+      isOwn(host, route.destination.base) &&
+      isPodName(names.get(route.linkIndex) ?? ""),
+  );
+}
+
 function isOwn(host: HostWiring, address: Ipv4): boolean {
   return host.ownRanges.some((range) => cidrContains(range, address));
+}
+
+/** For addresses without a pod: what speaks of them may go. */
+function vacancyOf(host: HostWiring): (address: Ipv4) => boolean {
+  const vacant = host.vacant && new Set(host.vacant);
+  return (address) => isOwn(host, address) && (vacant?.has(address) ?? true);
 }

@@ -106,6 +106,8 @@ export interface HostWiring {
   readonly pods: readonly HostPod[];
   /** Addresses that this node's ENIs hold: a pod's rule to or from one of them, without a pod, is a leftover. */
   readonly ownRanges: readonly Cidr[];
+  /** Those of them that surely have no pod when this is carried out; undefined: all without one. Others are reported and left. */
+  readonly vacant?: readonly Ipv4[] | undefined;
   readonly vethPrefix: string;
 }
 
@@ -122,4 +124,6 @@ export interface HostReport {
   readonly problems: readonly string[];
   /** Addresses of `pods` whose host link is not there. */
   readonly podsWithoutLink: readonly Ipv4[];
+  /** Addresses of `ownRanges` with a pod's rules or route, without a pod, and not among `vacant`: nothing was removed. */
+  readonly withoutPod?: readonly Ipv4[];
 }

@@ -1,6 +1,7 @@
 // A datapath of plain maps that does one thing after the other, as the real one; a test can hold any call up and make it fail.
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { reconcileHost } from "../../datapath/host.ts";
 import { podSuffix } from "../../datapath/names.ts";
 import type {
   EniWiring,
@@ -11,6 +12,7 @@ import type {
   WireOutcome,
   WireProblem,
 } from "../../datapath/types.ts";
+import type { Kernel } from "../../netlink/kernel.ts";
 import type { Datapath } from "../../ports/datapath.ts";
 
 type Call = "wirePod" | "unwirePod" | "checkPod" | "setUpEni" | "tearDownEni" | "reconcileHost" | "linkNames";
@@ -38,6 +40,8 @@ export class ScriptedDatapath implements Datapath {
   differences: readonly string[] = [];
   eniProblem: string | undefined;
   hostReport: Partial<HostReport> = {};
+  /** Where `reconcileHost` does its work; undefined: it does none. */
+  kernel: Kernel | undefined;
 
   #last: Promise<unknown> = Promise.resolve();
 
@@ -100,6 +104,7 @@ export class ScriptedDatapath implements Datapath {
   reconcileHost(host: HostWiring): Promise<HostReport> {
     return this.#inTurn("reconcileHost", "", () => {
       this.hosts.push(host);
+      if (this.kernel !== undefined) return reconcileHost(this.kernel, host);
       const withoutLink = host.pods.filter((pod) => !this.links.has(pod.hostInterface)).map((pod) => pod.address);
       return { repairs: [], problems: [], podsWithoutLink: withoutLink, ...this.hostReport };
     });
