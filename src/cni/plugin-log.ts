@@ -8,6 +8,9 @@ import { LOG_LEVELS, type LogLevel } from "./config.ts";
 /** Rotation of the reference: 100 MB, 5 old files. */
 const BYTES_MAX = 100 * 1024 * 1024;
 const OLD_FILES_MAX = 5;
+/** What stands between the log's name and its extension: ours, and the reference's without a process id. */
+const OLD_NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}(?:Z-\d+)?$/;
+const LOCK_MS_MAX = 60_000;
 const STDERR = 2;
 
 export interface PluginLogOptions {
@@ -53,7 +56,8 @@ export class PluginLog {
     let fd = openForAppend(io, file);
     try {
       if (io.size(fd) >= BYTES_MAX) {
-        rotate(file, clock);
+        tryToRotate(file, clock);
+        // The new one, whoever has moved the old one.
         const fresh = io.openForAppend(file);
         io.close(fd);
         fd = fresh;
@@ -68,8 +72,10 @@ export class PluginLog {
 function openForAppend(io: BlockingIo, file: string): number {
   try {
     return io.openForAppend(file);
-  } catch {
-    fileSystem().mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+  } catch (error) {
+    const slash = file.lastIndexOf("/");
+    if (slash <= 0) throw error;
+    fileSystem().mkdirSync(file.slice(0, slash), { recursive: true });
     return io.openForAppend(file);
   }
 }
@@ -79,15 +85,47 @@ function fileSystem() {
   return process.getBuiltinModule("node:fs");
 }
 
-/** Moves the full file aside under a name of its own, as other plugins may do at the same moment, and removes the oldest. */
+/** A log that cannot be moved grows further. */
+function tryToRotate(file: string, clock: Clock): void {
+  try {
+    rotate(file, clock);
+  } catch {
+    // A folder that takes no new names, say.
+  }
+}
+
+/** Moves the full file aside and removes the oldest, unless another plugin is about it or has just done it. */
 function rotate(file: string, clock: Clock): void {
   const fs = fileSystem();
-  const slash = file.lastIndexOf("/");
-  const folder = slash < 0 ? "." : file.slice(0, slash + 1);
-  const [, stem, extension = ""] = /^(.+?)(\.[^.]*)?$/.exec(file.slice(slash + 1)) ?? [];
-  const stamp = new Date(clock.wallMs()).toISOString().replaceAll(":", "-");
-  fs.renameSync(file, `${folder}${stem}-${stamp}-${process.pid}${extension}`);
-  const old = fs.readdirSync(folder).filter((name) => name.startsWith(`${stem}-2`) && name.endsWith(extension));
-  old.sort((a, b) => (a < b ? 1 : -1));
-  for (const name of old.slice(OLD_FILES_MAX)) fs.unlinkSync(`${folder}${name}`);
+  const lock = `${file}.rotating`;
+  if (!takeLock(lock, clock)) return;
+  try {
+    if (fs.statSync(file).size < BYTES_MAX) return;
+    const slash = file.lastIndexOf("/");
+    const folder = slash < 0 ? "./" : file.slice(0, slash + 1);
+    const [, stem = "", extension = ""] = /^(.+?)(\.[^.]*)?$/.exec(file.slice(slash + 1)) ?? [];
+    const stamp = new Date(clock.wallMs()).toISOString().replaceAll(":", "-");
+    fs.renameSync(file, `${folder}${stem}-${stamp}-${process.pid}${extension}`);
+    const isOld = (name: string) =>
+      name.startsWith(`${stem}-`) &&
+      name.endsWith(extension) &&
+      OLD_NAME.test(name.slice(stem.length + 1, name.length - extension.length));
+    const old = fs.readdirSync(folder).filter(isOld);
+    old.sort((a, b) => (a < b ? 1 : -1));
+    for (const name of old.slice(OLD_FILES_MAX)) fs.unlinkSync(`${folder}${name}`);
+  } finally {
+    fs.unlinkSync(lock);
+  }
+}
+
+/** False while another plugin has it. One that was killed with it is waited for no longer than a minute. */
+function takeLock(lock: string, clock: Clock): boolean {
+  const fs = fileSystem();
+  try {
+    fs.closeSync(fs.openSync(lock, "wx"));
+    return true;
+  } catch {
+    if (clock.wallMs() - fs.statSync(lock).mtimeMs > LOCK_MS_MAX) fs.unlinkSync(lock);
+    return false;
+  }
 }

@@ -1,7 +1,16 @@
 // The plugin's log: the reference's lines, whole ones however many plugins write at once, and no command that fails for it.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ANSWER, answer, type CniRig, ENVIRONMENT, openCniRig } from "./rig.ts";
 
@@ -13,6 +22,7 @@ beforeEach(() => rmSync(rig.logFile, { force: true }));
 afterEach(() => rig.stopAgents());
 afterAll(() => rig.close());
 
+const FULL = 100 * 1024 * 1024;
 const ADD = { ...ENVIRONMENT, CNI_COMMAND: "ADD" };
 interface Line {
   readonly level: string;
@@ -116,6 +126,24 @@ describe("a log that cannot be written fails nothing", () => {
     expect(JSON.parse(stdout)).toHaveProperty("ips");
   });
 
+  test("a folder of the working directory, beside which no other is made", async () => {
+    rig.agent(() => answer(ANSWER));
+    mkdirSync(join(rig.folder, "logs"));
+    expect((await rig.run({ env: ADD, input: rig.config({ pluginLogFile: "logs" }) })).status).toBe(0);
+    expect(readdirSync(rig.folder)).not.toContain("log");
+  });
+
+  test("one that cannot be moved aside grows", async () => {
+    rig.agent(() => answer(ANSWER));
+    const folder = join(rig.folder, "no-new-names");
+    mkdirSync(folder);
+    const file = join(folder, "p".repeat(248));
+    writeFileSync(file, "");
+    truncateSync(file, FULL);
+    await rig.run({ env: ADD, input: rig.config({ pluginLogFile: file }) });
+    expect(statSync(file).size).toBeGreaterThan(FULL);
+  });
+
   test("stderr is a log too, no log is none, and a missing folder is made", async () => {
     rig.agent(() => answer(ANSWER));
     expect((await rig.run({ env: ADD, input: rig.config({ pluginLogFile: "STDERR" }) })).stderr).toContain(
@@ -137,7 +165,7 @@ describe("rotation", () => {
     for (let i = 1; i <= 5; i++) writeFileSync(join(folder, `plugin-2020-01-0${i}T00-00-00.000Z-1.log`), "");
     writeFileSync(join(folder, "plugin-notes.txt"), "");
     writeFileSync(file, "");
-    truncateSync(file, 100 * 1024 * 1024);
+    truncateSync(file, FULL);
     await rig.run({ env: ADD, input: rig.config({ pluginLogFile: file }) });
     expect(lines(file)).toHaveLength(3);
     const names = readdirSync(folder).toSorted();
@@ -145,5 +173,58 @@ describe("rotation", () => {
     expect(names).toContain("plugin-notes.txt");
     expect(names).not.toContain("plugin-2020-01-01T00-00-00.000Z-1.log");
     expect(names.filter((name) => /^plugin-20(?!20)\d\d-.*Z-\d+\.log$/.test(name))).toHaveLength(1);
+  });
+
+  test("is done by one of the plugins that write at once, and no line is lost", async () => {
+    rig.agent(() => answer(ANSWER));
+    for (let round = 0; round < 3; round++) {
+      const folder = join(rig.folder, `at-once-${round}`);
+      mkdirSync(folder);
+      const file = join(folder, "plugin.log");
+      writeFileSync(file, "");
+      truncateSync(file, FULL);
+      const input = rig.config({ pluginLogFile: file });
+      await Promise.all(Array.from({ length: 24 }, () => rig.run({ env: ADD, input })));
+      const [old, ...others] = readdirSync(folder).filter((name) => name !== "plugin.log");
+      expect(others).toEqual([]);
+      const late = readFileSync(join(folder, old ?? ""))
+        .subarray(FULL)
+        .toString();
+      expect(`${late}${readFileSync(file, "utf8")}`.split("\n").length - 1).toBe(72);
+    }
+  });
+
+  test("leaves files alone that only begin as old logs do", async () => {
+    rig.agent(() => answer(ANSWER));
+    const folder = join(rig.folder, "others");
+    mkdirSync(folder);
+    const file = join(folder, "plugin.log");
+    for (let i = 1; i <= 5; i++) writeFileSync(join(folder, `plugin-2020-01-0${i}T00-00-00.000Z-1.log`), "");
+    const others = ["plugin-2.log", "plugin-2nd-node.log", "plugin-2020-01-01.log"];
+    for (const other of others) writeFileSync(join(folder, other), "");
+    writeFileSync(file, "");
+    truncateSync(file, FULL);
+    await rig.run({ env: ADD, input: rig.config({ pluginLogFile: file }) });
+    const names = readdirSync(folder);
+    expect(names).toEqual(expect.arrayContaining(others));
+    expect(names.filter((name) => name.includes("T00-00-00"))).toHaveLength(4);
+  });
+
+  test("that was broken off keeps nobody from writing, and is done in the end", async () => {
+    rig.agent(() => answer(ANSWER));
+    const folder = join(rig.folder, "broken-off");
+    mkdirSync(folder);
+    const file = join(folder, "plugin.log");
+    writeFileSync(file, "");
+    truncateSync(file, FULL);
+    writeFileSync(`${file}.rotating`, "");
+    const input = rig.config({ pluginLogFile: file });
+    await rig.run({ env: ADD, input });
+    expect(statSync(file).size).toBeGreaterThan(FULL);
+    const longAgo = new Date(Date.now() - 3_600_000);
+    utimesSync(`${file}.rotating`, longAgo, longAgo);
+    for (let i = 0; i < 2; i++) await rig.run({ env: ADD, input });
+    expect(lines(file).length).toBeWithin(3, 7);
+    expect(readdirSync(folder)).toHaveLength(2);
   });
 });
