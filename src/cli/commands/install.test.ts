@@ -313,6 +313,17 @@ describe("slash28 install", () => {
     expect(await new Response(child.stderr).text()).toContain("the conflist is withdrawn");
   });
 
+  test("what it writes is read by lint, and clean", async () => {
+    const node = makeNode({ POD_MTU: "1500", AWS_VPC_K8S_CNI_VETHPREFIX: "pod" });
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    const lint = Bun.spawnSync([process.execPath, MAIN, "lint", "-o", "json", node.conf]);
+    expect(lint.exitCode).toBe(0);
+    const document = JSON.parse(lint.stdout.toString());
+    expect(document).toMatchObject({ findings: [], files: 1, unread: [] });
+  });
+
   test("a chain that cannot start, a bad environment and a missing plugin change nothing", async () => {
     const node = makeNode({ AWS_VPC_K8S_PLUGIN_LOG_FILE: "stdout" });
     const env = await node.run();

@@ -54,6 +54,14 @@ describe("recognition", () => {
 });
 
 describe("support bundles", () => {
+  test("the conflist of a bundle is its node's", async () => {
+    const content = '{"cniVersion":"0.4.0","name":"aws-cni","plugins":[{"type":"aws-cni","mtu":"9001"}]}';
+    const entries = [...bundle(), { name: "./cni/10-aws.conflist", content }];
+    const facts = await collect({ paths: [await packedBundle(`conflist/${NAME}.tar.gz`, entries)] });
+    expect(facts.conflists).toMatchObject([{ name: "aws-cni", node: ID, plugins: [{ mtu: { value: "9001" } }] }]);
+    expect(facts.unread).toEqual([]);
+  });
+
   test("one bundle: its node, its logs in the order of their times, its pages; no word about what is not needed", async () => {
     const path = await packedBundle(`one/${NAME}.tar.gz`);
     const facts = await collect({ paths: [path] });

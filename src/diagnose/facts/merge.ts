@@ -29,6 +29,7 @@ export const NO_FACTS: Facts = {
   metrics: [],
   introspection: [],
   checkpoints: [],
+  conflists: [],
   fleet: {},
   notes: [],
   wholeSubnets: [],
@@ -78,6 +79,7 @@ export function resolveNodes(facts: Facts): Facts {
     metrics: renamed(facts.metrics),
     introspection: renamed(facts.introspection),
     checkpoints: renamed(facts.checkpoints),
+    conflists: renamed(facts.conflists),
   };
 }
 

@@ -577,6 +577,36 @@ export interface CheckpointFact {
   readonly at: Source;
 }
 
+// ---- What the runtime reads on a node ----
+
+/** One plugin of a conflist, by the keys that the plugin `aws-cni` knows. An empty text is as good as none. */
+export interface ConflistPlugin {
+  /** The executable's name. */
+  readonly type?: Located<string> | undefined;
+  readonly vethPrefix?: Located<string> | undefined;
+  /** A number where it is written as one: the reference reads a text. */
+  readonly mtu?: Located<string | number> | undefined;
+  readonly enforcingMode?: Located<string> | undefined;
+  readonly logFile?: Located<string> | undefined;
+  readonly at: Source;
+}
+
+/** A network configuration of /etc/cni/net.d; a single one (`*.conf`) is a list of one. */
+export interface ConflistFact {
+  /** The network's name; empty: it has none. */
+  readonly name: string;
+  readonly node?: NodeKey | undefined;
+  readonly cniVersion?: Located<string> | undefined;
+  /** Empty: `cniVersion` alone. */
+  readonly cniVersions: readonly string[];
+  /** `slash28 1.2.3` when `slash28 install` wrote it. */
+  readonly installedBy?: string | undefined;
+  readonly isCheckDisabled: boolean;
+  /** In the order in which they are called. */
+  readonly plugins: readonly ConflistPlugin[];
+  readonly at: Source;
+}
+
 // ---- What only a person knows ----
 
 export interface FleetFact {
@@ -626,6 +656,7 @@ export interface Facts {
   readonly metrics: readonly MetricsPage[];
   readonly introspection: readonly IntrospectionPage[];
   readonly checkpoints: readonly CheckpointFact[];
+  readonly conflists: readonly ConflistFact[];
   readonly fleet: FleetFact;
   readonly region?: string | undefined;
   readonly provisioner?: Located<string> | undefined;

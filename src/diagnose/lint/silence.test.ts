@@ -6,6 +6,7 @@ import {
   AT,
   cni,
   codes,
+  conflist,
   eni,
   eniConfig,
   located,
@@ -546,8 +547,48 @@ const ON_POLICIES: readonly Case[] = [
   ],
 ];
 
+const ON_CONFLISTS: readonly Case[] = [
+  [
+    "an MTU is the node plugin's alone",
+    "PD1156",
+    conflist({ type: "aws-cni", mtu: "9216" }),
+    conflist({ type: "aws-cni", mtu: "" }, { type: "bridge", mtu: "9216" }),
+  ],
+  [
+    "a bare number is another text than the reference wants",
+    "PD1156",
+    conflist({ type: "aws-cni", mtu: 1500 }),
+    conflist({ type: "aws-cni", mtu: "1500" }),
+  ],
+  [
+    "four characters fit",
+    "PD1157",
+    conflist({ type: "slash28-cni", vethPrefix: "abcde" }),
+    conflist({ type: "slash28-cni", vethPrefix: "abcd" }),
+  ],
+  [
+    "egress-cni prints a result too, others have no such key",
+    "PD1158",
+    conflist({ type: "aws-cni" }, { type: "egress-cni", logFile: "stdout" }),
+    conflist({ type: "aws-cni", logFile: "stderr" }, { type: "other", logFile: "stdout" }),
+  ],
+  [
+    "an empty mode is strict",
+    "PD1159",
+    conflist({ type: "aws-cni", enforcingMode: "permissive" }),
+    conflist({ type: "aws-cni", enforcingMode: "" }),
+  ],
+  [
+    "a list that calls it beside others is in order",
+    "PD1160",
+    conflist({ type: "portmap" }),
+    conflist({ type: "aws-cni" }, { type: "cilium-cni" }),
+  ],
+];
+
 for (const [title, cases] of [
   ["settings", ON_SETTINGS],
+  ["conflists", ON_CONFLISTS],
   ["nodes", ON_NODES],
   ["subnets", ON_SUBNETS],
   ["policies", ON_POLICIES],

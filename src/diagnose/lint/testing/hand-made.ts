@@ -3,6 +3,7 @@
 import { parseCidr, parseIpv4 } from "../../../base/ipv4.ts";
 import { mergeFacts } from "../../facts/merge.ts";
 import type {
+  ConflistPlugin,
   EniConfigFact,
   EniFact,
   FactsPart,
@@ -18,6 +19,15 @@ import type {
 import { runLint } from "../lint.ts";
 
 export const AT = { file: "cluster.yaml", line: 1, column: 1 };
+
+/** The list of the network aws-cni with these plugins. */
+export function conflist(...plugins: readonly Readonly<Record<string, string | number>>[]): FactsPart {
+  const entries = plugins.map((keys): ConflistPlugin => {
+    const placed = Object.entries(keys).map(([key, value]) => [key, located(value)]);
+    return { ...Object.fromEntries(placed), at: AT };
+  });
+  return { conflists: [{ name: "aws-cni", cniVersions: [], isCheckDisabled: false, plugins: entries, at: AT }] };
+}
 
 /** One entry a line, from line 2 on. */
 export function settings(env: Readonly<Record<string, string>>, more: Partial<SettingsSource> = {}): SettingsSource {

@@ -1,6 +1,7 @@
 // The readers of configuration, most specific first, and the handlers of its objects.
 
 import type { FileReader } from "../reader.ts";
+import { conflistReader } from "./conflist.ts";
 import { emittedListReader } from "./emitted-list.ts";
 import { iamPolicyReader } from "./iam-policy.ts";
 import { nodeGroupReader } from "./node-groups.ts";
@@ -21,6 +22,7 @@ export { terraformReader } from "./terraform/terraform-reader.ts";
 
 export const CONFIG_READERS: readonly FileReader[] = [
   emittedListReader,
+  conflistReader,
   addonAnswerReader,
   settingsPageReader,
   containerInfoReader,
