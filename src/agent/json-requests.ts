@@ -54,7 +54,15 @@ const requestSchema = z.discriminatedUnion("op", [
     vlanId: z.int().min(0).max(4094).optional(),
     reason: label.optional(),
   }),
-  z.object({ v: version, op: z.literal("check"), ...key, ...pod, netns: path.optional(), address: ipv4.optional() }),
+  z.object({
+    v: version,
+    op: z.literal("check"),
+    ...key,
+    ...pod,
+    netns: path.optional(),
+    address: ipv4.optional(),
+    hostInterface: label.optional(),
+  }),
   z.object({
     v: version,
     op: z.literal("gc"),
@@ -211,8 +219,9 @@ async function check(request: Of<"check">, options: JsonRequestsOptions): Promis
   const { pods, service, engine } = options;
   if (request.netns !== undefined) {
     if (pods === undefined) return failure(WIRES_NOTHING);
-    const address = request.address === undefined ? undefined : parseIpv4(request.address);
-    const problems = withinAnswer(await pods.check(podSpec(request, request.netns, options), address));
+    const { address, hostInterface } = request;
+    const told = { address: address === undefined ? undefined : parseIpv4(address), hostInterface };
+    const problems = withinAnswer(await pods.check(podSpec(request, request.netns, options), told));
     if (problems.length === 0) return success({});
     const message = problems.join("; ");
     return { ...failure({ kind: "refused", reason: "network-setup-failed", message }), problems };

@@ -332,6 +332,11 @@ test("CHECK asks books and datapath: the holder, its address, an ENI that owns i
     reason: "network-setup-failed",
     problems: [`the agent holds ${String(address)} for this attachment, not 10.0.0.9`],
   });
+  expect(await check({ hostInterface: "eni0d7763386da" })).toMatchObject({
+    ok: false,
+    reason: "network-setup-failed",
+    problems: [`the result names the host link eni0d7763386da; this pod's is ${String(hostInterface)}`],
+  });
   datapath.differences = ["eth0 is down", "rule 512 is missing"];
   expect(await check()).toMatchObject({
     ok: false,

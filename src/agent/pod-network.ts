@@ -5,6 +5,7 @@
 
 import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
+import { hostInterfaceOf } from "../datapath/identity.ts";
 import { podSuffix } from "../datapath/names.ts";
 import type { BranchWiring, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
 import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
@@ -50,6 +51,12 @@ interface Place {
   readonly branch: BranchWiring | undefined;
   /** The attachment had the address before this ADD, and keeps it when the ADD fails. */
   readonly isRepeat: boolean;
+}
+
+/** Of a pod, by its ADD's result. */
+interface ToldByResult {
+  readonly address: Ipv4 | undefined;
+  readonly hostInterface: string | undefined;
 }
 
 /** A branch pod's traces on the host. */
@@ -367,13 +374,18 @@ export class PodNetwork {
 
   // -------------------------------------------------------------- CHECK
 
-  /** What is not as the ADD left it, one line each. `address` undefined: whatever the attachment holds. */
-  check(spec: PodSpec, address: Ipv4 | undefined): Promise<readonly string[]> {
-    return this.#turns.take(keyText(spec.key), () => this.#check(spec, address));
+  /** What is not as the ADD left it, one line each. `told`: what the ADD's result says; what is left out is whatever it is. */
+  check(spec: PodSpec, told: ToldByResult): Promise<readonly string[]> {
+    return this.#turns.take(keyText(spec.key), () => this.#check(spec, told));
   }
 
-  async #check(spec: PodSpec, address: Ipv4 | undefined): Promise<readonly string[]> {
+  async #check(spec: PodSpec, { address, hostInterface }: ToldByResult): Promise<readonly string[]> {
     const { branchEnis, clock, datapath, engine, service, trunkMac } = this.#options;
+    const checkPod = async (pod: PodWiring): Promise<readonly string[]> => {
+      const own = hostInterfaceOf(pod);
+      if (hostInterface === undefined || hostInterface === own) return datapath.checkPod(pod);
+      return [`the result names the host link ${hostInterface}; this pod's is ${own}`];
+    };
     const answer = await branchEnis.forAdd(spec.namespace, spec.podName);
     if (answer.kind === "not-ready") return [answer.message];
     if (answer.kind === "branch") {
@@ -382,7 +394,7 @@ export class PodNetwork {
       if (mac === undefined) return ["the trunk ENI is not to be seen in instance metadata"];
       if (address !== undefined && address !== own) return [`the pod's branch ENI has ${formatIpv4(own)}`];
       const branch: BranchWiring = { ...rest, trunkMac: mac, mode: spec.enforcingMode };
-      return datapath.checkPod(wiringOf(spec, { address: own, routeTableId: MAIN_TABLE, branch }));
+      return checkPod(wiringOf(spec, { address: own, routeTableId: MAIN_TABLE, branch }));
     }
     const attachment = service.holderOf(spec.key);
     const held = attachment === undefined ? undefined : engine.addressOf(attachment);
@@ -393,7 +405,7 @@ export class PodNetwork {
     for (const eni of engine.view(clock.nowMs()).enis) {
       const isHere = eni.cidrs.some((cidr) => cidr.addresses.some((one) => one.address === held));
       if (!isHere) continue;
-      return datapath.checkPod(wiringOf(spec, { address: held, routeTableId: eni.routeTableId, branch: undefined }));
+      return checkPod(wiringOf(spec, { address: held, routeTableId: eni.routeTableId, branch: undefined }));
     }
     return [`no ENI of this node owns ${formatIpv4(held)}`];
   }

@@ -10,10 +10,10 @@ import { linesOf, type Refusal, readAdd } from "./answers.ts";
 import { type CniCode, CODES, codeOf } from "./codes.ts";
 import { isObject, type JsonObject, type NetworkConfig } from "./config.ts";
 import type { AttachmentEnvironment, PodArguments } from "./environment.ts";
-import { isCniName, isLinkName } from "./names.ts";
+import { isCniName, isLinkName, isPlain } from "./names.ts";
 import type { PluginLog } from "./plugin-log.ts";
 import { CniProblem } from "./problem.ts";
-import { buildResult, readPreviousResult, remember } from "./result.ts";
+import { buildResult, type Remembered, readPreviousResult, remember } from "./result.ts";
 import type { CniVersion } from "./versions.ts";
 
 export interface CommandContext {
@@ -29,6 +29,10 @@ export interface CommandContext {
 
 /** The agent answers this much before the plugin gives up, so that its reason arrives. */
 const ANSWER_MARGIN_MS = 1_000;
+/** A host interface's name: a prefix, and so much of a hash (datapath.md 5). */
+const SUFFIX_LENGTH = 11;
+const VETH_PREFIX_LENGTH_MAX = 4;
+const STRICT_PREFIX = "vlan";
 /** The agent takes no longer lists. */
 const ATTACHMENTS_MAX = 4_096;
 
@@ -162,7 +166,8 @@ export function check(attachment: AttachmentEnvironment, pod: PodArguments, cont
   const { config, raw } = context;
   const opening = "check cmd: failed to check network";
   const known = remember(raw["prevResult"], attachment.ifName);
-  if (known.address === undefined || known.hostInterface === undefined) {
+  const { address, hostInterface } = known;
+  if (address === undefined || hostInterface === undefined) {
     throw new CniProblem(
       CODES.invalidConfig,
       `${opening}: prevResult is missing or not understood`,
@@ -175,11 +180,9 @@ export function check(attachment: AttachmentEnvironment, pod: PodArguments, cont
       ...keyOf(attachment, context),
       ...pod,
       netns: attachment.netns,
-      address: formatIpv4(known.address ?? 0),
-      hostInterface: known.hostInterface,
-      vethPrefix: config.vethPrefix,
-      mtu: config.mtu,
-      enforcingMode: config.enforcingMode,
+      address: formatIpv4(address),
+      hostInterface,
+      ...wiredAs({ ...known, hostInterface }, config),
     }),
     context,
   );
@@ -189,6 +192,21 @@ export function check(attachment: AttachmentEnvironment, pod: PodArguments, cont
   if (code === CODES.tryAgainLater) throw refused(opening, outcome);
   const differences = outcome.problems.length === 0 ? [outcome.message] : outcome.problems;
   throw new CniProblem(CODES.checkFailed, `${opening}: ${outcome.reason}`, differences.join("; "));
+}
+
+/** As the pod was wired: when the configuration has changed since then, the pod is no worse for it. */
+function wiredAs(
+  { hostInterface, vlanId, mtu }: Remembered & { readonly hostInterface: string },
+  config: NetworkConfig,
+) {
+  const prefix = hostInterface.slice(0, -SUFFIX_LENGTH);
+  const isStrict = prefix === STRICT_PREFIX;
+  const isPrefix = !isStrict && isPlain(prefix) && prefix.length <= VETH_PREFIX_LENGTH_MAX;
+  return {
+    vethPrefix: isPrefix ? prefix : config.vethPrefix,
+    mtu: mtu ?? config.mtu,
+    enforcingMode: vlanId === 0 ? config.enforcingMode : isStrict ? "strict" : "standard",
+  };
 }
 
 export function status(context: CommandContext): void {

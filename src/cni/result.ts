@@ -12,6 +12,9 @@ import { type CniVersion, isAtLeast } from "./versions.ts";
 
 /** IEEE 802.1Q: 4095 is reserved. */
 const VLAN_ID_MAX = 4_094;
+/** What an ADD may ask for. */
+const MTU_MIN = 576;
+const MTU_MAX = 9001;
 const DUMMY_NAME = /^dummy([0-9a-f]{11})$/;
 
 /** What earlier plugins of the list have done. */
@@ -88,13 +91,15 @@ function isObjects(value: unknown): value is readonly JsonObject[] {
 export interface Remembered {
   readonly address: Ipv4 | undefined;
   readonly hostInterface: string | undefined;
+  /** Of the host's interface; before 1.1.0 a result does not say it. */
+  readonly mtu: number | undefined;
   /** Above 0 for a branch pod. */
   readonly vlanId: number;
 }
 
 /** Never throws: what is not understood is not used. */
 export function remember(previous: unknown, ifName: string): Remembered {
-  const nothing: Remembered = { address: undefined, hostInterface: undefined, vlanId: 0 };
+  const nothing: Remembered = { address: undefined, hostInterface: undefined, mtu: undefined, vlanId: 0 };
   if (!isObject(previous)) return nothing;
   const { interfaces, ips } = previous;
   if (!isObjects(interfaces) || !isObjects(ips)) return nothing;
@@ -104,6 +109,7 @@ export function remember(previous: unknown, ifName: string): Remembered {
   const onHost = interfaces.filter((one) => one !== dummy && textOf(one["sandbox"]) === "");
   const host = onHost.find((one) => suffix !== undefined && textOf(one["name"]).endsWith(suffix)) ?? onHost[0];
   const hostInterface = textOf(host?.["name"]);
+  const mtu = host?.["mtu"];
   const vlan = textOf(dummy?.["mac"]);
   // Later plugins may have given the interface an IPv6 address, or one with a network.
   const addresses = ips
@@ -112,8 +118,13 @@ export function remember(previous: unknown, ifName: string): Remembered {
   return {
     address: addresses.length === 1 ? addresses[0] : undefined,
     hostInterface: isLinkName(hostInterface) ? hostInterface : undefined,
+    mtu: isMtu(mtu) ? mtu : undefined,
     vlanId: /^\d{1,4}$/.test(vlan) && Number(vlan) <= VLAN_ID_MAX ? Number(vlan) : 0,
   };
+}
+
+function isMtu(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= MTU_MIN && value <= MTU_MAX;
 }
 
 function textOf(value: unknown): string {

@@ -146,6 +146,25 @@ describe("CHECK", () => {
     ]);
   });
 
+  test("asks for the pod as its result has it, not as the configuration would have the next one", async () => {
+    const agent = rig.agent(() => done());
+    const interfaces = [
+      { name: "ab0d7763386da", mtu: 1500 },
+      { name: "eth0", mac: "2", mtu: 1500, sandbox: "/var/run/netns/cni-0a1b" },
+      { name: "dummy0d7763386da", mac: "0", sandbox: "1" },
+    ];
+    await run("CHECK", { prevResult: { ...prevResult, interfaces } });
+    expect(agent.questions[0]).toMatchObject({ hostInterface: "ab0d7763386da", vethPrefix: "ab", mtu: 1500 });
+    for (const [name, podSGEnforcingMode, enforcingMode] of [
+      ["vlan0d7763386da", "standard", "strict"],
+      ["eni0d7763386da", "strict", "standard"],
+    ]) {
+      const branch = [{ name }, interfaces[1], { name: "dummy0d7763386da", mac: "5" }];
+      await run("CHECK", { prevResult: { ...prevResult, interfaces: branch }, podSGEnforcingMode });
+      expect(agent.questions.at(-1)).toMatchObject({ vethPrefix: "eni", mtu: 9001, enforcingMode });
+    }
+  });
+
   test("lists what differs, with code 120", async () => {
     rig.agent(() =>
       refused({ reason: "network-setup-failed", problems: ["rule 512 to 10.0.101.5 is missing", "eth0 has MTU 1500"] }),
