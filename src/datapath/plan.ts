@@ -1,7 +1,15 @@
 // What a pod's wiring comes to: names, MAC, rules and routes, worked out from the request alone.
 
 import type { Ipv4 } from "../base/ipv4.ts";
-import { MAIN_TABLE, type Mac, type RouteSpec, type Rule, type RuleSpec } from "../netlink/types.ts";
+import {
+  DEFAULT_TABLE,
+  LOCAL_TABLE,
+  MAIN_TABLE,
+  type Mac,
+  type RouteSpec,
+  type Rule,
+  type RuleSpec,
+} from "../netlink/types.ts";
 import { aliasOf, hostInterfaceOf, hostMacOf } from "./identity.ts";
 import { vlanLinkName } from "./names.ts";
 import {
@@ -14,6 +22,7 @@ import {
   podOfFromRule,
   podOfToRule,
   tableOf,
+  tableText,
   toPodRule,
 } from "./rules.ts";
 import type { BranchWiring, PodWiring } from "./types.ts";
@@ -25,6 +34,9 @@ export const POD_GATEWAY: Ipv4 = 0xa9fe0101;
 export const SCOPE_LINK = 253;
 export const PROTOCOL_BOOT = 3;
 export const TYPE_UNICAST = 1;
+
+/** In the way of the VLANs 153 to 155; the resource controller gives ids up to 120 (datapath.md 9.1). */
+const NODE_TABLES: readonly number[] = [DEFAULT_TABLE, MAIN_TABLE, LOCAL_TABLE];
 
 export interface PodPlan {
   readonly pod: PodWiring;
@@ -114,6 +126,8 @@ export function mistakeIn(pod: PodWiring): string | undefined {
   const vlanId = pod.branch?.vlanId;
   if (vlanId !== undefined && !(Number.isInteger(vlanId) && vlanId >= 1 && vlanId <= 4094))
     return `the VLAN id ${vlanId} is not from 1 to 4094`;
+  if (vlanId !== undefined && NODE_TABLES.includes(branchTable(vlanId)))
+    return `the VLAN id ${vlanId} would have route table ${tableText(branchTable(vlanId))}, which is the node's own`;
   return undefined;
 }
 

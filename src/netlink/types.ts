@@ -7,6 +7,7 @@ import type { Cidr, Ipv4 } from "../base/ipv4.ts";
 export type Errno = number;
 
 /** Table ids that have names (rtnetlink.h). */
+export const DEFAULT_TABLE = 253;
 export const MAIN_TABLE = 254;
 export const LOCAL_TABLE = 255;
 

@@ -51,6 +51,21 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
     expect(node.state(105)).toEqual(before);
   });
 
+  test("a VLAN whose table would be one of the node's own is refused", () => {
+    const web = pod();
+    for (const [vlanId, table] of [
+      [153, "253"],
+      [154, "main"],
+      [155, "local"],
+    ] as const) {
+      const before = node.state(100 + vlanId);
+      const outcome = wirePod(kernel(), { ...web, branch: { ...BRANCH, vlanId } });
+      expect(outcome).toMatchObject({ kind: "failed", problem: "invalid-wiring", leftovers: [] });
+      expect(outcome.kind === "failed" && outcome.message).toContain(`would have route table ${table}`);
+      expect(node.state(100 + vlanId)).toEqual(before);
+    }
+  });
+
   if (!hasVlan) {
     test("a kernel without VLAN devices refuses, and nothing is left", () => {
       for (const mode of ["strict", "standard"] as const) {

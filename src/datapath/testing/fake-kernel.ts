@@ -16,6 +16,7 @@ import {
 import { type ChangeResult, type Kernel, KernelError, type Namespace, type Netlink } from "../../netlink/kernel.ts";
 import {
   type Change,
+  DEFAULT_TABLE,
   type Errno,
   type Link,
   type LinkAddress,
@@ -30,7 +31,6 @@ import {
 
 const ENETDOWN = 100;
 const EBADF = 9;
-const DEFAULT_TABLE = 253;
 const ANY: Cidr = { base: 0, prefixLength: 0 };
 
 type Of<Name extends Change["change"]> = Extract<Change, { change: Name }>;
