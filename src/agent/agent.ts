@@ -168,6 +168,7 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
       settings: config,
       notServing: () => (state === "serving" ? undefined : state),
       networkProblem: () => network?.problem,
+      kernelSilence: () => ports.network?.datapath.silence,
     });
     closers.push(
       () => json.stopAccepting(),

@@ -60,6 +60,10 @@ export type Answer<Reply> =
 
 /** A refusal leaves this long, in real milliseconds, before its caller gives up, so that the reason arrives. */
 const REPLY_MARGIN_MS = 100;
+/** After the last moment for an address a pod may be wired for so long, if its caller waits. Real milliseconds. */
+const WIRING_MS = 5 * SECOND_MS;
+/** Less than the margin above: where an address is what is missing, its reason is heard. */
+const LAST_REPLY_MARGIN_MS = 50;
 /** Allocations that the reference took over from the runtime; looked up on release alone (ipamd.md 2.4). */
 const LEGACY_NETWORK = "_migrated-from-cri";
 const LEGACY_INTERFACE = "unknown";
@@ -114,6 +118,19 @@ export class CniService {
     const { addDeadlineMs, clock } = this.#options;
     const leftMs = Math.max(0, (patienceMs ?? Number.POSITIVE_INFINITY) - REPLY_MARGIN_MS) * clock.rate;
     return clock.nowMs() + Math.min(addDeadlineMs, leftMs);
+  }
+
+  /** As a caller that arrives now would have to say it to get that deadline. */
+  patienceUntil(deadlineMs: Ms): number {
+    const { clock } = this.#options;
+    return Math.max(0, deadlineMs - clock.nowMs()) / clock.rate + REPLY_MARGIN_MS;
+  }
+
+  /** When an ADD that arrives now and asks for a wired pod has to be answered, by the clock. */
+  answerByMs(patienceMs: number | undefined): Ms {
+    const { addDeadlineMs, clock } = this.#options;
+    const leftMs = Math.max(0, (patienceMs ?? Number.POSITIVE_INFINITY) - LAST_REPLY_MARGIN_MS) * clock.rate;
+    return clock.nowMs() + Math.min(addDeadlineMs + WIRING_MS * clock.rate, leftMs);
   }
 
   async byDeadline<T>(answer: Promise<T>, deadlineMs: Ms): Promise<T | "late"> {
@@ -194,7 +211,7 @@ export class CniService {
   }
 
   async #add(request: AddNetworkRequest, caller: AddCaller): Promise<Answer<AddNetworkReply>> {
-    const branch = await this.#addBranch(request);
+    const branch = await this.#addBranch(request, caller);
     if (branch !== undefined) return branch;
     const { ContainerID, IfName, NetworkName } = request;
     if (ContainerID === "" || IfName === "" || NetworkName === "") {
@@ -273,15 +290,19 @@ export class CniService {
   // -------------------------------------------------------------- branch ENIs (ipamd.md 3.3 step 2)
 
   /** The answer for a pod with a branch ENI, or when the pod cannot be read; undefined for every other pod. */
-  async #addBranch(request: AddNetworkRequest): Promise<Answer<AddNetworkReply> | undefined> {
+  async #addBranch(request: AddNetworkRequest, caller: AddCaller): Promise<Answer<AddNetworkReply> | undefined> {
     const { branchEnis, metrics, trunkLinkIndex } = this.#options;
+    const deadlineMs = this.deadlineMs(caller.patienceMs);
+    const notReady = (message: string) => {
+      metrics.inc("slash28_add_refusals_total", { reason: "branch-eni-not-ready" });
+      return this.#refused("branch-eni-not-ready", message);
+    };
     const answer = await branchEnis.forAdd(request.K8S_POD_NAMESPACE, request.K8S_POD_NAME);
     if (answer.kind === "none") return undefined;
-    if (answer.kind === "not-ready") {
-      metrics.inc("slash28_add_refusals_total", { reason: "branch-eni-not-ready" });
-      return this.#refused("branch-eni-not-ready", answer.message);
-    }
-    const branch = { eni: answer.branch, trunkLinkIndex: await trunkLinkIndex() };
+    if (answer.kind === "not-ready") return notReady(answer.message);
+    const linkIndex = await this.byDeadline(trunkLinkIndex(), deadlineMs);
+    if (linkIndex === "late") return notReady("the kernel has not answered which link is the trunk's");
+    const branch = { eni: answer.branch, trunkLinkIndex: linkIndex };
     const cidrs = await this.#readVpcCidrs();
     return {
       kind: "reply",

@@ -86,6 +86,8 @@ export interface JsonRequestsOptions {
   readonly notServing: () => Extract<Reason, "starting" | "stopping"> | undefined;
   /** Why the node's own network is not as it has to be; undefined when it is. */
   readonly networkProblem: () => string | undefined;
+  /** Why the kernel does not answer, so that no pod can be wired; undefined: it does. */
+  readonly kernelSilence: () => string | undefined;
 }
 
 /** The answer to one line; `signal` is aborted when its caller hangs up. Never rejects. */
@@ -126,9 +128,11 @@ async function perform(request: JsonRequest, options: JsonRequestsOptions, signa
     case "status": {
       const reason = options.notServing();
       if (reason !== undefined) return failure({ kind: "refused", reason, message: reasonPages[reason].what });
+      const refused = (message: string) => failure({ kind: "refused", reason: "network-setup-failed", message });
       const problem = options.networkProblem();
-      if (problem === undefined) return success({});
-      return { ...failure({ kind: "refused", reason: "network-setup-failed", message: problem }), degraded: true };
+      if (problem !== undefined) return { ...refused(problem), degraded: true };
+      const silence = options.kernelSilence();
+      return silence === undefined ? success({}) : refused(silence);
     }
   }
 }

@@ -284,6 +284,9 @@ test("the trunk's link index is in the reference's reply", async () => {
   });
   expect([...datapath.eniLinks.values()][reply.ParentIfIndex - 2]).toBe("eth1");
   expect(datapath.setUpEnis[0]).toMatchObject({ isTrunk: true });
+  datapath.linkIndexOf = () => new Promise(() => {});
+  const late = await client(made).add(addRequest("b"), 500);
+  expect(late).toMatchObject({ reply: { Success: false }, reason: "branch-eni-not-ready" });
 });
 
 /** A network policy agent that answers as told. */

@@ -1,7 +1,7 @@
 // Pods wired through the JSON socket: the whole agent on a scripted datapath. What a caller hears, in which order things happen,
 // and what is left when something fails, hangs up or dies.
 
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { ask, closeWorlds, line, until, type World, world } from "../../test/e2e/agent-world.ts";
@@ -232,6 +232,82 @@ test("a caller that hangs up while its pod is wired: the ADD is undone", async (
   gate.open();
   await until(() => datapath.removed.length === 1 && !checkpoint(made).includes('"a"'));
   expect(datapath.links.size).toBe(0);
+});
+
+describe("an ADD that is not done by its deadline is refused then, and taken back when it is", () => {
+  const SILENCE = "The datapath's thread has not come back from wirePod for 6 s";
+
+  test("the kernel does not come back; nor for the next ADD of the sandbox, and for its DEL", async () => {
+    const { datapath, ask: say, made } = await node();
+    const gate = gateOf(datapath, "wirePod");
+    const startedMs = performance.now();
+    const first = say(add("a", { timeoutMs: 600 }));
+    await until(() => gate.waiting() === 1);
+    datapath.silence = SILENCE;
+    const refused = await first;
+    expect(performance.now() - startedMs).toBeLessThan(600);
+    expect(refused).toMatchObject({ reason: "network-setup-failed", problem: "kernel-refused" });
+    expect(refused["message"]).toBe(`${SILENCE}; what was begun is taken back when it answers`);
+    expect(await say(add("a", { timeoutMs: 300 }))).toMatchObject({ ok: false, problem: "kernel-refused" });
+    const deleted = say(del("a"));
+    expect(checkpoint(made)).toContain('"a"');
+    datapath.silence = undefined;
+    gate.open();
+    expect(await deleted).toMatchObject({ ok: true, address: null, left: [] });
+    expect(datapath.wired).toHaveLength(1);
+    expect([datapath.links.size, datapath.routed.size]).toEqual([0, 0]);
+    expect(checkpoint(made)).not.toContain('"a"');
+  });
+
+  test("a repeated one leaves the running pod its address and its link", async () => {
+    const { datapath, ask: say, made } = await node();
+    const { address } = await say(add("a"));
+    const gate = gateOf(datapath, "wirePod");
+    expect(await say(add("a", { timeoutMs: 300 }))).toMatchObject({ ok: false, reason: "network-setup-failed" });
+    gate.open();
+    expect(await say(add("a"))).toMatchObject({ ok: true, address, isRepeat: true });
+    expect(datapath.removed).toEqual([]);
+    expect(checkpoint(made)).toContain('"a"');
+  });
+
+  test("an agent's own deadline holds, too, where the caller names none", async () => {
+    const { datapath, ask: say } = await node({ SLASH28_ADD_DEADLINE: "1" });
+    const gate = gateOf(datapath, "wirePod");
+    const startedMs = performance.now();
+    expect(await say(add("a"))).toMatchObject({ ok: false, problem: "kernel-refused" });
+    // One second for the address, five for what comes after it.
+    expect(performance.now() - startedMs).toBeWithin(5_900, 6_500);
+    gate.open();
+    await until(() => datapath.removed.length === 1);
+  }, 15_000);
+
+  test("the checkpoint is not written: that is the reason", async () => {
+    const { ask: say, made, datapath } = await node();
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { store } = made;
+    const write = store.write.bind(store);
+    store.write = (bytes) => opened.then(() => write(bytes));
+    expect(await say(add("a", { timeoutMs: 400 }))).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+    open();
+    expect(await say(del("a"))).toMatchObject({ ok: true, address: null });
+    expect(datapath.links.size).toBe(0);
+    expect(checkpoint(made)).not.toContain('"a"');
+  });
+});
+
+test("STATUS refuses while the kernel does not answer; pods that run are not said to suffer", async () => {
+  const { datapath, ask: say } = await node();
+  const status = `${JSON.stringify({ v: 1, op: "status" })}\n`;
+  expect(await say(status)).toEqual({ v: 1, ok: true });
+  datapath.silence = "no answer";
+  const refused = await say(status);
+  expect(refused).toMatchObject({ ok: false, reason: "network-setup-failed", message: "no answer" });
+  expect(refused).not.toHaveProperty("degraded");
+  datapath.silence = undefined;
+  expect(await say(status)).toEqual({ v: 1, ok: true });
 });
 
 test("a caller that closes its side after the request still gets the answer", async () => {

@@ -76,9 +76,13 @@ export class PodNetwork {
   /** Branch pods wired by this process: their addresses are in no pool. */
   readonly #branches = new Map<string, WiredBranch>();
   readonly #leaving = new Set<Attachment>();
+  #isNodeReady = false;
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
+    void options.nodeReady.then(() => {
+      this.#isNodeReady = true;
+    });
   }
 
   get names(): PodNames {
@@ -101,8 +105,43 @@ export class PodNetwork {
 
   // -------------------------------------------------------------- ADD
 
-  add(request: AddRequest): Promise<Wired | Refused> {
-    return this.#turns.take(keyText(request.key), () => this.#add(request));
+  /** Answered by its deadline, whatever hangs; what is done later is taken back then. */
+  async add(request: AddRequest): Promise<Wired | Refused> {
+    const { service } = this.#options;
+    const deadlineMs = service.deadlineMs(request.patienceMs);
+    const answerByMs = service.answerByMs(request.patienceMs);
+    const end = new AbortController();
+    const hangUp = () => end.abort();
+    request.signal.addEventListener("abort", hangUp);
+    if (request.signal.aborted) hangUp();
+    const answer = this.#turns
+      .take(keyText(request.key), () => {
+        const patienceMs = service.patienceUntil(deadlineMs);
+        return this.#add({ ...request, patienceMs, signal: end.signal });
+      })
+      .finally(() => request.signal.removeEventListener("abort", hangUp));
+    const answered = await service.byDeadline(answer, answerByMs);
+    if (answered !== "late") return answered;
+    const refused = this.#lateRefusal(request);
+    end.abort();
+    return refused;
+  }
+
+  /** What an ADD waits for that is not done by its deadline. */
+  #lateRefusal({ key }: AddRequest): Refused {
+    const { datapath, metrics } = this.#options;
+    const reason = this.#waiting.has(keyText(key)) ? "checkpoint-unwritable" : "starting";
+    if (this.#isNodeReady && reason === "starting") {
+      const why = datapath.silence ?? "The kernel was not done with the pod by the ADD's deadline";
+      return this.#failed("kernel-refused", {
+        message: `${why}; what was begun is taken back when it answers`,
+        next: "STATUS says how long it lasts; an agent whose kernel does not come back restarts. The ADD is tried again.",
+      });
+    }
+    metrics.inc("slash28_add_refusals_total", { reason });
+    const what =
+      reason === "starting" ? "the node's own network is not set up yet" : "the checkpoint is not written yet";
+    return { kind: "refused", reason, message: `${what}, and the ADD's deadline is here` };
   }
 
   async #add(request: AddRequest): Promise<Wired | Refused> {

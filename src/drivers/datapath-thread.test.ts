@@ -51,6 +51,21 @@ describe("a thread that dies", () => {
     expect(await wired).toMatchObject({ kind: "failed", message: expect.stringContaining(message) });
   });
 
+  test("and comes back in time: meanwhile its silence is told, neither at once nor afterwards", async () => {
+    const options = { hostNamespacePath: "comes back", workerUrl: BROKEN, silenceMaxMs: 3_000 };
+    const thread = await startDatapathThread(options);
+    await Bun.sleep(700);
+    expect(thread.silence).toBeUndefined();
+    const asked = thread.linkNames();
+    await Bun.sleep(250);
+    expect(thread.silence).toBeUndefined();
+    await Bun.sleep(450);
+    expect(thread.silence).toStartWith("The datapath's thread has not come back from linkNames for 0.6 s");
+    expect(await asked).toEqual([]);
+    expect(thread.silence).toBeUndefined();
+    thread.close();
+  });
+
   test("a namespace that is none: it does not start, and says why", async () => {
     const here = join(import.meta.dir, "datapath-thread.test.ts");
     expect(await rejection(startDatapathThread({ hostNamespacePath: here }))).toMatch(/cannot be entered: /);

@@ -45,6 +45,8 @@ export interface DatapathThreadOptions {
 const SILENCE_MAX_MS = 30 * SECOND_MS;
 /** Silence is counted in looks: a main thread that was held up itself, and hears everything late, counts as one. */
 const LOOKS_MAX = 10;
+/** From this many on the silence is told: 3 to 6 s. */
+const LOOKS_TOLD = 2;
 
 /** Rejects with an `Error` that says why the kernel cannot be spoken to, or the namespace not entered. */
 export function startDatapathThread(options: DatapathThreadOptions): Promise<DatapathThread> {
@@ -101,6 +103,12 @@ class Thread implements DatapathThread {
     this.#worker.onerror = (event) => this.#finish(new Error(`The datapath's thread failed: ${event.message}`));
     this.#worker.addEventListener("close", () => this.#finish(new Error("The datapath's thread ended by itself")));
     this.#post({ kind: "open", hostNamespacePath: options.hostNamespacePath });
+  }
+
+  get silence(): string | undefined {
+    const [first] = this.#waiting.values();
+    if (first === undefined || this.#silentLooks < LOOKS_TOLD) return undefined;
+    return this.#silenceText(first, this.#silentLooks);
   }
 
   wirePod(...args: Parameters<Operations["wirePod"]>): Promise<WireOutcome> {
@@ -183,13 +191,13 @@ class Thread implements DatapathThread {
       const [first] = this.#waiting.values();
       if (first === undefined) return;
       if (++this.#silentLooks < LOOKS_MAX) return this.#lookLater();
-      const seconds = this.#silenceMaxMs / SECOND_MS;
-      this.#finish(
-        new Error(
-          `The datapath's thread has not come back from ${first.operation} for ${seconds} s: see what holds the kernel in /proc/${process.pid}/task/*/stack`,
-        ),
-      );
+      this.#finish(new Error(this.#silenceText(first, LOOKS_MAX)));
     });
+  }
+
+  #silenceText({ operation }: Waiting, looks: number): string {
+    const seconds = Math.round((this.#silenceMaxMs * looks) / LOOKS_MAX) / SECOND_MS;
+    return `The datapath's thread has not come back from ${operation} for ${seconds} s: see what holds the kernel in /proc/${process.pid}/task/*/stack`;
   }
 
   #post(message: ToThread): void {

@@ -4,6 +4,8 @@
 import type { EniWiring, HostReport, HostWiring, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
 
 export interface Datapath {
+  /** Why nothing that is asked is answered at present; undefined: it is. Seconds pass before it is said. */
+  readonly silence: string | undefined;
   /** All or nothing. Wired already: nothing is touched. Never rejects. */
   wirePod(pod: PodWiring): Promise<WireOutcome>;
   /** Removes rules, routes and, when nothing else ends it soon, the link. What is gone already is no problem. Resolves with what is left, one line each. */

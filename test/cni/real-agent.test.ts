@@ -100,6 +100,17 @@ test("STATUS is silent when ADDs are served; GC keeps what is listed and ends th
   expect(datapath.routed.size).toBe(0);
 });
 
+test("STATUS: 50 while the kernel does not answer, 51 while the node's own rules are not right", async () => {
+  await node.start({ SLASH28_VERIFY_PERIOD: "1" });
+  datapath.silence = "the kernel is silent";
+  expect(errorOf((await run("STATUS")).stdout)).toMatchObject({
+    ...{ code: 50, details: expect.stringContaining("the kernel is silent") },
+  });
+  datapath.hostReport = { problems: ["link eth1 cannot be set up"] };
+  await until(() => node.messages().includes("link eth1 cannot be set up"));
+  expect(errorOf((await run("STATUS")).stdout).code).toBe(51);
+});
+
 test("GC with as many attachments, and as long a list, as the plugin takes: the agent takes it too", async () => {
   await node.start();
   await run("ADD");

@@ -32,6 +32,7 @@ export class ScriptedDatapath implements Datapath {
   readonly setUpEnis: EniWiring[] = [];
   readonly hosts: HostWiring[] = [];
   isClosed = false;
+  silence: string | undefined;
 
   /** Waited for before a call does anything. */
   gate: (call: Call) => Promise<void> = async () => {};
