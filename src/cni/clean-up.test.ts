@@ -99,6 +99,24 @@ describe("a DEL without an agent", () => {
     }
   });
 
+  test("leaves alone what a later sandbox of the same pod has, and removes the rest", () => {
+    for (const branch of [undefined, BRANCH, { ...BRANCH, mode: "standard" } as const]) {
+      const kernel = node();
+      wire(kernel, { ...WEB, containerId: "c2", branch });
+      const before = hostState(kernel, [102, 105]);
+      const hostInterface = branch?.mode === "strict" ? "vlan0d7763386da" : "eni0d7763386da";
+      const removal = { ...REMOVAL, hostInterface, vlanId: branch?.vlanId ?? 0 };
+      expect(cleanUp(kernel, removal)).toEqual([
+        `10.0.101.5 is with another sandbox by now, whose link is ${hostInterface}`,
+      ]);
+      expect(hostState(kernel, [102, 105])).toEqual(before);
+      const rule = { priority: 512, table: 254, to: { base: address("10.0.101.9"), prefixLength: 32 } };
+      kernel.host.apply([{ change: "addRule", rule }]);
+      expect(cleanUp(kernel, { ...removal, address: rule.to.base, vlanId: 0 })).toEqual([]);
+      expect(hostState(kernel, [102, 105])).toEqual(before);
+    }
+  });
+
   test("says what the kernel says when it cannot be asked", () => {
     const kernel = node();
     const broken = { ...kernel, host: { ...kernel.host, link: () => undefined, routes: broke } };

@@ -2,6 +2,7 @@
 // VLAN may have become another pod's, and that one keeps its network. Loaded only when it is needed.
 
 import { formatIpv4 } from "../base/ipv4.ts";
+import { isAliasOf } from "../datapath/identity.ts";
 import type { PodRemoval } from "../datapath/types.ts";
 import { unwirePod } from "../datapath/unwire.ts";
 import { type Kernel, KernelError, type Netlink } from "../netlink/kernel.ts";
@@ -22,10 +23,19 @@ export function cleanUp(kernel: Kernel, removal: PodRemoval): readonly string[] 
 }
 
 function whyNotOurs(host: Netlink, removal: PodRemoval): string | undefined {
-  const { address, hostInterface, vlanId } = removal;
-  const linkIndex = hostInterface === "" ? 0 : (host.link(hostInterface)?.index ?? 0);
+  const { address, attachment, hostInterface, vlanId } = removal;
+  const link = hostInterface === "" ? undefined : host.link(hostInterface);
+  const linkIndex = link?.index ?? 0;
+  // The reference's links have no alias. A pod's links have one name in all its sandboxes.
+  const isOfOther =
+    link !== undefined && link.alias !== "" && attachment !== undefined && !isAliasOf(link.alias, attachment);
   const isToPod = ({ destination }: Route) => destination.prefixLength === 32 && destination.base === address;
-  const isTaken = host.routes(MAIN_TABLE).some((route) => isToPod(route) && route.linkIndex !== linkIndex);
+  const tables = vlanId === 0 ? [MAIN_TABLE] : [MAIN_TABLE, BRANCH_TABLE_BASE + vlanId];
+  const routes = tables.flatMap((table) => host.routes(table)).filter(isToPod);
+  if (isOfOther && routes.some((route) => route.linkIndex === linkIndex)) {
+    return `${formatIpv4(address)} is with another sandbox by now, whose link is ${hostInterface}`;
+  }
+  const isTaken = routes.some((route) => route.table === MAIN_TABLE && route.linkIndex !== linkIndex);
   if (address !== 0 && isTaken) {
     return `${formatIpv4(address)} is routed to another link than ${hostInterface || "the pod's"}: another pod has it by now`;
   }
