@@ -1,7 +1,7 @@
 // Network namespaces of our own making, kept by a name below /run/netns as `ip netns` keeps them: made, entered for the length
 // of one synchronous call, removed. The process stays in the namespace where it was started; no other namespace is ever changed.
 
-import { FFIType, ptr } from "bun:ffi";
+import { FFIType } from "bun:ffi";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openLibrary } from "./libc.ts";
@@ -53,6 +53,9 @@ export function insideNamespace<T>(path: string, work: () => T): T {
   }
 }
 
+/** Paths of all that this process made and did not remove. */
+const madeHere = new Set<string>();
+
 /** The namespaces that one owner of this process made, all removed with it. */
 export class NamespaceSet {
   readonly #names = new Set<string>();
@@ -64,15 +67,17 @@ export class NamespaceSet {
   /** A new, empty namespace; returns its path. Throws without the right to make one. */
   create(name: string): string {
     const path = this.pathOf(name);
+    const [source, target] = [cString(OWN_NAMESPACE), cString(path)];
+    const { unshare, mount, setns } = libc();
     const own = openSync(OWN_NAMESPACE, "r");
     try {
       writeFileSync(path, "", { flag: "wx" });
-      if (libc().unshare(CLONE_NEWNET) !== 0) {
+      if (unshare(CLONE_NEWNET) !== 0) {
         unlinkSync(path);
         throw new Error("a network namespace cannot be made: the kernel refuses (root, or CAP_SYS_ADMIN, is needed)");
       }
-      const status = libc().mount(cString(OWN_NAMESPACE), cString(path), null, MS_BIND, null);
-      if (libc().setns(own, CLONE_NEWNET) !== 0) process.abort();
+      const status = mount(source, target, null, MS_BIND, null);
+      if (setns(own, CLONE_NEWNET) !== 0) process.abort();
       if (status !== 0) {
         unlinkSync(path);
         throw new Error(`the network namespace cannot be kept as ${path}: the mount was refused`);
@@ -81,6 +86,7 @@ export class NamespaceSet {
       closeSync(own);
     }
     this.#names.add(name);
+    madeHere.add(path);
     return path;
   }
 
@@ -93,8 +99,17 @@ export class NamespaceSet {
     if (this.#names.delete(name)) removePath(this.pathOf(name));
   }
 
+  /** Throws what the first one threw that cannot be removed; the others are gone then, too. */
   removeAll(): void {
-    for (const name of this.#names) this.remove(name);
+    const failures: unknown[] = [];
+    for (const name of this.#names) {
+      try {
+        this.remove(name);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
 
@@ -104,14 +119,18 @@ export function removeDeadNamespaces(): string[] {
   const removed: string[] = [];
   for (const name of readdirSync(NAMESPACE_FOLDER)) {
     const pid = OUR_NAME.exec(name)?.[1];
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    removePath(join(NAMESPACE_FOLDER, name));
+    const path = join(NAMESPACE_FOLDER, name);
+    // A number of our own can have been a dead process's before.
+    const isLeft = pid === String(process.pid) ? !madeHere.has(path) : !existsSync(`/proc/${pid}`);
+    if (pid === undefined || !isLeft) continue;
+    removePath(path);
     removed.push(name);
   }
   return removed;
 }
 
 function removePath(path: string): void {
+  madeHere.delete(path);
   libc().umount2(cString(path), MNT_DETACH);
   try {
     unlinkSync(path);
@@ -120,6 +139,7 @@ function removePath(path: string): void {
   }
 }
 
-function cString(text: string) {
-  return ptr(Buffer.from(`${text}\0`));
+/** The bytes themselves, not their address: that alone would keep nobody from freeing them before the call. */
+function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
 }

@@ -1,7 +1,7 @@
 // The VPC made of namespaces, with nodes wired by hand: what is wired as datapath.md says gets through, what is not is lost.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { NamespaceSet } from "../../src/drivers/network-namespaces.ts";
@@ -190,6 +190,26 @@ describe.if(canBuildNetworks("the VPC's end"))("the end of a VPC of namespaces",
     await expect(Fabric.create({ instanceIds: [], onProblem: () => {} })).rejects.toThrow("EEXIST");
     expect(left()).toEqual([`s28-${process.pid}-outside`]);
     others.removeAll();
+    expect(left()).toEqual([]);
+  });
+
+  test("names that an earlier process with this one's number left are no living process's", async () => {
+    writeFileSync(`/run/netns/s28-${process.pid}-vpc`, "");
+    const fabric = await Fabric.create({ instanceIds: [], onProblem: () => {} });
+    await fabric.close();
+    expect(left()).toEqual([]);
+  });
+
+  test("a namespace that cannot be removed keeps no other one", () => {
+    const set = new NamespaceSet();
+    const [first, second] = [set.create("a"), set.create("b")];
+    Bun.spawnSync(["umount", "--lazy", first]);
+    rmSync(first);
+    mkdirSync(first);
+    expect(() => set.removeAll()).toThrow(first);
+    expect(existsSync(second)).toBe(false);
+    rmdirSync(first);
+    set.removeAll();
     expect(left()).toEqual([]);
   });
 
