@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import type { LabNode } from "./lab.ts";
 
+const MONITOR_TIMEOUT_MS = 10_000;
+
 /** Rules that name an address. */
 export async function rulesOf(node: LabNode, address: string): Promise<string[]> {
   const lines = await node.lines("ip", "rule", "show");
@@ -95,21 +97,35 @@ export async function settledTraces(node: LabNode, timeoutMs: number): Promise<P
   }
 }
 
-/** What is deleted on a node while `work` runs: lines of `ip monitor`. */
+/** What is deleted on a node while `work` runs: lines of `ip monitor`, which is seen to watch before and after. */
 export async function deletedDuring(node: LabNode, work: () => Promise<unknown>): Promise<string[]> {
   const child = Bun.spawn(["nsenter", `--net=${node.netns}`, "ip", "monitor", "link", "address", "route", "rule"], {
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "ignore",
+    stderr: "inherit",
   });
-  const text = new Response(child.stdout).text();
-  // Time to open its socket.
-  await Bun.sleep(100);
+  let text = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of child.stdout) text += decoder.decode(bytes, { stream: true });
+  })();
+  /** Deletes a rule of our own until the monitor has said so: all that was deleted before is said by then, too. */
+  const sees = async (address: string): Promise<void> => {
+    const untilMs = performance.now() + MONITOR_TIMEOUT_MS;
+    while (!new RegExp(`^Deleted .*${address}`, "m").test(text)) {
+      if (performance.now() > untilMs) throw new Error(`ip monitor sees nothing deleted: ${text}`);
+      const rule = `pref 31999 from ${address} lookup main`;
+      await node.ip([`rule add ${rule}`, `rule del ${rule}`]);
+      await Bun.sleep(10);
+    }
+  };
   try {
+    await sees("192.0.2.1");
     await work();
-    await Bun.sleep(100);
+    await sees("192.0.2.2");
   } finally {
     child.kill();
+    await reading;
   }
-  return (await text).split("\n").filter((line) => line.startsWith("Deleted"));
+  return text.split("\n").filter((line) => line.startsWith("Deleted") && !line.includes("from 192.0.2."));
 }

@@ -83,6 +83,28 @@ describe.if(canBuildNetworks("traffic over restarts of the agent"))("traffic ove
     }, 60_000);
   }
 
+  test("the watch over what is deleted notices a route, an address, a link and a rule", async () => {
+    const deleted = await deletedDuring(node1, () =>
+      node1.ip([
+        "link add seen type veth peer name seen-too",
+        "link set seen up",
+        "addr add 192.0.2.129/25 dev seen",
+        "rule add pref 700 to 192.0.2.129 lookup main",
+        "rule del pref 700",
+        "addr del 192.0.2.129/25 dev seen",
+        "link del seen",
+      ]),
+    );
+    const text = deleted.join("\n");
+    for (const seen of [
+      /^Deleted 700:.*to 192\.0\.2\.129/m,
+      /^Deleted .*inet 192\.0\.2\.129\/25/m,
+      /^Deleted .*: seen/m,
+    ])
+      expect(text).toMatch(seen);
+    expect(text).toMatch(/^Deleted .*192\.0\.2\.12[89].* dev seen/m);
+  });
+
   test("a stream notices what the streams are there for: a rule that is away for a moment", async () => {
     const result = await whileStreaming(streams, async () => {
       await Bun.sleep(50);
