@@ -12,6 +12,7 @@ import { EchoPlace } from "../../src/up/echo.ts";
 import { Fabric, INTERNET_ADDRESS, ip, PEER_ADDRESS, runInside } from "../../src/up/fabric.ts";
 import { primaryAddressOf } from "../../src/up/fabric-picture.ts";
 import { addressOf, Plugin, type PluginAnswer, type PluginSandbox } from "../../src/up/plugin.ts";
+import { Begun } from "./begun.ts";
 import { buildPrograms, type Programs } from "./programs.ts";
 import { NODE_1, NODE_2, twoNodes } from "./two-nodes.ts";
 
@@ -37,61 +38,63 @@ export class Lab {
   readonly peer: EchoPlace;
   /** What the fabric could not follow. */
   readonly problems: readonly string[];
-  readonly #folder: string;
-  readonly #emulator: RunningEmulator;
+  readonly #begun: Begun;
 
-  private constructor(fields: {
-    vpc: Vpc;
-    fabric: Fabric;
-    nodes: readonly LabNode[];
-    internet: EchoPlace;
-    peer: EchoPlace;
-    problems: readonly string[];
-    folder: string;
-    emulator: RunningEmulator;
-  }) {
+  private constructor(
+    fields: {
+      vpc: Vpc;
+      fabric: Fabric;
+      nodes: readonly LabNode[];
+      internet: EchoPlace;
+      peer: EchoPlace;
+      problems: readonly string[];
+    },
+    begun: Begun,
+  ) {
     this.vpc = fields.vpc;
     this.fabric = fields.fabric;
     this.nodes = fields.nodes;
     this.internet = fields.internet;
     this.peer = fields.peer;
     this.problems = fields.problems;
-    this.#folder = fields.folder;
-    this.#emulator = fields.emulator;
+    this.#begun = begun;
   }
 
   /** No agent runs yet. */
-  static async create(options: LabOptions = {}): Promise<Lab> {
+  static create(options: LabOptions = {}): Promise<Lab> {
+    const begun = new Begun();
+    return begun.orEnd(() => Lab.#build(options, begun));
+  }
+
+  static async #build(options: LabOptions, begun: Begun): Promise<Lab> {
     const folder = mkdtempSync(join(tmpdir(), "s28-lab-"));
-    const programs = await buildPrograms(folder);
+    begun.add(() => rmSync(folder, { recursive: true, force: true }));
     const vpc = twoNodes(options.instanceType);
     options.prepare?.(vpc);
     const problems: string[] = [];
     const emulator = await startEmulator({ vpc, listen: { host: "127.0.0.1", port: 0 }, clock: systemClock() });
+    begun.add(() => emulator.close());
     const fabric = await Fabric.create({ instanceIds: [NODE_1, NODE_2], onProblem: (text) => problems.push(text) });
+    begun.add(() => fabric.close());
     await fabric.follow(vpc.world, () => performance.now());
-    const nodes = await Promise.all(
-      [NODE_1, NODE_2].map((instanceId, index) =>
-        LabNode.create({
-          lab: { vpc, fabric, emulator, programs, options },
-          instanceId,
-          name: `n${index + 1}`,
-          folder,
-        }),
-      ),
-    );
-    const internet = await EchoPlace.open(fabric.outsideNamespace, { address: INTERNET_ADDRESS });
-    const peer = await EchoPlace.open(fabric.outsideNamespace, { address: PEER_ADDRESS });
-    return new Lab({ vpc, fabric, nodes, internet, peer, problems, folder, emulator });
+    const programs = await buildPrograms(folder);
+    const nodes: LabNode[] = [];
+    for (const [index, instanceId] of [NODE_1, NODE_2].entries()) {
+      const lab = { vpc, fabric, emulator, programs, options };
+      const node = await LabNode.create({ lab, instanceId, name: `n${index + 1}`, folder });
+      begun.add(() => node.close());
+      nodes.push(node);
+    }
+    const [internet, peer] = [
+      await EchoPlace.open(fabric.outsideNamespace, { address: INTERNET_ADDRESS }),
+      await EchoPlace.open(fabric.outsideNamespace, { address: PEER_ADDRESS }),
+    ];
+    for (const place of [internet, peer]) begun.add(() => place.close());
+    return new Lab({ vpc, fabric, nodes, internet, peer, problems }, begun);
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.close()));
-    this.internet.close();
-    this.peer.close();
-    await this.fabric.close();
-    await this.#emulator.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.#begun.end();
   }
 }
 

@@ -12,6 +12,7 @@ import { type RunningEmulator, startEmulator } from "../../src/emulator/server/e
 import { CHART_DEFAULTS } from "../../src/ipam/settings.ts";
 import { Fabric } from "../../src/up/fabric.ts";
 import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc } from "../e2e/test-vpc.ts";
+import { Begun } from "./begun.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -52,6 +53,7 @@ export class NodeRig {
   readonly #options: NodeRigOptions;
   readonly #emulator: RunningEmulator;
   readonly #problems: string[];
+  readonly #begun: Begun;
   #agent: Bun.Subprocess | undefined;
 
   private constructor(parts: {
@@ -61,6 +63,7 @@ export class NodeRig {
     readonly emulator: RunningEmulator;
     readonly options: NodeRigOptions;
     readonly problems: string[];
+    readonly begun: Begun;
   }) {
     this.folder = parts.folder;
     this.world = parts.world;
@@ -70,11 +73,18 @@ export class NodeRig {
     this.#options = parts.options;
     this.#emulator = parts.emulator;
     this.#problems = parts.problems;
+    this.#begun = parts.begun;
   }
 
   /** Everything but the agent; that is for `startAgent`. */
-  static async create(options: NodeRigOptions): Promise<NodeRig> {
+  static create(options: NodeRigOptions): Promise<NodeRig> {
+    const begun = new Begun();
+    return begun.orEnd(() => NodeRig.#build(options, begun));
+  }
+
+  static async #build(options: NodeRigOptions, begun: Begun): Promise<NodeRig> {
     const folder = mkdtempSync(join(tmpdir(), "s28n-"));
+    begun.add(() => rmSync(folder, { recursive: true, force: true }));
     const problems: string[] = [];
     const world = buildTestVpc(28, {
       instanceType: options.instanceType,
@@ -82,24 +92,22 @@ export class NodeRig {
     });
     const clock = systemClock();
     const emulator = await startEmulator({ vpc: world.vpc, listen: { host: "127.0.0.1", port: 0 }, clock });
+    begun.add(() => emulator.close());
     const fabric = await Fabric.create({
       instanceIds: [TEST_INSTANCE_ID],
       onProblem: (text) => problems.push(text),
     });
-    const rig = new NodeRig({ folder, world, fabric, emulator, options, problems });
-    try {
-      await fabric.follow(world.vpc.world, () => clock.nowMs());
-      mkdirSync(join(folder, "run"));
-      rig.writeFacts({ pods: [] });
-      await Promise.all([
-        buildCni(rig.plugin),
-        compileAgent(options.entry ?? join(ROOT, "src/cli/main.ts"), join(folder, "slash28")),
-      ]);
-      return rig;
-    } catch (error) {
-      await rig.close();
-      throw error;
-    }
+    begun.add(() => fabric.close());
+    await fabric.follow(world.vpc.world, () => clock.nowMs());
+    const rig = new NodeRig({ folder, world, fabric, emulator, options, problems, begun });
+    begun.add(() => rig.stopAgent());
+    mkdirSync(join(folder, "run"));
+    rig.writeFacts({ pods: [] });
+    await Promise.all([
+      buildCni(rig.plugin),
+      compileAgent(options.entry ?? join(ROOT, "src/cli/main.ts"), join(folder, "slash28")),
+    ]);
+    return rig;
   }
 
   path(name: string): string {
@@ -155,7 +163,7 @@ export class NodeRig {
     });
     const endMs = performance.now() + START_TIMEOUT_MS;
     while ((await this.ask({ op: "status" }).catch(() => undefined))?.ok !== true) {
-      if (this.#agent.exitCode !== null || performance.now() > endMs)
+      if (this.#agent.exitCode !== null || this.#agent.signalCode !== null || performance.now() > endMs)
         throw new Error(`the agent does not serve: ${readFileSync(this.path("agent.out"), "utf8").slice(-2000)}`);
       await Bun.sleep(5);
     }
@@ -230,10 +238,7 @@ export class NodeRig {
     return this.#problems;
   }
 
-  async close(): Promise<void> {
-    await this.stopAgent();
-    await this.fabric.close();
-    await this.#emulator.close();
-    rmSync(this.folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.#begun.end();
   }
 }
