@@ -2,7 +2,6 @@
 // pods on the node, how soon it serves, and how much memory it holds.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/drivers/clock-system.ts";
@@ -10,6 +9,7 @@ import { type RunningEmulator, startEmulator } from "../src/emulator/server/emul
 import { CHART_DEFAULTS } from "../src/ipam/settings.ts";
 import { POLICY_IDS, type PolicyId } from "../src/ipam/types.ts";
 import { CniClient } from "../src/rpc/services.ts";
+import { askAgent } from "../test/e2e/ask-agent.ts";
 import { buildTestVpc, TEST_INSTANCE_ID } from "../test/e2e/test-vpc.ts";
 import type { BenchRow } from "./types.ts";
 
@@ -76,7 +76,7 @@ async function startAgent(options: AgentOptions): Promise<AgentUnderTest> {
     stderr: "inherit",
   });
   for (;;) {
-    const status = await ask(jsonSocket, { op: "status" }).catch(() => undefined);
+    const status = await askAgent(jsonSocket, { op: "status" }).catch(() => undefined);
     if (status?.["ok"] === true) break;
     if (child.exitCode !== null) throw new Error("the agent ended before it served");
     await Bun.sleep(2);
@@ -93,23 +93,6 @@ async function startAgent(options: AgentOptions): Promise<AgentUnderTest> {
   };
 }
 
-/** One line each way on a connection of its own, as the plugin does it. */
-function ask(socketPath: string, request: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(socketPath);
-    let text = "";
-    socket.on("connect", () => socket.write(`${JSON.stringify({ v: 1, ...request })}\n`));
-    socket.on("data", (chunk) => {
-      text += chunk.toString();
-      if (!text.includes("\n")) return;
-      socket.destroy();
-      resolve(JSON.parse(text.slice(0, text.indexOf("\n"))) as Record<string, unknown>);
-    });
-    socket.on("error", reject);
-    socket.on("close", () => reject(new Error("closed without an answer")));
-  });
-}
-
 function sandbox(index: number): Readonly<Record<string, string>> {
   return {
     networkName: "aws-cni",
@@ -121,7 +104,7 @@ function sandbox(index: number): Readonly<Record<string, string>> {
 }
 
 async function add(socketPath: string, index: number): Promise<void> {
-  const reply = await ask(socketPath, { op: "add", ...sandbox(index) });
+  const reply = await askAgent(socketPath, { op: "add", ...sandbox(index) });
   if (reply["ok"] !== true) throw new Error(`ADD ${index} was refused: ${JSON.stringify(reply)}`);
 }
 
@@ -130,7 +113,7 @@ async function addTimes(socketPath: string): Promise<number[]> {
   for (let i = 1; i <= PODS; i++) await add(socketPath, i);
   const times: number[] = [];
   for (let i = 1; i <= ADDS; i++) {
-    await ask(socketPath, { op: "del", ...sandbox(i) });
+    await askAgent(socketPath, { op: "del", ...sandbox(i) });
     const startMs = performance.now();
     await add(socketPath, PODS + i);
     times.push(performance.now() - startMs);

@@ -5,7 +5,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
 import { buildCni } from "./build-cni.ts";
-import { COMPILE_FLAGS, THREAD_ENTRIES } from "./compile-flags.ts";
+import { buildSlash28 } from "./build-slash28.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -13,21 +13,11 @@ async function build(target: string | undefined): Promise<number> {
   const name = target === undefined ? "slash28" : `slash28-${target.replace(/^bun-/, "")}`;
   const outfile = join(ROOT, "dist", name);
   mkdirSync(join(ROOT, "dist"), { recursive: true });
-  const compiler = Bun.spawn(
-    [
-      process.execPath,
-      "build",
-      ...COMPILE_FLAGS,
-      ...(target === undefined ? [] : [`--target=${target}`]),
-      `--outfile=${outfile}`,
-      join(ROOT, "src/cli/main.ts"),
-      ...THREAD_ENTRIES.map((entry) => join(ROOT, entry)),
-    ],
-    { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
-  );
-  const complaint = await new Response(compiler.stderr).text();
-  if ((await compiler.exited) !== 0) {
-    process.stderr.write(`${complaint}slash28: the build failed; run npm run check first\n`);
+  try {
+    await buildSlash28(outfile, { target });
+  } catch (error) {
+    const complaint = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`slash28: ${complaint}\nslash28: the build failed; run npm run check first\n`);
     return 1;
   }
   if (target === undefined) {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { THREAD_ENTRIES } from "../scripts/compile-flags.ts";
+import { THREAD_ENTRIES } from "../scripts/build-slash28.ts";
 import {
   bannedNames,
   brokenLinks,

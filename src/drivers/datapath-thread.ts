@@ -54,7 +54,7 @@ export function startDatapathThread(options: DatapathThreadOptions): Promise<Dat
   return thread.ready.then(() => thread);
 }
 
-/** In an executable every entry file lies below one root, under its path in this repository: see scripts/compile-flags.ts. */
+/** In an executable every entry file lies below one root, under its path in this repository: see scripts/build-slash28.ts. */
 function workerUrl(): string {
   const isCompiled = Bun.main.startsWith("/$bunfs/");
   return isCompiled

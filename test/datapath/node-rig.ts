@@ -2,36 +2,19 @@
 // namespaces, a compiled agent that wires in them, and the compiled plugin. For tests through a runtime and for benchmarks.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildCni } from "../../scripts/build-cni.ts";
-import { COMPILE_FLAGS, THREAD_ENTRIES } from "../../scripts/compile-flags.ts";
+import { buildSlash28 } from "../../scripts/build-slash28.ts";
 import { systemClock } from "../../src/drivers/clock-system.ts";
 import { type RunningEmulator, startEmulator } from "../../src/emulator/server/emulator.ts";
 import { CHART_DEFAULTS } from "../../src/ipam/settings.ts";
 import { Fabric } from "../../src/up/fabric.ts";
+import { askAgent, type JsonReply } from "../e2e/ask-agent.ts";
 import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc } from "../e2e/test-vpc.ts";
 import { Begun } from "./begun.ts";
 
-const ROOT = join(import.meta.dir, "../..");
-const ANSWER_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 30_000;
-
-export type JsonReply = Record<string, unknown> & { readonly ok: boolean };
-
-/** An entry of the agent's kind as the executable of a node. */
-export async function compileAgent(entry: string, outfile: string): Promise<void> {
-  const entries = [entry, ...THREAD_ENTRIES];
-  const build = Bun.spawn([process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${outfile}`, ...entries], {
-    cwd: ROOT,
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const complaint = await new Response(build.stderr).text();
-  if ((await build.exited) !== 0) throw new Error(`the agent does not compile: ${complaint}`);
-}
 
 export interface NodeRigOptions {
   readonly instanceType: string;
@@ -103,10 +86,7 @@ export class NodeRig {
     begun.add(() => rig.stopAgent());
     mkdirSync(join(folder, "run"));
     rig.writeFacts({ pods: [] });
-    await Promise.all([
-      buildCni(rig.plugin),
-      compileAgent(options.entry ?? join(ROOT, "src/cli/main.ts"), join(folder, "slash28")),
-    ]);
+    await Promise.all([buildCni(rig.plugin), buildSlash28(join(folder, "slash28"), { entry: options.entry })]);
     return rig;
   }
 
@@ -191,23 +171,7 @@ export class NodeRig {
 
   /** One line each way on a connection of its own, as the plugin does it. Rejects when the agent is not there. */
   ask(request: Readonly<Record<string, unknown>>): Promise<JsonReply> {
-    return new Promise((resolve, reject) => {
-      const socket = createConnection(this.jsonSocket);
-      let text = "";
-      const end = (settle: () => void) => {
-        clearTimeout(timer);
-        socket.destroy();
-        settle();
-      };
-      const timer = setTimeout(() => end(() => reject(new Error("no answer in time"))), ANSWER_TIMEOUT_MS);
-      socket.on("connect", () => socket.write(`${JSON.stringify({ v: 1, ...request })}\n`));
-      socket.on("data", (chunk) => {
-        text += chunk.toString();
-        if (text.includes("\n")) end(() => resolve(JSON.parse(text.slice(0, text.indexOf("\n"))) as JsonReply));
-      });
-      socket.on("error", (error) => end(() => reject(error)));
-      socket.on("close", () => end(() => reject(new Error("closed without an answer"))));
-    });
+    return askAgent(this.jsonSocket, request);
   }
 
   /** The allocations of the checkpoint: address by container id. */

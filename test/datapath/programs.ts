@@ -2,9 +2,7 @@
 
 import { join } from "node:path";
 import { buildCni } from "../../scripts/build-cni.ts";
-import { COMPILE_FLAGS, THREAD_ENTRIES } from "../../scripts/compile-flags.ts";
-
-const ROOT = join(import.meta.dir, "../..");
+import { buildSlash28 } from "../../scripts/build-slash28.ts";
 
 export interface Programs {
   readonly slash28: string;
@@ -12,16 +10,7 @@ export interface Programs {
 }
 
 export async function buildPrograms(folder: string): Promise<Programs> {
-  const slash28 = join(folder, "slash28");
-  const plugin = join(folder, "slash28-cni");
-  const build = Bun.spawn(
-    [
-      ...[process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${slash28}`],
-      ...["src/cli/main.ts", ...THREAD_ENTRIES],
-    ],
-    { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
-  );
-  const [complaint] = await Promise.all([new Response(build.stderr).text(), buildCni(plugin)]);
-  if ((await build.exited) !== 0) throw new Error(`the agent does not compile: ${complaint}`);
-  return { slash28, plugin };
+  const programs = { slash28: join(folder, "slash28"), plugin: join(folder, "slash28-cni") };
+  await Promise.all([buildSlash28(programs.slash28), buildCni(programs.plugin)]);
+  return programs;
 }

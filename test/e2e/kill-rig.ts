@@ -2,19 +2,18 @@
 // as a runtime does, and a killer. It keeps its own book of what callers were told and never asks the agent for it.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
 import { join } from "node:path";
-import { COMPILE_FLAGS } from "../../scripts/compile-flags.ts";
+import { buildSlash28 } from "../../scripts/build-slash28.ts";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { systemClock } from "../../src/drivers/clock-system.ts";
 import { type RunningEmulator, startEmulator } from "../../src/emulator/server/emulator.ts";
 import { CHART_DEFAULTS } from "../../src/ipam/settings.ts";
 import type { PolicyId } from "../../src/ipam/types.ts";
+import { askAgent, type JsonReply } from "./ask-agent.ts";
 import { type Look, problemsAtRest } from "./at-rest.ts";
 import { buildTestVpc, TEST_INSTANCE_ID, type TestVpc, type TestVpcEni } from "./test-vpc.ts";
 
-const ROOT = join(import.meta.dir, "../..");
 const CALLERS = 6;
 const PODS_PER_CALLER = 8;
 const REQUEST_TIMEOUT_MS = 3_000;
@@ -87,14 +86,7 @@ export class KillRig {
 
   static async create(options: RigOptions): Promise<KillRig> {
     const executable = join(options.folder, "agent-under-test");
-    const build = Bun.spawn([process.execPath, "build", ...COMPILE_FLAGS, `--outfile=${executable}`, options.entry], {
-      cwd: ROOT,
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    const complaint = await new Response(build.stderr).text();
-    if ((await build.exited) !== 0) throw new Error(`the agent does not compile: ${complaint}`);
+    await buildSlash28(executable, { entry: options.entry });
     const world = buildTestVpc(options.seed);
     const emulator = await startEmulator({
       vpc: world.vpc,
@@ -235,24 +227,8 @@ export class KillRig {
   }
 
   /** One line each way; undefined when the agent died or did not answer. */
-  #ask(request: Readonly<Record<string, unknown>>): Promise<(Record<string, unknown> & { ok: boolean }) | undefined> {
-    return new Promise((resolve) => {
-      const socket = createConnection(this.#path("run/s.sock"));
-      let text = "";
-      const give = (value: (Record<string, unknown> & { ok: boolean }) | undefined) => {
-        clearTimeout(timer);
-        socket.destroy();
-        resolve(value);
-      };
-      const timer = setTimeout(() => give(undefined), REQUEST_TIMEOUT_MS);
-      socket.on("connect", () => socket.write(`${JSON.stringify({ v: 1, ...request })}\n`));
-      socket.on("data", (chunk) => {
-        text += chunk.toString();
-        if (text.includes("\n")) give(JSON.parse(text.slice(0, text.indexOf("\n"))));
-      });
-      socket.on("error", () => give(undefined));
-      socket.on("close", () => give(undefined));
-    });
+  #ask(request: Readonly<Record<string, unknown>>): Promise<JsonReply | undefined> {
+    return askAgent(this.#path("run/s.sock"), request, { timeoutMs: REQUEST_TIMEOUT_MS }).catch(() => undefined);
   }
 
   async #waitServing(): Promise<void> {
