@@ -128,11 +128,13 @@ async function perform(request: JsonRequest, options: JsonRequestsOptions, signa
     case "status": {
       const reason = options.notServing();
       if (reason !== undefined) return failure({ kind: "refused", reason, message: reasonPages[reason].what });
-      const refused = (message: string) => failure({ kind: "refused", reason: "network-setup-failed", message });
+      const refused = { kind: "refused", reason: "network-setup-failed" } as const;
       const problem = options.networkProblem();
-      if (problem !== undefined) return { ...refused(problem), degraded: true };
+      if (problem !== undefined) return { ...failure({ ...refused, message: problem }), degraded: true };
       const silence = options.kernelSilence();
-      return silence === undefined ? success({}) : refused(silence);
+      return silence === undefined
+        ? success({})
+        : failure({ ...refused, problem: "kernel-refused", message: silence, next: SILENCE_NEXT });
     }
   }
 }
@@ -161,6 +163,9 @@ async function add(request: Of<"add">, options: JsonRequestsOptions, signal: Abo
   service.noteAddReply({ address: formatIpv4(answer.address), problem: undefined });
   return wired(answer);
 }
+
+const SILENCE_NEXT =
+  "If it lasts, the agent restarts by itself. Where it comes again, look for tasks in state D (ps -eo pid,stat,wchan,comm) and at dmesg.";
 
 const WIRES_NOTHING: Refused = {
   kind: "refused",

@@ -304,7 +304,8 @@ test("STATUS refuses while the kernel does not answer; pods that run are not sai
   expect(await say(status)).toEqual({ v: 1, ok: true });
   datapath.silence = "no answer";
   const refused = await say(status);
-  expect(refused).toMatchObject({ ok: false, reason: "network-setup-failed", message: "no answer" });
+  expect(refused).toMatchObject({ ok: false, reason: "network-setup-failed", problem: "kernel-refused" });
+  expect(refused["message"]).toBe("no answer");
   expect(refused).not.toHaveProperty("degraded");
   datapath.silence = undefined;
   expect(await say(status)).toEqual({ v: 1, ok: true });

@@ -39,7 +39,7 @@ export const codePages: { readonly [C in CniCode]: ProblemPage } = {
   },
   50: {
     what: "STATUS: the node takes no new pods, those that run are well.",
-    why: "No agent answers, or it is starting or stopping. The runtime reports the node NotReady (NetworkPluginNotReady) for as long.",
+    why: "No agent answers, or it is starting or stopping, or its kernel has not answered it for seconds. The runtime reports the node NotReady (NetworkPluginNotReady) for as long.",
     next: "Seconds of it are normal while aws-node is rolled. If it stays, read the state of the aws-node pod on that node, and the last lines of ipamd.log.",
   },
   51: {
@@ -89,7 +89,7 @@ export function parseCniCode(text: string): CniCode | undefined {
 /** Texts of which the code is certain, without the agent's reason. */
 const OPENINGS: readonly (readonly [RegExp, CniCode])[] = [
   [/the agent's answer makes no sense/, CODES.senselessAnswer],
-  [/\bthe network is not available: network-setup-failed/, CODES.notAvailableAndDegraded],
+  [/\bthe network is not available: network-setup-failed(?! \()/, CODES.notAvailableAndDegraded],
   [/\bthe network is not available: [a-z]/, CODES.notAvailable],
   [/gc cmd: failed to collect garbage: \d+ leftovers/, CODES.leftovers],
   [/check cmd: failed to check network: (?:network-setup-failed|invalid-request)/, CODES.checkFailed],
@@ -119,5 +119,7 @@ export function readPluginError(text: string): PluginError | undefined {
   const written = Number(/"code":\s*(\d{1,3})\b/.exec(text)?.[1] ?? "-1");
   const own = code ?? Object.values(CODES).find((one) => one === written);
   if (own === undefined && groups === undefined) return undefined;
-  return { code: own, reason: groups?.["reason"], problem: groups?.["problem"] };
+  // STATUS speaks of the node: what a pod's wiring would come to is not its matter.
+  const problem = code === CODES.notAvailable ? undefined : groups?.["problem"];
+  return { code: own, reason: groups?.["reason"], problem };
 }

@@ -104,7 +104,8 @@ test("STATUS: 50 while the kernel does not answer, 51 while the node's own rules
   await node.start({ SLASH28_VERIFY_PERIOD: "1" });
   datapath.silence = "the kernel is silent";
   expect(errorOf((await run("STATUS")).stdout)).toMatchObject({
-    ...{ code: 50, details: expect.stringContaining("the kernel is silent") },
+    ...{ code: 50, msg: "status cmd: the network is not available: network-setup-failed (kernel-refused)" },
+    details: expect.stringContaining("the kernel is silent"),
   });
   datapath.hostReport = { problems: ["link eth1 cannot be set up"] };
   await until(() => node.messages().includes("link eth1 cannot be set up"));

@@ -44,6 +44,7 @@ describe("a pasted text of our own plugin leads to the page of what it says", ()
     ],
     ["status cmd: the network is not available: starting; The agent has not finished", "CNI code 50\n"],
     ["the network is not available: network-setup-failed; rule 1024 cannot be added: EPERM", "CNI code 51\n"],
+    ["the network is not available: network-setup-failed (kernel-refused); The datapath's thread", "CNI code 50\n"],
     ["the network is not available: starting", "CNI code 50\n"],
     ["the network is not available: no agent at /var/run/aws-node/slash28.sock (ENOENT)", "CNI code 50\n"],
     ['{ "cniVersion": "1.0.0", "code": 112, "msg": "…" }', "CNI code 112: name-taken\n"],

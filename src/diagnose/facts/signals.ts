@@ -332,7 +332,7 @@ export const SIGNALS = {
   "host-network-unrepaired": row({
     contains: [
       "Network verification found what it cannot put right",
-      "the network is not available: network-setup-failed",
+      "the network is not available: network-setup-failed;",
     ],
   }),
   "eni-link-not-found": row({
