@@ -50,8 +50,14 @@ function call(question: (leftMs: number) => object, context: CommandContext, lim
   });
 }
 
-/** Returns the result to print. */
-export function add(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): JsonObject {
+export interface Added {
+  /** To be printed. */
+  readonly result: JsonObject;
+  /** The pod had its network before. */
+  readonly isRepeat: boolean;
+}
+
+export function add(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): Added {
   const { config, log, raw, version } = context;
   const { containerId, ifName, netns } = attachment;
   const refusedText = "add cmd: failed to assign an IP address to container";
@@ -106,7 +112,12 @@ export function add(attachment: AttachmentEnvironment, pod: PodArguments, contex
     const senseless = { kind: "failed", failure: "senseless", message: answer } as const;
     throw unanswered("add cmd: Error received from AddNetwork gRPC call", senseless);
   }
-  return buildResult(answer, attachment, previous, version);
+  return { result: buildResult(answer, attachment, previous, version), isRepeat: answer.isRepeat };
+}
+
+/** For an ADD whose result reaches nobody. The runtime's DEL, if one comes, does what this cannot. */
+export function takeBack(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): void {
+  call(() => ({ op: "del", ...keyOf(attachment, context), ...pod, reason: "SetupNSFailed" }), context);
 }
 
 /** Resolves when nothing of the pod is left, or when the rest is the agent's to clean at its next start. */

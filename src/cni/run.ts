@@ -2,15 +2,16 @@
 // one error object and ends with exit status 1.
 
 import type { PodRemoval } from "../datapath/types.ts";
-import type { BlockingIo } from "../ports/blocking-io.ts";
+import { type BlockingIo, IoError } from "../ports/blocking-io.ts";
 import type { Clock } from "../ports/clock.ts";
 import { CODES } from "./codes.ts";
-import { add, type CommandContext, check, del, gc, status } from "./commands.ts";
+import { add, type CommandContext, check, del, gc, status, takeBack } from "./commands.ts";
 import { decodeConfig, type JsonObject, readConfig, versionOf, versionToAnswer } from "./config.ts";
 import {
   type AttachmentEnvironment,
   cut,
   type Environment,
+  type PodArguments,
   readAttachment,
   readPodArguments,
   show,
@@ -103,7 +104,7 @@ class Execution {
       );
     switch (command) {
       case "ADD":
-        return print(io, STDOUT, toText(add(attachment, pod(), context)));
+        return addAndPrint(attachment, pod(), context);
       case "DEL":
         return del(attachment, pod(), context);
       case "CHECK":
@@ -123,6 +124,22 @@ class Execution {
     log.write(
       "info",
       `Received CNI ${command} request: ContainerID(${containerId}) Netns(${netns}) IfName(${ifName}) Args(${cut(CNI_ARGS, LOGGED_TEXT_MAX)}) Path(${cut(CNI_PATH, LOGGED_TEXT_MAX)}) argsStdinData(${cut(input, LOGGED_INPUT_MAX)})`,
+    );
+  }
+}
+
+/** All or nothing: a result that nobody can read is a failed ADD. */
+function addAndPrint(attachment: AttachmentEnvironment, pod: PodArguments, context: CommandContext): void {
+  const { result, isRepeat } = add(attachment, pod, context);
+  try {
+    print(context.io, STDOUT, toText(result));
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+    if (!isRepeat) takeBack(attachment, pod, context);
+    throw new CniProblem(
+      CODES.ioFailure,
+      `add cmd: error writing the result: ${error.code}`,
+      isRepeat ? "The pod keeps the network that it had." : "What was set up for the pod is taken back.",
     );
   }
 }

@@ -192,15 +192,41 @@ describe("standard input", () => {
   });
 });
 
-test("a runtime that closed the other end gets no result and no crash", async () => {
-  const input = JSON.stringify(rig.config());
-  const child = Bun.spawn(["sh", "-c", `printf %s '${input}' | "$0" | true; exit 0`, rig.binary], {
-    env: { ...process.env, ...ADD },
-    stdout: "pipe",
-    stderr: "pipe",
+describe("a runtime that closed the other end", () => {
+  const input = () => JSON.stringify(rig.config());
+  async function addUnread(): Promise<string[]> {
+    agent.questions.length = 0;
+    const child = Bun.spawn(["sh", "-c", `printf %s '${input()}' | "$0" | true; exit 0`, rig.binary], {
+      env: { ...process.env, ...ADD },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    expect({ out: await new Response(child.stdout).text(), err: await new Response(child.stderr).text() }).toEqual({
+      out: "",
+      err: "",
+    });
+    return agent.questions.map(({ op, containerId, reason }) => [op, containerId, reason].join(" ").trim());
+  }
+
+  test("gets no result and no crash, and the pod's network is taken back", async () => {
+    expect(await addUnread()).toEqual(["add 4f0a1b2c", "del 4f0a1b2c SetupNSFailed"]);
+    expect(await Bun.file(rig.logFile).text()).toContain("add cmd: error writing the result: EPIPE");
   });
-  expect({ out: await new Response(child.stdout).text(), err: await new Response(child.stderr).text() }).toEqual({
-    out: "",
-    err: "",
+
+  test("keeps a pod that had its network before", async () => {
+    agent.react = () => answer({ ...ANSWER, isRepeat: true });
+    expect(await addUnread()).toEqual(["add 4f0a1b2c"]);
+    agent.react = () => answer(ANSWER);
+  });
+
+  test("a full disk in its place is an I/O failure", async () => {
+    agent.questions.length = 0;
+    const child = Bun.spawn(["sh", "-c", `printf %s '${input()}' | "$0" > /dev/full`, rig.binary], {
+      env: { ...process.env, ...ADD },
+      stderr: "pipe",
+    });
+    expect(await new Response(child.stderr).text()).toBe("");
+    expect(await child.exited).toBe(1);
+    expect(agent.questions.map(({ op }) => op)).toEqual(["add", "del"]);
   });
 });
