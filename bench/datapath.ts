@@ -38,9 +38,14 @@ class Arena {
       entry: join(import.meta.dir, "datapath/measured-agent.ts"),
       env: { IP_COOLDOWN_PERIOD: "0", MINIMUM_IP_TARGET: "240" },
     });
-    await rig.startAgent({ [WINDOW_VARIABLE]: rig.path("window.sock") });
-    await rig.waitForAddresses(240);
-    return new Arena(rig);
+    try {
+      await rig.startAgent({ [WINDOW_VARIABLE]: rig.path("window.sock") });
+      await rig.waitForAddresses(240);
+      return new Arena(rig);
+    } catch (error) {
+      await rig.close();
+      throw error;
+    }
   }
 
   /** New pods, each with an empty namespace. */

@@ -84,7 +84,8 @@ export function look<Answer>(socketPath: string, question: WindowQuestion): Prom
           text += chunk.toString();
         },
         close() {
-          resolve(JSON.parse(text) as Answer);
+          if (text === "") reject(new Error(`${socketPath}: the agent ended without an answer`));
+          else resolve(JSON.parse(text) as Answer);
         },
         connectError(_, error) {
           reject(error);

@@ -1,6 +1,8 @@
 // Runs CNI plugins as a runtime does, and nothing else, in a process of its own: started inside the node's network namespace, it
 // takes one batch a line on stdin and answers with one line. A time is from before the start of the process to its exit.
 
+import { linesOf } from "../../test/datapath/run.ts";
+
 export interface PluginRun {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
@@ -100,18 +102,6 @@ export class Spawner {
   async close(): Promise<void> {
     await this.#child.stdin.end();
     await this.#child.exited;
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      yield text.slice(0, end);
-      text = text.slice(end + 1);
-    }
   }
 }
 

@@ -1,27 +1,23 @@
 // DEL with the agent down on a real kernel. Started by clean-up.test.ts inside namespaces of its own; root there and nowhere else.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ipIn, makeNamespace } from "../datapath/netns.ts";
+import { run } from "../datapath/run.ts";
 import { type CniRig, ENVIRONMENT, openCniRig } from "./rig.ts";
 
 let rig: CniRig;
 const folder = mkdtempSync(join(tmpdir(), "slash28-cni-del-"));
 const nodePath = join(folder, "node");
 
-function run(...command: string[]): string {
-  const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr.toString()}`);
-  return result.stdout.toString();
-}
 const own = (args: string) => run("ip", ...args.split(" "));
-const node = (args: string) => run("nsenter", `--net=${nodePath}`, "ip", ...args.split(" "));
+const node = (args: string) => ipIn(nodePath, ...args.split(" "));
 
 beforeAll(async () => {
   rig = await openCniRig();
-  writeFileSync(nodePath, "");
-  run("unshare", "--net", "mount", "--bind", "/proc/self/ns/net", nodePath);
+  makeNamespace(nodePath);
 });
 afterAll(() => {
   run("umount", "--lazy", nodePath);

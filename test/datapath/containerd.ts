@@ -5,15 +5,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { basename, join } from "node:path";
 import { CriClient } from "./cri.ts";
 import { PAUSE_IMAGE, pauseImage } from "./pause-image.ts";
+import { run, SYSTEM_PATH } from "./run.ts";
 
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
 const DEBIAN_PLUGINS = "/usr/lib/cni";
 const RUNC_ROOT = "/run/containerd/runc/k8s.io";
 const CNI_CACHE = "/var/lib/cni/results";
-
-/** What a runtime finds on the path whatever path the test was started with. */
-export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Why no containerd can be run here, in one line; undefined when it can. */
 export function whyNoContainerd(): string | undefined {
@@ -132,9 +130,7 @@ snapshotter = "native"
 
   /** Runs ctr against it; throws when that fails. Returns what it printed. */
   ctr(...words: readonly string[]): string {
-    const run = Bun.spawnSync(["ctr", "-a", this.#socket, ...words], { env: { PATH: SYSTEM_PATH } });
-    if (run.exitCode !== 0) throw new Error(`ctr ${words.join(" ")}: ${run.stderr.toString()}`);
-    return run.stdout.toString();
+    return run("ctr", "-a", this.#socket, ...words);
   }
 
   get socket(): string {

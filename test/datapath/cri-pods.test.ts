@@ -2,17 +2,18 @@
 // or agent is away.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EchoPlace } from "../../src/up/echo.ts";
 import { PEER_ADDRESS } from "../../src/up/fabric.ts";
-import { Containerd, SYSTEM_PATH, whyNoContainerd } from "./containerd.ts";
+import { Containerd, whyNoContainerd } from "./containerd.ts";
 import { ipIn, talk } from "./netns.ts";
 import { NodeRig } from "./node-rig.ts";
 import { PAUSE_IMAGE } from "./pause-image.ts";
 import { runPlugin } from "./plugin-run.ts";
 import { canBuildNetworks } from "./root.ts";
+import { SYSTEM_PATH } from "./run.ts";
 
 const missing = whyNoContainerd();
 if (missing !== undefined) process.stderr.write(`slash28: skipped: our pods through containerd: ${missing}\n`);
@@ -233,6 +234,7 @@ describe.if(missing === undefined && canBuildNetworks("our pods through containe
     expect(await settled()).toEqual([]);
     expect(traces(address ?? "")).toEqual([]);
     expect(rig.allocations().size).toBe(0);
+    rmSync(view, { recursive: true, force: true });
   }, 60_000);
 
   test("the node's network was as the tests think", () => {

@@ -5,7 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Containerd, whyNoContainerd } from "./containerd.ts";
-import { ip, ipIn, talk } from "./netns.ts";
+import { ipIn, talk } from "./netns.ts";
+import { run } from "./run.ts";
 
 const missing = whyNoContainerd();
 if (missing !== undefined) process.stderr.write(`slash28: skipped: pods through containerd: ${missing}\n`);
@@ -35,14 +36,14 @@ describe.if(missing === undefined)("the runtime itself, with Debian's ptp", () =
   let folder = "";
   let runtime: Containerd;
   beforeAll(async () => {
-    ip("netns", "add", node);
-    ip("-n", node, "link", "set", "lo", "up");
+    run("ip", "netns", "add", node);
+    run("ip", "-n", node, "link", "set", "lo", "up");
     folder = mkdtempSync(join(tmpdir(), "s28c-"));
     runtime = await Containerd.start({ folder, netnsPath: nodePath, conflist: ptpList(folder) });
   }, 60_000);
   afterAll(async () => {
     await runtime?.close();
-    ip("netns", "del", node);
+    run("ip", "netns", "del", node);
   }, 60_000);
 
   test("a sandbox comes with an address, survives the runtime's restart, talks, and leaves nothing", async () => {
@@ -59,7 +60,7 @@ describe.if(missing === undefined)("the runtime itself, with Debian's ptp", () =
     await runtime.cri.remove(id);
     expect(await runtime.cri.list()).toEqual([]);
     expect(existsSync(status.netnsPath)).toBe(false);
-    expect(ip("-n", node, "-o", "link", "show", "type", "veth")).toBe("");
+    expect(run("ip", "-n", node, "-o", "link", "show", "type", "veth")).toBe("");
   }, 60_000);
 
   test("what is left running at the end is cleared away", async () => {

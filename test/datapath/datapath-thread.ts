@@ -1,28 +1,18 @@
 // The datapath's thread at work on a real kernel. Started by src/drivers/datapath-thread.test.ts inside namespaces of its own.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseIpv4 } from "../../src/base/ipv4.ts";
 import type { PodWiring } from "../../src/datapath/types.ts";
 import { type DatapathThread, startDatapathThread } from "../../src/drivers/datapath-thread.ts";
+import { makeNamespace } from "./netns.ts";
+import { run } from "./run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "slash28-thread-"));
 const POD_COUNT = 12;
 let thread: DatapathThread;
-
-function run(...command: string[]): string {
-  const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr.toString()}`);
-  return result.stdout.toString();
-}
-
-function makeNamespace(path: string): string {
-  writeFileSync(path, "");
-  run("unshare", "--net", "mount", "--bind", "/proc/self/ns/net", path);
-  return path;
-}
 
 const pods: PodWiring[] = Array.from({ length: POD_COUNT }, (_, i) => ({
   ...{ networkName: "aws-cni", containerId: `c${i}`, ifName: "eth0", namespace: "default", podName: `web-${i}` },

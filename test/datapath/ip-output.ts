@@ -6,7 +6,8 @@ import { checkPod } from "../../src/datapath/check.ts";
 import { reconcileHost } from "../../src/datapath/host.ts";
 import { wirePod } from "../../src/datapath/pods.ts";
 import { unwirePod } from "../../src/datapath/unwire.ts";
-import { type KernelLab, run } from "./kernel-lab.ts";
+import type { KernelLab } from "./kernel-lab.ts";
+import { ipIn } from "./netns.ts";
 import { removalOf, WiringNode } from "./wiring-node.ts";
 
 export function ipOutput(open: () => KernelLab): void {
@@ -19,7 +20,7 @@ export function ipOutput(open: () => KernelLab): void {
   afterEach(() => node.lab.close());
 
   const ip = (path: string, words: string): string[] =>
-    run("nsenter", `--net=${path}`, "ip", ...words.split(" "))
+    ipIn(path, ...words.split(" "))
       .trim()
       .split("\n")
       .map((line) => line.replace(/\s+/g, " ").trim())

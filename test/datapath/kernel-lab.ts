@@ -1,12 +1,14 @@
 // A node without anything on it, for the suite that runs alike on the kernel of plain maps and on this machine's.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeKernel } from "../../src/datapath/testing/fake-kernel.ts";
 import { linuxKernel } from "../../src/drivers/kernel-linux.ts";
 import type { Kernel } from "../../src/netlink/kernel.ts";
 import type { Rule } from "../../src/netlink/types.ts";
+import { ipIn, makeNamespace } from "./netns.ts";
+import { run } from "./run.ts";
 
 export interface KernelLab {
   readonly kernel: Kernel;
@@ -60,15 +62,13 @@ export function linuxLab(): KernelLab {
   const pathOf = (name: string) => join(folder, name);
   const paths = new Set<string>();
   const addNamespace = (name: string) => {
-    const path = pathOf(name);
-    writeFileSync(path, "");
-    run("unshare", "--net", "mount", "--bind", "/proc/self/ns/net", path);
+    const path = makeNamespace(pathOf(name));
     paths.add(path);
     return path;
   };
   const hostPath = addNamespace("host");
   const kernel = linuxKernel({ hostNamespacePath: hostPath });
-  const ip = (words: string) => run("nsenter", `--net=${hostPath}`, "ip", ...words.split(" "));
+  const ip = (words: string) => ipIn(hostPath, ...words.split(" "));
   return {
     kernel,
     hasVlan: hasVlanDevices(),
@@ -97,10 +97,4 @@ export function linuxLab(): KernelLab {
 function hasVlanDevices(): boolean {
   const words = "ip link add v0 type veth peer name v1 && ip link add link v0 name v2 type vlan id 2";
   return Bun.spawnSync(["unshare", "--net", "sh", "-c", words]).exitCode === 0;
-}
-
-export function run(...command: string[]): string {
-  const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr.toString()}`);
-  return result.stdout.toString();
 }

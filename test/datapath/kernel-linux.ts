@@ -11,19 +11,14 @@ import { type Libc, openLibc } from "../../src/drivers/libc.ts";
 import { EEXIST, EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ESRCH } from "../../src/netlink/errno.ts";
 import { KernelError, type Netlink } from "../../src/netlink/kernel.ts";
 import type { Change, RouteSpec } from "../../src/netlink/types.ts";
-import { talk } from "./netns.ts";
+import { makeNamespace, talk } from "./netns.ts";
+import { run } from "./run.ts";
 
 const address = (text: string) => parseIpv4(text)!;
 const cidr = (text: string) => parseCidr(text)!;
 const folder = mkdtempSync(join(tmpdir(), "slash28-kernel-"));
 const podPath = join(folder, "pod");
 let kernel: LinuxKernel;
-
-function run(...command: string[]): string {
-  const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr.toString()}`);
-  return result.stdout.toString();
-}
 
 /** What `ip -j` shows, in the node's namespace or in the pod's. */
 function shown(where: "node" | "pod", ...args: string[]): Record<string, unknown>[] {
@@ -35,12 +30,6 @@ function shown(where: "node" | "pod", ...args: string[]): Record<string, unknown
 function ip(where: "node" | "pod", args: string): void {
   const command = ["ip", ...args.split(" ")];
   run(...(where === "node" ? command : ["nsenter", `--net=${podPath}`, ...command]));
-}
-
-/** A network namespace kept by a bind mount, as runtimes keep a sandbox's. */
-function makeNamespace(path: string): void {
-  writeFileSync(path, "");
-  run("unshare", "--net", "mount", "--bind", "/proc/self/ns/net", path);
 }
 
 function applied(netlink: Netlink, changes: readonly Change[]): void {

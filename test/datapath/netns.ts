@@ -1,19 +1,18 @@
-// Network namespaces of a test's own: what `ip` says about them, and TCP between them.
+// Network namespaces of a test's own: made, asked with `ip`, and TCP between them.
 
-import { SYSTEM_PATH } from "./containerd.ts";
+import { writeFileSync } from "node:fs";
+import { run, SYSTEM_PATH } from "./run.ts";
 
-/** Runs `ip` and returns what it printed; throws with what it complained of. */
-export function ip(...words: readonly string[]): string {
-  const run = Bun.spawnSync(["ip", ...words], { env: { PATH: SYSTEM_PATH } });
-  if (run.exitCode !== 0) throw new Error(`ip ${words.join(" ")}: ${run.stderr.toString().trim()}`);
-  return run.stdout.toString();
+/** A namespace kept by a bind mount at a path that is not there yet, as runtimes keep a sandbox's. Returns the path. */
+export function makeNamespace(path: string): string {
+  writeFileSync(path, "");
+  run("unshare", "--net", "mount", "--bind", "/proc/self/ns/net", path);
+  return path;
 }
 
-/** The same in a namespace that is a file anywhere, as a runtime makes them. */
+/** What `ip` prints in a namespace that is a file anywhere. */
 export function ipIn(netnsPath: string, ...words: readonly string[]): string {
-  const run = Bun.spawnSync(["nsenter", `--net=${netnsPath}`, "ip", ...words], { env: { PATH: SYSTEM_PATH } });
-  if (run.exitCode !== 0) throw new Error(`ip ${words.join(" ")} in ${netnsPath}: ${run.stderr.toString().trim()}`);
-  return run.stdout.toString();
+  return run("nsenter", `--net=${netnsPath}`, "ip", ...words);
 }
 
 const SERVER = `

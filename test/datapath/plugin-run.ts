@@ -1,8 +1,8 @@
 // The compiled plugin run as a runtime runs it: inside the node's network namespace, the pod in the environment, the
 // configuration on stdin.
 
-import { SYSTEM_PATH } from "./containerd.ts";
 import type { NodeRig } from "./node-rig.ts";
+import { SYSTEM_PATH } from "./run.ts";
 
 export interface PluginOutcome {
   readonly exitCode: number;

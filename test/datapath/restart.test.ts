@@ -6,7 +6,7 @@ import { INTERNET_ADDRESS } from "../../src/up/fabric.ts";
 import { Lab, type LabNode, type LabPod } from "./lab.ts";
 import { deletedDuring, stateOf } from "./node-state.ts";
 import { canBuildNetworks } from "./root.ts";
-import { freshPing, type Stream, whileStreaming } from "./traffic.ts";
+import { freshPing, newConnections, type Stream, whileStreaming } from "./traffic.ts";
 
 const PODS_PER_NODE = 18;
 const NODE_PORT = 30_080;
@@ -35,16 +35,8 @@ describe.if(canBuildNetworks("traffic over restarts of the agent"))("traffic ove
       { name: "P to S on one node", ping: () => p1.echo.ping(s1.address), seenFrom: p1.address },
       { name: "node to S", ping: () => node1.echo.ping(s1.address), seenFrom: node1.primaryAddress },
       { name: "S to the internet", ping: () => s1.echo.ping(INTERNET_ADDRESS), seenFrom: node1.primaryAddress },
-      {
-        name: "new connections of S to the internet",
-        ping: () => freshPing(s1.sandbox.netns, INTERNET_ADDRESS),
-        seenFrom: node1.primaryAddress,
-      },
-      {
-        name: "new connections of P to the internet",
-        ping: () => freshPing(p1.sandbox.netns, INTERNET_ADDRESS),
-        seenFrom: node1.primaryAddress,
-      },
+      newConnections("S", node1, s1),
+      newConnections("P", node1, p1),
       {
         name: "new connections to a NodePort of S",
         ping: () => freshPing(outsideNamespace, node1.primaryAddress, { port: NODE_PORT }),

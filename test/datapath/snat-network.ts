@@ -1,19 +1,14 @@
 // A node with a primary and a secondary ENI, a pod on the secondary one, and a network outside that answers for the VPC and for the
 // internet: three namespaces, wired by hand as datapath.md 6 to 8 say. Made inside a mount namespace with a /run of its own.
 
+import { run, runWith } from "./run.ts";
+
 export const NODE_ADDRESS = "10.0.0.10";
 export const POD_ADDRESS = "10.0.1.20";
 /** Somewhere in the VPC's first CIDR, in a CIDR that the VPC may gain, and in the internet. */
 export const VPC_PEER = "10.0.200.1";
 export const GAINED_PEER = "100.64.0.1";
 export const INTERNET_PEER = "203.0.113.1";
-
-export function run(command: readonly string[], input = ""): string {
-  const result = Bun.spawnSync([...command], { stdin: new Blob([input]), stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0)
-    throw new Error(`${command.join(" ")}: ${result.stderr.toString()}${result.stdout.toString()}`);
-  return result.stdout.toString();
-}
 
 export class SnatNetwork {
   readonly node: string;
@@ -22,12 +17,12 @@ export class SnatNetwork {
 
   constructor(label: string) {
     const names = ["node", "outside", "pod"].map((name) => `${name}-${label}`);
-    for (const name of names) run(["ip", "netns", "add", name]);
+    for (const name of names) run("ip", "netns", "add", name);
     [this.node, this.outside, this.pod] = names.map((name) => `/run/netns/${name}`) as [string, string, string];
     const [node = "", outside = "", pod = ""] = names;
-    run(["ip", "link", "add", "eth0", "netns", node, "type", "veth", "peer", "name", "o0", "netns", outside]);
-    run(["ip", "link", "add", "eth1", "netns", node, "type", "veth", "peer", "name", "o1", "netns", outside]);
-    run(["ip", "link", "add", "eni1", "netns", node, "type", "veth", "peer", "name", "eth0", "netns", pod]);
+    run("ip", "link", "add", "eth0", "netns", node, "type", "veth", "peer", "name", "o0", "netns", outside);
+    run("ip", "link", "add", "eth1", "netns", node, "type", "veth", "peer", "name", "o1", "netns", outside);
+    run("ip", "link", "add", "eni1", "netns", node, "type", "veth", "peer", "name", "eth0", "netns", pod);
     this.#ip(this.node, NODE);
     this.#ip(this.outside, OUTSIDE);
     const mac = /link\/ether (\S+)/.exec(this.in(this.node, ["ip", "link", "show", "eni1"]))?.[1] ?? "";
@@ -37,7 +32,7 @@ export class SnatNetwork {
   }
 
   in(netnsPath: string, command: readonly string[], input = ""): string {
-    return run(["nsenter", `--net=${netnsPath}`, ...command], input);
+    return runWith(input, ["nsenter", `--net=${netnsPath}`, ...command]);
   }
 
   /** From now on, counts packets that come out of one ENI and match. */
@@ -53,8 +48,7 @@ export class SnatNetwork {
   }
 
   remove(): void {
-    for (const path of [this.node, this.outside, this.pod])
-      run(["ip", "netns", "del", path.slice("/run/netns/".length)]);
+    for (const path of [this.node, this.outside, this.pod]) run("ip", "netns", "del", path.slice("/run/netns/".length));
   }
 
   #ip(netnsPath: string, lines: string): void {

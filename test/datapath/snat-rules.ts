@@ -8,7 +8,8 @@ import { parseNetworkSettings } from "../../src/agent/network-settings.ts";
 import { type Cidr, parseCidr, parseIpv4 } from "../../src/base/ipv4.ts";
 import { iptables } from "../../src/drivers/iptables.ts";
 import { ManualClock } from "../contract/manual-clock.ts";
-import { GAINED_PEER, INTERNET_PEER, NODE_ADDRESS, POD_ADDRESS, run, SnatNetwork, VPC_PEER } from "./snat-network.ts";
+import { run } from "./run.ts";
+import { GAINED_PEER, INTERNET_PEER, NODE_ADDRESS, POD_ADDRESS, SnatNetwork, VPC_PEER } from "./snat-network.ts";
 import { receive, send } from "./udp-peers.ts";
 
 /** What other programs have in the same tables. */
@@ -88,7 +89,7 @@ const REFERENCE_CONNMARK = [
 ];
 
 beforeAll(() => {
-  run(["mount", "-t", "tmpfs", "none", "/run"]);
+  run("mount", "-t", "tmpfs", "none", "/run");
 });
 
 for (const program of ["iptables-nft", "iptables-legacy"] as const) {

@@ -3,12 +3,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { INTERNET_ADDRESS } from "../../src/up/fabric.ts";
 import { CALL_TIMEOUT_MS, Lab, type LabNode, type LabPod } from "./lab.ts";
 import { deletedDuring, markLines, rulesOf, settledTraces, stateOf, tracesWanted } from "./node-state.ts";
 import { giveEnis, wireAsReference } from "./reference-node.ts";
 import { canBuildNetworks } from "./root.ts";
-import { freshPing, type Stream, whileStreaming } from "./traffic.ts";
+import { newConnections, type Stream, whileStreaming } from "./traffic.ts";
 import { NODE_1 } from "./two-nodes.ts";
 
 describe.if(canBuildNetworks("takeover from the reference"))("takeover from the reference", () => {
@@ -31,16 +30,8 @@ describe.if(canBuildNetworks("takeover from the reference"))("takeover from the 
         ping: () => s.echo.ping(lab.nodes[1]!.primaryAddress),
         seenFrom: s.address,
       },
-      {
-        name: "new connections of S to the internet",
-        ping: () => freshPing(s.sandbox.netns, INTERNET_ADDRESS),
-        seenFrom: node.primaryAddress,
-      },
-      {
-        name: "new connections of P to the internet",
-        ping: () => freshPing(p.sandbox.netns, INTERNET_ADDRESS),
-        seenFrom: node.primaryAddress,
-      },
+      newConnections("S", node, s),
+      newConnections("P", node, p),
     ];
     referenceState = await stateOf(node);
     referenceMarks = (await markLines(node)).map(withoutCounters);

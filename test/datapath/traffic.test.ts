@@ -7,7 +7,7 @@ import { INTERNET_ADDRESS, ipJson, PEER_ADDRESS, runInside } from "../../src/up/
 import { CALL_TIMEOUT_MS, Lab, type LabNode, type LabPod } from "./lab.ts";
 import { markLines, rulesOf, stateOf, withoutFirewall } from "./node-state.ts";
 import { canBuildNetworks } from "./root.ts";
-import { freshPing, pathOf, whileStreaming } from "./traffic.ts";
+import { freshPing, newConnections, pathOf, whileStreaming } from "./traffic.ts";
 import { act, VPC_ID } from "./two-nodes.ts";
 
 /** One more than a /28 holds: the last ones are on the secondary ENI. */
@@ -286,25 +286,16 @@ describe.if(canBuildNetworks("traffic of real pods"))("traffic of real pods", ()
       const startMs = performance.now();
       let absentCount = 0;
       let isExempt = false;
-      const result = await whileStreaming(
-        [
-          {
-            name: "new connections to the internet",
-            ping: () => freshPing(s1.sandbox.netns, INTERNET_ADDRESS),
-            seenFrom: node1.primaryAddress,
-          },
-        ],
-        async () => {
-          while (!isExempt && performance.now() - startMs < 32_000) {
-            const lines = await node1.lines("iptables-save");
-            if (!hasSnat(lines)) absentCount++;
-            const marks = await markLines(node1);
-            isExempt = exempts(lines, "10.9.0.0/16") > 0 && marks.some((line) => line.includes("10.9.0.0/16"));
-            await Bun.sleep(50);
-          }
-          await Bun.sleep(200);
-        },
-      );
+      const result = await whileStreaming([newConnections("S", node1, s1)], async () => {
+        while (!isExempt && performance.now() - startMs < 32_000) {
+          const lines = await node1.lines("iptables-save");
+          if (!hasSnat(lines)) absentCount++;
+          const marks = await markLines(node1);
+          isExempt = exempts(lines, "10.9.0.0/16") > 0 && marks.some((line) => line.includes("10.9.0.0/16"));
+          await Bun.sleep(50);
+        }
+        await Bun.sleep(200);
+      });
       expect({ isExempt, absentCount }).toEqual({ isExempt: true, absentCount: 0 });
       expect(result.failures).toEqual([]);
       expect(result.sentCount).toBeGreaterThan(30);

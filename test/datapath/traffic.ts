@@ -2,7 +2,8 @@
 // else goes on.
 
 import { EchoPlace, type Heard } from "../../src/up/echo.ts";
-import type { Lab, LabNode } from "./lab.ts";
+import { INTERNET_ADDRESS } from "../../src/up/fabric.ts";
+import type { Lab, LabNode, LabPod } from "./lab.ts";
 
 /** A ping from a port that no connection used before: every rule for new connections sees it. */
 export async function freshPing(
@@ -45,6 +46,15 @@ export interface Stream {
   readonly name: string;
   readonly ping: () => Promise<Heard | undefined>;
   readonly seenFrom: string;
+}
+
+/** New connections of a pod to the internet: SNAT, and the mark that leads them to the primary ENI. */
+export function newConnections(name: string, node: LabNode, pod: LabPod): Stream {
+  return {
+    name: `new connections of ${name} to the internet`,
+    ping: () => freshPing(pod.sandbox.netns, INTERNET_ADDRESS),
+    seenFrom: node.primaryAddress,
+  };
 }
 
 export interface StreamResult {

@@ -1,6 +1,8 @@
 // UDP between network namespaces as a stream of new connections: who sees a single packet with a wrong source address sees a rule
 // that was missing for a moment.
 
+import { linesOf } from "./run.ts";
+
 const RECEIVER = `
 const counts = {};
 const [addresses, port] = process.argv.slice(1);
@@ -77,14 +79,4 @@ async function start(script: string, { netnsPath, addresses, port }: PeerOptions
       clearTimeout(timer);
     },
   };
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of stream) {
-    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
 }

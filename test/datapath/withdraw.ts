@@ -5,14 +5,9 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "./run.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
-
-function run(...command: string[]): string {
-  const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr.toString()}`);
-  return result.stdout.toString();
-}
 
 const state = () =>
   [run("ip", "rule"), run("iptables-save").replace(/^[#:].*$/gm, ""), run("nft", "list", "tables")].join();
