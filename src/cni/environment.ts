@@ -2,7 +2,7 @@
 // goes into names of links, into the agent's books and into logs.
 
 import { CODES } from "./codes.ts";
-import { isAbsolutePath, isCniName, isLinkName } from "./names.ts";
+import { isAbsolutePath, isCniName, isLinkName, isNewLinkName } from "./names.ts";
 import { CniProblem } from "./problem.ts";
 import type { Command } from "./versions.ts";
 
@@ -49,6 +49,12 @@ export function readAttachment(env: Environment, command: Command): AttachmentEn
     throw invalid(
       "invalid CNI_IFNAME",
       `${show(ifName)} is no name of a link: 1 to 15 bytes, no "/", ":" or white space.`,
+    );
+  }
+  if (command !== "DEL" && !isNewLinkName(ifName)) {
+    throw invalid(
+      "invalid CNI_IFNAME",
+      `${show(ifName)} is not printable ASCII, or has a "%", which the kernel fills in.`,
     );
   }
   if (command === "DEL") return { containerId, ifName, netns: isAbsolutePath(netns) ? netns : "" };

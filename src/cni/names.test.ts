@@ -2,11 +2,11 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isAbsolutePath, isCniName, isDigits, isHex, isLinkName, isPlain } from "./names.ts";
+import { isAbsolutePath, isCniName, isDigits, isHex, isLinkName, isNewLinkName, isPlain } from "./names.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 20 }),
-  fc.string({ unit: fc.constantFrom(..."aZ09._-/: \u0000\u0085\u00a0\u2003\u3000\ufffdé"), maxLength: 20 }),
+  fc.string({ unit: fc.constantFrom(..."aZ09._-/:% \u0000\u0085\u00a0\u2003\u3000\ufffdé"), maxLength: 20 }),
 );
 
 test("each agrees with its regular expression on any text", () => {
@@ -21,6 +21,7 @@ test("each agrees with its regular expression on any text", () => {
       expect(isLinkName(name)).toBe(
         byteCount > 0 && byteCount <= 15 && name !== "." && name !== ".." && !/[\s/:\p{Cc}\ufffd]/u.test(name),
       );
+      expect(isNewLinkName(name)).toBe(/^[!-$&-.0-9;-~]{1,15}$/.test(name) && name !== "." && name !== "..");
     }),
     { numRuns: 3_000 },
   );

@@ -30,6 +30,13 @@ export function isLinkName(text: string): boolean {
   return isAscii || new TextEncoder().encode(text).length <= LINK_NAME_BYTES_MAX;
 }
 
+/** One that the datapath makes, too: to the kernel `%` is a place to fill in. */
+export function isNewLinkName(text: string): boolean {
+  if (!isLinkName(text)) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7e || text.charCodeAt(i) === PERCENT) return false;
+  return true;
+}
+
 export function isAbsolutePath(text: string): boolean {
   if (text.charCodeAt(0) !== SLASH || text.length > PATH_LENGTH_MAX) return false;
   for (let i = 1; i < text.length; i++) if (isControl(text.charCodeAt(i))) return false;
@@ -59,6 +66,7 @@ export function isDigits(text: string): boolean {
   return text !== "";
 }
 
+const PERCENT = 37;
 const SLASH = 47;
 const COLON = 58;
 /** What stands for bytes that are no text. */

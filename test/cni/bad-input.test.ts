@@ -72,6 +72,8 @@ describe("environment", () => {
     ["CNI_IFNAME", "eth0\u001b[31m"],
     ["CNI_IFNAME", "x".repeat(16)],
     ["CNI_IFNAME", "ééééééééé"],
+    ["CNI_IFNAME", "né0"],
+    ["CNI_IFNAME", "eth%d"],
     ["CNI_NETNS", "cni-0a1b"],
     ["CNI_NETNS", "./ns"],
     ["CNI_NETNS", "/var/run/netns/a\nb"],
