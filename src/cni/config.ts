@@ -36,6 +36,7 @@ const MTU_MIN = 576;
 const VETH_PREFIX_LENGTH_MAX = 4;
 /** Names of links that are not ours, or are those of branch pods. */
 const FORBIDDEN_PREFIXES: readonly string[] = ["eth", "lo", "vlan"];
+const STDOUT_PATHS: readonly string[] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 const MULTI_NIC_ANNOTATION = "k8s.amazonaws.com/nicConfig";
 const SECOND_MS = 1_000;
 
@@ -118,7 +119,7 @@ export function readConfig(config: JsonObject, opening: string): NetworkConfig {
     throw bad(`unknown podSGEnforcingMode ${show(enforcingMode)}`, "Use strict or standard.");
   }
   const logFile = text("pluginLogFile", "");
-  if (logFile.toLowerCase() === "stdout") {
+  if (logFile.toLowerCase() === "stdout" || STDOUT_PATHS.includes(logFile)) {
     throw bad("pluginLogFile must not be stdout", "Standard output carries the result; use a path or stderr.");
   }
   const level = text("pluginLogLevel", "debug").toLowerCase();

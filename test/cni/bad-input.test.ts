@@ -163,6 +163,8 @@ describe("standard input", () => {
     [{ podSGEnforcingMode: true }, "podSGEnforcingMode is not text"],
     [{ pluginLogFile: "stdout" }, "pluginLogFile must not be stdout"],
     [{ pluginLogFile: "STDOUT" }, "pluginLogFile must not be stdout"],
+    [{ pluginLogFile: "/dev/stdout" }, "pluginLogFile must not be stdout"],
+    [{ pluginLogFile: "/proc/self/fd/1" }, "pluginLogFile must not be stdout"],
     [{ socketPath: {} }, "socketPath is not text"],
     [{ addTimeout: "soon" }, "addTimeout is no number of seconds"],
     [{ addTimeout: -1 }, "addTimeout is no number of seconds"],
