@@ -3,23 +3,12 @@ import { parseIpv4 } from "../base/ipv4.ts";
 import { wirePod } from "../datapath/pods.ts";
 import { FakeKernel } from "../datapath/testing/fake-kernel.ts";
 import { hostState } from "../datapath/testing/state.ts";
+import { WEB } from "../datapath/testing/web-pod.ts";
 import type { BranchWiring, PodWiring } from "../datapath/types.ts";
 import { KernelError } from "../netlink/kernel.ts";
 import { cleanUp } from "./clean-up.ts";
 
 const address = (text: string) => parseIpv4(text) ?? 0;
-const WEB: PodWiring = {
-  networkName: "aws-cni",
-  containerId: "c1",
-  ifName: "eth0",
-  namespace: "default",
-  podName: "web-0",
-  netnsPath: "/run/netns/web",
-  address: address("10.0.101.5"),
-  routeTableId: 2,
-  mtu: 9001,
-  vethPrefix: "eni",
-};
 const BRANCH: BranchWiring = {
   vlanId: 5,
   mac: "02:00:00:00:00:05",

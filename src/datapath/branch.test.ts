@@ -6,10 +6,10 @@ import { fakeLab } from "../../test/datapath/kernel-lab.ts";
 import { removalOf, SECONDARY, WiringNode } from "../../test/datapath/wiring-node.ts";
 import { formatCidr, formatIpv4 } from "../base/ipv4.ts";
 import { encodeChanges } from "../netlink/encode.ts";
-import type { Kernel } from "../netlink/kernel.ts";
 import type { Change } from "../netlink/types.ts";
 import { wirePod } from "./pods.ts";
 import { ruleText } from "./rules.ts";
+import { seenKernel } from "./testing/seen-kernel.ts";
 import type { PodWiring } from "./types.ts";
 import { unwirePod } from "./unwire.ts";
 
@@ -21,24 +21,12 @@ function history(mode: "strict" | "standard"): { wired: Change[]; unwired: Chang
   node.change({ change: "setLink", link: "eth1", mtu: 9001, isUp: true });
   const { kernel: plain } = node.lab;
   const asked: Change[] = [];
-  const { host } = plain;
-  const kernel: Kernel = {
-    host: {
-      apply(changes) {
-        asked.push(...changes);
-        return host.apply(changes);
-      },
-      link: (name) => host.link(name),
-      links: () => host.links(),
-      addresses: (index) => host.addresses(index),
-      routes: (table) => host.routes(table),
-      rules: () => host.rules(),
-      neighbours: (index) => host.neighbours(index),
+  const kernel = seenKernel(plain, (host) => ({
+    apply(changes) {
+      asked.push(...changes);
+      return host.apply(changes);
     },
-    openNamespace: (path) => plain.openNamespace(path),
-    sysctl: (key) => plain.sysctl(key),
-    setSysctl: (key, value) => plain.setSysctl(key, value),
-  };
+  }));
   const gateway = SECONDARY.subnet.base + 1;
   const pod: PodWiring = node.pod("web-0", "10.0.120.7", {
     ...{ routeTableId: 0, branch: { vlanId: 5, mac: MAC, gateway, trunkMac: SECONDARY.mac, mode } },

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { type Cidr, parseCidr } from "../base/ipv4.ts";
 import { connmarkChanges, readConnmarkTable, wantedConnmarkTable } from "./connmark-table.ts";
 import type { SnatWiring } from "./snat.ts";
+import { connmarkTable } from "./testing/reference-rules.ts";
 
 const cidr = (text: string) => parseCidr(text) as Cidr;
 const WIRING: SnatWiring = {
@@ -17,21 +18,12 @@ const WIRING: SnatWiring = {
   connmarkBackend: "nftables",
 };
 
-/** As nft 1.0.6 lists it, with counts that went on. */
-const LISTED = `table ip aws-cni {
-	chain snat-mark {
-		counter packets 7 bytes 420 ip daddr 10.0.0.0/16 return
-		counter packets 9 bytes 1054 ct mark set ct mark | 0x00000080
-	}
-
-	chain nat-prerouting {
-		type nat hook prerouting priority dstnat + 10; policy accept;
-		fib daddr type local return
-		iifname "eni*" counter packets 1 bytes 2 jump snat-mark
-		counter packets 3 bytes 4 meta mark set ct mark & 0x00000080
-	}
-}
-`;
+/** With counts that went on. */
+let count = 0;
+const LISTED = connmarkTable(["10.0.0.0/16"]).replaceAll(
+  "packets 0 bytes 0",
+  () => `packets ${++count} bytes ${count * 60}`,
+);
 const changes = (listing: string, wiring: Partial<SnatWiring> = {}) =>
   connmarkChanges(readConnmarkTable(listing), wantedConnmarkTable({ ...WIRING, ...wiring }));
 

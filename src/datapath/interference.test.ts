@@ -10,6 +10,7 @@ import { setUpEni } from "./enis.ts";
 import { reconcileHost } from "./host.ts";
 import { hostInterfaceOf } from "./identity.ts";
 import { wirePod } from "./pods.ts";
+import { seenKernel } from "./testing/seen-kernel.ts";
 import type { PodWiring, WireOutcome } from "./types.ts";
 import { removeLink, unwirePod } from "./unwire.ts";
 
@@ -177,26 +178,6 @@ test("a name that another pod holds, a repeat, a start, a late DEL", () => {
   for (const holds of Object.values(PROMISES)) holds(OURS);
 });
 
-/** The kernel as a bug sees it: every question is answered, some of them wrongly. */
-function seen(kernel: Kernel, change: (host: Kernel["host"]) => Partial<Kernel["host"]>): Kernel {
-  const { host } = kernel;
-  const plain: Kernel["host"] = {
-    apply: (changes) => host.apply(changes),
-    link: (name) => host.link(name),
-    links: () => host.links(),
-    addresses: (index) => host.addresses(index),
-    routes: (table) => host.routes(table),
-    rules: () => host.rules(),
-    neighbours: (index) => host.neighbours(index),
-  };
-  return {
-    host: { ...plain, ...change(plain) },
-    openNamespace: (path) => kernel.openNamespace(path),
-    sysctl: (key) => kernel.sysctl(key),
-    setSysctl: (key, value) => kernel.setSysctl(key, value),
-  };
-}
-
 const rulesAt = (kernel: Kernel, ...priorities: number[]): RuleSpec[] =>
   kernel.host.rules().flatMap(({ isPlain: _, ...rule }) => (priorities.includes(rule.priority) ? [rule] : []));
 
@@ -209,7 +190,7 @@ const MUTANTS: Readonly<
     work: {
       wire: (kernel, pod) =>
         wirePod(
-          seen(kernel, (host) => ({
+          seenKernel(kernel, (host) => ({
             link(name) {
               const link = host.link(name);
               return link === undefined ? undefined : { ...link, alias: "" };
@@ -269,7 +250,7 @@ const MUTANTS: Readonly<
     work: {
       reconcile: (kernel, host) =>
         reconcileHost(
-          seen(kernel, (plain) => ({ rules: () => plain.rules().filter((rule) => rule.table !== 3) })),
+          seenKernel(kernel, (plain) => ({ rules: () => plain.rules().filter((rule) => rule.table !== 3) })),
           host,
         ),
     },
@@ -322,7 +303,7 @@ const MUTANTS: Readonly<
     work: {
       unwire: (kernel, removal) =>
         unwirePod(
-          seen(kernel, (plain) => ({ rules: () => plain.rules().filter((rule) => rule.priority !== 1536) })),
+          seenKernel(kernel, (plain) => ({ rules: () => plain.rules().filter((rule) => rule.priority !== 1536) })),
           removal,
         ),
     },
@@ -333,7 +314,7 @@ const MUTANTS: Readonly<
     work: {
       unwire: (kernel, removal) =>
         unwirePod(
-          seen(kernel, (plain) => ({
+          seenKernel(kernel, (plain) => ({
             apply: (changes) =>
               changes.map((change) =>
                 change.change === "deleteRoute" ? { errno: 0, message: "" } : plain.apply([change])[0]!,

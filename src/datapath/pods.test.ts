@@ -1,24 +1,10 @@
 import { expect, test } from "bun:test";
-import { parseIpv4 } from "../base/ipv4.ts";
 import { checkPod } from "./check.ts";
 import { wirePod } from "./pods.ts";
 import { FakeKernel, type FakeNetwork } from "./testing/fake-kernel.ts";
 import { hostState, stateOf } from "./testing/state.ts";
-import type { PodWiring } from "./types.ts";
+import { WEB } from "./testing/web-pod.ts";
 import { removeLink, unwirePod } from "./unwire.ts";
-
-const WEB: PodWiring = {
-  networkName: "aws-cni",
-  containerId: "c1",
-  ifName: "eth0",
-  namespace: "default",
-  podName: "web-0",
-  netnsPath: "/run/netns/web",
-  address: parseIpv4("10.0.101.5") ?? 0,
-  routeTableId: 2,
-  mtu: 9001,
-  vethPrefix: "eni",
-};
 
 test("a pod of a secondary ENI has the links, routes, rules and neighbour of the reference", () => {
   const kernel = new FakeKernel();

@@ -5,6 +5,14 @@ import { type Cidr, cidrOf, parseCidr, parseIpv4 } from "../base/ipv4.ts";
 import { NO_RULES, type OwnRules, type SnatWiring, TABLES, type Table, wantedRules } from "./snat.ts";
 import { type FoundRules, IncompatibleTableError, restoreText, SavedRulesReader } from "./snat-changes.ts";
 import { IptablesModel } from "./testing/iptables-model.ts";
+import {
+  CONNMARK_LISTED,
+  LISTED_EXCLUSION,
+  LISTED_NODE,
+  LISTED_VPC,
+  MANGLE_LISTED,
+  SNAT_LISTED,
+} from "./testing/reference-rules.ts";
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
@@ -13,35 +21,17 @@ function cidr(text: string): Cidr {
 }
 
 const WIRING: SnatWiring = {
-  vpcCidrs: [cidr("10.0.0.0/16"), cidr("100.64.0.0/16")],
-  excludedCidrs: [cidr("192.168.0.0/24")],
+  vpcCidrs: LISTED_VPC.map(cidr),
+  excludedCidrs: [cidr(LISTED_EXCLUSION)],
   hasExternalSnat: false,
   hasNodePortSupport: true,
   primaryInterface: "eth0",
-  primaryAddress: parseIpv4("10.0.96.10") ?? 0,
+  primaryAddress: parseIpv4(LISTED_NODE) ?? 0,
   vethPrefix: "eni",
   mark: 0x80,
   sourcePorts: "random-fully",
   connmarkBackend: "iptables",
 };
-
-const SNAT_LISTED = `\
--A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0
--A AWS-SNAT-CHAIN-0 -d 192.168.0.0/24 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN
--A AWS-SNAT-CHAIN-0 -d 100.64.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN
--A AWS-SNAT-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN
--A AWS-SNAT-CHAIN-0 ! -o vlan+ -m comment --comment "AWS, SNAT" -m addrtype ! --dst-type LOCAL -j SNAT --to-source 10.0.96.10 --random-fully`;
-const MANGLE_LISTED = `\
--A PREROUTING -i eth0 -m comment --comment "AWS, primary ENI" -m addrtype --dst-type LOCAL --limit-iface-in -j CONNMARK --set-xmark 0x80/0x80
--A PREROUTING -i eni+ -m comment --comment "AWS, primary ENI" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80
--A PREROUTING -i vlan+ -m comment --comment "AWS, primary ENI" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80`;
-const CONNMARK_LISTED = `\
--A PREROUTING -i eni+ -m comment --comment "AWS, outbound connections" -j AWS-CONNMARK-CHAIN-0
--A PREROUTING -m comment --comment "AWS, CONNMARK" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80
--A AWS-CONNMARK-CHAIN-0 -d 192.168.0.0/24 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -d 100.64.0.0/16 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -m comment --comment "AWS, CONNMARK" -j CONNMARK --set-xmark 0x80/0x80`;
 
 function found(model: IptablesModel): Record<Table, FoundRules> {
   const read = (table: Table) => {
@@ -96,8 +86,8 @@ describe("what is wanted reads as the reference's rules do [datapath 10.2, 10.3]
   test("ports by the flag, everything excluded without -d, metadata's order and repeats without a trace", () => {
     const chain = (change: Partial<SnatWiring>) =>
       wantedRules({ ...WIRING, ...change }).nat.chains.get("AWS-SNAT-CHAIN-0") ?? [];
-    expect(chain({ sourcePorts: "random" }).at(-1)).toEndWith("--to-source 10.0.96.10 --random");
-    expect(chain({ sourcePorts: "kernel" }).at(-1)).toEndWith("--to-source 10.0.96.10");
+    expect(chain({ sourcePorts: "random" }).at(-1)).toEndWith("--to-source 10.0.0.10 --random");
+    expect(chain({ sourcePorts: "kernel" }).at(-1)).toEndWith("--to-source 10.0.0.10");
     expect(chain({ excludedCidrs: [cidr("0.0.0.0/0")] })[0]).toBe(
       '-m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN',
     );

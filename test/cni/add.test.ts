@@ -15,9 +15,7 @@ afterAll(() => rig.close());
 
 const ADD = { ...ENVIRONMENT, CNI_COMMAND: "ADD" };
 
-const OLD = (version: string) => `{
-    "cniVersion": "${version}",
-    "interfaces": [
+const INTERFACES = `    "interfaces": [
         {
             "name": "eni0d7763386da"
         },
@@ -32,7 +30,20 @@ const OLD = (version: string) => `{
             "sandbox": "1"
         }
     ],
-    "ips": [
+`;
+/** With what ends the result. */
+const IPS = `    "ips": [
+        {
+            "interface": 1,
+            "address": "10.0.101.5/32"
+        }
+    ]
+}
+`;
+
+const OLD = (version: string) => `{
+    "cniVersion": "${version}",
+${INTERFACES}    "ips": [
         {
             "version": "4",
             "interface": 1,
@@ -45,29 +56,7 @@ const OLD = (version: string) => `{
 
 const ONE = `{
     "cniVersion": "1.0.0",
-    "interfaces": [
-        {
-            "name": "eni0d7763386da"
-        },
-        {
-            "name": "eth0",
-            "mac": "2",
-            "sandbox": "/var/run/netns/cni-0a1b"
-        },
-        {
-            "name": "dummy0d7763386da",
-            "mac": "0",
-            "sandbox": "1"
-        }
-    ],
-    "ips": [
-        {
-            "interface": 1,
-            "address": "10.0.101.5/32"
-        }
-    ]
-}
-`;
+${INTERFACES}${IPS}`;
 
 const ONE_ONE = `{
     "cniVersion": "1.1.0",
@@ -88,14 +77,7 @@ const ONE_ONE = `{
             "sandbox": "1"
         }
     ],
-    "ips": [
-        {
-            "interface": 1,
-            "address": "10.0.101.5/32"
-        }
-    ]
-}
-`;
+${IPS}`;
 
 describe("the result", () => {
   test.each([

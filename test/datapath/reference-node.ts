@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { formatCidr, formatIpv4 } from "../../src/base/ipv4.ts";
 import { podSuffix } from "../../src/datapath/names.ts";
+import { connmarkTable, referenceCommands } from "../../src/datapath/testing/reference-rules.ts";
 import type { Vpc } from "../../src/emulator/model/index.ts";
 import { EchoPlace } from "../../src/up/echo.ts";
 import { type Fabric, ip, runInside } from "../../src/up/fabric.ts";
@@ -68,35 +69,19 @@ async function wireNode(node: LabNode, primary: FabricEni, secondary: FabricEni)
     `rule add pref 32765 from ${address}/32 table 2`,
     "rule add pref 1024 fwmark 0x80/0x80 lookup main",
   ]);
-  const comment = (text: string): string => `-m comment --comment "${text}"`;
-  const restore = "-j CONNMARK --restore-mark --mask 0x80";
-  const source = formatIpv4(primary.primaryAddress);
+  const commands = referenceCommands({
+    address: formatIpv4(primary.primaryAddress),
+    vpcCidrs: ["10.0.0.0/16"],
+    excludedCidrs: [],
+  });
   await runInside(
     node.netns,
     ["sh"],
     `set -e
 sysctl -qw net.ipv4.conf.eth0.rp_filter=2
-iptables -t nat -N AWS-SNAT-CHAIN-0
-iptables -t nat -A POSTROUTING ${comment("AWS SNAT CHAIN")} -j AWS-SNAT-CHAIN-0
-iptables -t nat -A AWS-SNAT-CHAIN-0 ! -o vlan+ ${comment("AWS, SNAT")} -m addrtype ! --dst-type LOCAL -j SNAT --to-source ${source} --random-fully
-iptables -t nat -I AWS-SNAT-CHAIN-0 1 -d 10.0.0.0/16 ${comment("AWS SNAT CHAIN")} -j RETURN
-iptables -t mangle -A PREROUTING ${comment("AWS, primary ENI")} -i eth0 -m addrtype --dst-type LOCAL --limit-iface-in -j CONNMARK --set-mark 0x80/0x80
-iptables -t mangle -A PREROUTING ${comment("AWS, primary ENI")} -i eni+ ${restore}
-iptables -t mangle -A PREROUTING ${comment("AWS, primary ENI")} -i vlan+ ${restore}
+${commands.map((command) => `iptables ${command}`).join("\n")}
 nft -f - <<'END'
-table ip aws-cni {
-  chain snat-mark {
-    counter packets 0 bytes 0 ip daddr 10.0.0.0/16 return
-    counter packets 0 bytes 0 ct mark set ct mark | 0x00000080
-  }
-  chain nat-prerouting {
-    type nat hook prerouting priority dstnat + 10; policy accept;
-    fib daddr type local return
-    iifname "eni*" counter packets 0 bytes 0 jump snat-mark
-    counter packets 0 bytes 0 meta mark set ct mark & 0x00000080
-  }
-}
-END
+${connmarkTable(["10.0.0.0/16"])}END
 `,
   );
 }

@@ -6,6 +6,16 @@ import { withdrawFirewallRules } from "../../src/agent/firewall-rules.ts";
 import { HostNetwork } from "../../src/agent/host-network.ts";
 import { parseNetworkSettings } from "../../src/agent/network-settings.ts";
 import { type Cidr, parseCidr, parseIpv4 } from "../../src/base/ipv4.ts";
+import {
+  CONNMARK_LISTED,
+  connmarkTable,
+  LISTED_EXCLUSION,
+  LISTED_NODE,
+  LISTED_VPC,
+  MANGLE_LISTED,
+  referenceCommands,
+  SNAT_LISTED,
+} from "../../src/datapath/testing/reference-rules.ts";
 import { iptables } from "../../src/drivers/iptables.ts";
 import { ManualClock } from "../contract/manual-clock.ts";
 import { run } from "./run.ts";
@@ -32,52 +42,13 @@ COMMIT
 COMMIT
 `;
 
-const SNAT_LISTED = `\
--A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0
--A AWS-SNAT-CHAIN-0 -d 192.168.0.0/24 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN
--A AWS-SNAT-CHAIN-0 -d 100.64.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN
--A AWS-SNAT-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN
--A AWS-SNAT-CHAIN-0 ! -o vlan+ -m comment --comment "AWS, SNAT" -m addrtype ! --dst-type LOCAL -j SNAT --to-source 10.0.0.10 --random-fully`;
-const MANGLE_LISTED = `\
--A PREROUTING -i eth0 -m comment --comment "AWS, primary ENI" -m addrtype --dst-type LOCAL --limit-iface-in -j CONNMARK --set-xmark 0x80/0x80
--A PREROUTING -i eni+ -m comment --comment "AWS, primary ENI" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80
--A PREROUTING -i vlan+ -m comment --comment "AWS, primary ENI" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80`;
-const CONNMARK_LISTED = `\
--A PREROUTING -i eni+ -m comment --comment "AWS, outbound connections" -j AWS-CONNMARK-CHAIN-0
--A PREROUTING -m comment --comment "AWS, CONNMARK" -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80
--A AWS-CONNMARK-CHAIN-0 -d 192.168.0.0/24 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -d 100.64.0.0/16 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS CONNMARK CHAIN" -j RETURN
--A AWS-CONNMARK-CHAIN-0 -m comment --comment "AWS, CONNMARK" -j CONNMARK --set-xmark 0x80/0x80`;
-const TABLE_LISTED = `table ip aws-cni {
-	chain snat-mark {
-		counter packets 0 bytes 0 ip daddr 192.168.0.0/24 return
-		counter packets 0 bytes 0 ip daddr 100.64.0.0/16 return
-		counter packets 0 bytes 0 ip daddr 10.0.0.0/16 return
-		counter packets 0 bytes 0 ct mark set ct mark | 0x00000080
-	}
+const TABLE_LISTED = connmarkTable([LISTED_EXCLUSION, ...LISTED_VPC.toReversed()]);
 
-	chain nat-prerouting {
-		type nat hook prerouting priority dstnat + 10; policy accept;
-		fib daddr type local return
-		iifname "eni*" counter packets 0 bytes 0 jump snat-mark
-		counter packets 0 bytes 0 meta mark set ct mark & 0x00000080
-	}
-}
-`;
-
-/** The commands of datapath.md 10.2, in the reference's order. */
-const REFERENCE_COMMANDS = [
-  "-t nat -N AWS-SNAT-CHAIN-0",
-  '-t nat -A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0',
-  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN',
-  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 100.64.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN',
-  '-t nat -I AWS-SNAT-CHAIN-0 1 -d 192.168.0.0/24 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN',
-  '-t nat -A AWS-SNAT-CHAIN-0 ! -o vlan+ -m comment --comment "AWS, SNAT" -m addrtype ! --dst-type LOCAL -j SNAT --to-source 10.0.0.10 --random-fully',
-  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i eth0 -m addrtype --dst-type LOCAL --limit-iface-in -j CONNMARK --set-mark 0x80/0x80',
-  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i eni+ -j CONNMARK --restore-mark --mask 0x80',
-  '-t mangle -A PREROUTING -m comment --comment "AWS, primary ENI" -i vlan+ -j CONNMARK --restore-mark --mask 0x80',
-];
+const REFERENCE_COMMANDS = referenceCommands({
+  address: LISTED_NODE,
+  vpcCidrs: LISTED_VPC,
+  excludedCidrs: [LISTED_EXCLUSION],
+});
 const REFERENCE_CONNMARK = [
   "-t nat -N AWS-CONNMARK-CHAIN-0",
   '-t nat -A PREROUTING -i eni+ -m comment --comment "AWS, outbound connections" -j AWS-CONNMARK-CHAIN-0',
