@@ -6,8 +6,7 @@ import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
 import { buildCni } from "./build-cni.ts";
 import { buildSlash28 } from "./build-slash28.ts";
-
-const ROOT = join(import.meta.dir, "..");
+import { ROOT } from "./compile.ts";
 
 async function build(target: string | undefined): Promise<number> {
   const name = target === undefined ? "slash28" : `slash28-${target.replace(/^bun-/, "")}`;
