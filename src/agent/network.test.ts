@@ -289,6 +289,39 @@ test("the trunk's link index is in the reference's reply", async () => {
   expect(late).toMatchObject({ reply: { Success: false }, reason: "branch-eni-not-ready" });
 });
 
+test("branch pods that were wired here are looked after, but not while they are being removed", async () => {
+  const { made, datapath, ask: say } = await node({ instanceType: "m5.large" });
+  await made.attachTrunk();
+  for (const mac of await made.macs()) if (!datapath.eniLinks.has(mac)) datapath.eniLinks.set(mac, "eth1");
+  const branch = { ifAddress: "02:0a:00:00:00:07", privateIp: "10.0.2.7", vlanId: 5, subnetCidr: "10.0.2.0/24" };
+  const annotations = { "vpc.amazonaws.com/pod-eni": JSON.stringify([branch]) };
+  const limits = ["vpc.amazonaws.com/pod-eni"];
+  made.facts = {
+    node: { name: "node-1", maxPods: 110 },
+    pods: [{ namespace: "default", name: "a", uid: "u", annotations, limits }],
+  };
+  await made.start({ ENABLE_POD_ENI: "true", ...FAST });
+  expect(await say(add("a"))).toMatchObject({ ok: true, vlanId: 5 });
+  const next = async () => {
+    const looks = datapath.hosts.length;
+    await until(() => datapath.hosts.length > looks);
+    return datapath.hosts.at(-1)?.branches;
+  };
+  const known = { attachment: { containerId: "a" }, address: parseIpv4("10.0.2.7"), branch: { vlanId: 5 } };
+  expect(await next()).toMatchObject([{ ...known, hostInterface: `vlan${podSuffix("default", "a")}` }]);
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  datapath.gate = (call) => (call === "unwirePod" ? opened : Promise.resolve());
+  const deleted = say(del("a"));
+  await Bun.sleep(1_200);
+  open();
+  expect(await next()).toEqual([]);
+  expect(await deleted).toMatchObject({ ok: true, address: "10.0.2.7" });
+  expect(await next()).toEqual([]);
+}, 15_000);
+
 /** A network policy agent that answers as told. */
 async function policyServer(path: string, answer: (request: EnforceNpRequest) => boolean | undefined) {
   const requests: { readonly method: string; readonly request: EnforceNpRequest }[] = [];

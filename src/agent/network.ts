@@ -243,6 +243,7 @@ export class NodeNetwork implements EniLinks {
       pods: hostPods,
       ownRanges,
       vethPrefix: settings.vethPrefix,
+      branches: pods.livingBranches(),
     };
   }
 

@@ -7,7 +7,7 @@ import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { hostInterfaceOf } from "../datapath/identity.ts";
 import { podSuffix } from "../datapath/names.ts";
-import type { BranchWiring, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
+import type { BranchWiring, HostBranch, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
 import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
 import { MAIN_TABLE } from "../netlink/types.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -62,6 +62,7 @@ interface ToldByResult {
 /** A branch pod's traces on the host. */
 interface WiredBranch extends PodRemoval {
   readonly attachment: AttachmentKey;
+  readonly branch: BranchWiring;
 }
 
 const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
@@ -97,6 +98,11 @@ export class PodNetwork {
   /** Its rules are being removed: they must not come back. */
   isLeaving(attachment: Attachment): boolean {
     return this.#leaving.has(attachment);
+  }
+
+  /** Those with a branch ENI that are neither being wired nor removed. */
+  livingBranches(): readonly HostBranch[] {
+    return [...this.#branches.values()].filter(({ attachment }) => !this.isBusy(attachment));
   }
 
   isBusy(key: AttachmentKey): boolean {
@@ -167,7 +173,7 @@ export class PodNetwork {
     const { address, branch, deviceNumber, routeTableId } = place;
     const vlanId = branch?.vlanId ?? 0;
     if (branch !== undefined) {
-      this.#branches.set(keyText(request.key), { attachment: request.key, address, hostInterface, vlanId });
+      this.#branches.set(keyText(request.key), { attachment: request.key, address, hostInterface, vlanId, branch });
     }
     return {
       kind: "wired",

@@ -1,5 +1,5 @@
-// What the agent keeps on a node whatever pods it has, taken away: SNAT, marks, the rules 1024, 1535 and 20. Pods, ENIs and their
-// tables stay: whoever takes the node over uses them, and addresses whose pods run are theirs.
+// What the agent keeps on a node whatever pods it has, taken away: SNAT, marks, the rules 1024, 1535 and 20, and what dead branch pods
+// left. Pods, ENIs and their tables stay: whoever takes the node over uses them, and addresses whose pods run are theirs.
 
 import { withdrawFirewallRules } from "../agent/firewall-rules.ts";
 import { withdrawHost } from "../datapath/host.ts";

@@ -58,7 +58,7 @@ export function wireBranch(kernel: Kernel, plan: PodPlan, trunk: Link, transacti
 }
 
 /** The gateway, and everything else by it. */
-export function branchRoutes(branch: BranchWiring, linkIndex: number): RouteSpec[] {
+export function branchRoutes(branch: Pick<BranchWiring, "vlanId" | "gateway">, linkIndex: number): RouteSpec[] {
   const table = branchTable(branch.vlanId);
   return [
     { table, destination: hostCidr(branch.gateway), linkIndex, scope: "link" },

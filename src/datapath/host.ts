@@ -4,6 +4,7 @@
 import { cidrContains, formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { type Kernel, KernelError } from "../netlink/kernel.ts";
 import { type Link, MAIN_TABLE, type Route, type Rule, type RuleSpec } from "../netlink/types.ts";
+import { addressesOf, branchPodsOf, deadBranchSteps, remakeVlans, repairBranches } from "./branch-pods.ts";
 import { isRoute, isTo } from "./check.ts";
 import { type HostView, repairEni, tearDownEni, viewOf } from "./enis.ts";
 import { hostRoute, podRules } from "./plan.ts";
@@ -24,6 +25,12 @@ import {
 import { ruleAddition, ruleRemovals, type Step } from "./transaction.ts";
 import type { HostPod, HostReport, HostWiring, NodeRules } from "./types.ts";
 
+interface Found {
+  readonly rules: readonly Rule[];
+  /** Addresses that have a pod. */
+  readonly known: ReadonlySet<Ipv4>;
+}
+
 interface LinkedPod {
   readonly pod: HostPod;
   readonly link: Link;
@@ -31,10 +38,19 @@ interface LinkedPod {
 
 /** Never throws for what the kernel can be: problems say it. */
 export function reconcileHost(kernel: Kernel, host: HostWiring): HostReport {
+  return reconcile(kernel, host, "repaired");
+}
+
+/** `branchPods`: what becomes of those that live. */
+function reconcile(kernel: Kernel, host: HostWiring, branchPods: "repaired" | "kept" | "removed"): HostReport {
   const into = noRepairs();
   const podsWithoutLink: Ipv4[] = [];
+  const knownBranches = branchPods === "repaired" ? (host.branches ?? []) : [];
   try {
-    const view = viewOf(kernel.host);
+    let view = viewOf(kernel.host);
+    if (remakeVlans(kernel, knownBranches, view, into)) view = viewOf(kernel.host);
+    const branches = branchPodsOf(view.links, knownBranches);
+    const living = branchPods === "removed" ? [] : branches.living;
     for (const eni of host.enis) append(into, repairEni(kernel.host, eni, view));
     const links = new Map(view.links.map((link) => [link.name, link]));
     const linked: LinkedPod[] = [];
@@ -43,12 +59,19 @@ export function reconcileHost(kernel: Kernel, host: HostWiring): HostReport {
       if (link === undefined) podsWithoutLink.push(pod.address);
       else linked.push({ pod, link });
     }
-    const isChanged = carryOut(kernel.host, additions(host, linked, view, into), into);
-    const rules = isChanged ? kernel.host.rules() : view.rules;
-    const removals = ruleRemovals(rules, wrongRules(host, linked, rules));
-    into.problems.push(...removals.left);
-    carryOut(kernel.host, [...removals.steps.map(removed), ...staleRouteSteps(host, view)], into);
-    const withoutPod = unsureOf(host, view, rules);
+    const countBefore = into.repairs.length;
+    carryOut(kernel.host, additions(host, linked, view, into), into);
+    if (branchPods === "repaired") repairBranches(kernel, living, view, into);
+    const rules = into.repairs.length > countBefore ? kernel.host.rules() : view.rules;
+    const known = new Set(host.pods.map((pod) => pod.address));
+    for (const address of addressesOf(living, rules, view.mainRoutes)) known.add(address);
+    const removals = ruleRemovals(rules, wrongRules(host, linked, { rules, known }));
+    const gone = branchPods === "removed" ? branches.living.map((one) => one.vlan) : [];
+    const dead = deadBranchSteps([...branches.dead, ...gone], rules, (address) => known.has(address));
+    into.problems.push(...removals.left, ...dead.left);
+    const steps = [...removals.steps, ...dead.steps].map(removed);
+    carryOut(kernel.host, [...steps, ...staleRouteSteps(host, view, known)], into);
+    const withoutPod = unsureOf(host, view, { rules, known });
     if (withoutPod.length > 0) return { ...into, podsWithoutLink, withoutPod };
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -58,12 +81,12 @@ export function reconcileHost(kernel: Kernel, host: HostWiring): HostReport {
 }
 
 /** Addresses of ours without a pod that `vacant` does not name, and of which a pod's rule or route speaks. */
-function unsureOf(host: HostWiring, view: HostView, rules: readonly Rule[]): Ipv4[] {
+function unsureOf(host: HostWiring, view: HostView, { rules, known }: Found): Ipv4[] {
   if (host.vacant === undefined) return [];
-  const sure = new Set([...host.vacant, ...host.pods.map((pod) => pod.address)]);
+  const sure = new Set([...host.vacant, ...known]);
   const spoken = new Set<Ipv4>();
   for (const rule of rules) spoken.add(podOfToRule(rule) ?? podOfFromRule(rule) ?? 0);
-  for (const route of leftRoutes(host, view)) spoken.add(route.destination.base);
+  for (const route of leftRoutes(host, view, known)) spoken.add(route.destination.base);
   return [...spoken].filter((address) => address !== 0 && !sure.has(address) && isOwn(host, address));
 }
 
@@ -73,7 +96,8 @@ function unsureOf(host: HostWiring, view: HostView, rules: readonly Rule[]): Ipv
  */
 export function withdrawHost(kernel: Kernel, host: HostWiring, options: { readonly arePodsKept: boolean }): HostReport {
   const rules: NodeRules = { mark: undefined, externalServiceCidrs: [], isLocalRuleMoved: false };
-  const report = reconcileHost(kernel, { ...host, rules, enis: [], pods: options.arePodsKept ? host.pods : [] });
+  const bare = { ...host, rules, enis: [], pods: options.arePodsKept ? host.pods : [] };
+  const report = reconcile(kernel, bare, options.arePodsKept ? "kept" : "removed");
   if (options.arePodsKept) return report;
   const problems = [...report.problems];
   for (const eni of host.enis) {
@@ -153,9 +177,8 @@ function podRouteSteps({ pod, link }: LinkedPod, routes: readonly Route[], into:
 }
 
 /** Ours by their form and wrong, or there twice. One that stands in for a rule that is missing is not among them. */
-function wrongRules(host: HostWiring, linked: readonly LinkedPod[], rules: readonly Rule[]): Rule[] {
+function wrongRules(host: HostWiring, linked: readonly LinkedPod[], { rules, known }: Found): Rule[] {
   const ofNode = nodeRules(host.rules);
-  const known = new Set(host.pods.map((pod) => pod.address));
   const isVacant = vacancyOf(host);
   const wantedOf = new Map(linked.map(({ pod }) => [pod.address, podRules(pod.address, tableOf(pod.routeTableId))]));
   const seen = new Set<RuleSpec>();
@@ -183,9 +206,9 @@ function isNodeRule(rule: Rule): boolean {
   return rule.to !== undefined && isRule(rule, externalServiceRule(rule.to));
 }
 
-function staleRouteSteps(host: HostWiring, view: HostView): Step[] {
+function staleRouteSteps(host: HostWiring, view: HostView, known: ReadonlySet<Ipv4>): Step[] {
   const isVacant = vacancyOf(host);
-  return leftRoutes(host, view)
+  return leftRoutes(host, view, known)
     .filter((route) => isVacant(route.destination.base))
     .map(({ table, destination, linkIndex }) => ({
       what: `route to ${formatIpv4(destination.base)} removed`,
@@ -194,8 +217,7 @@ function staleRouteSteps(host: HostWiring, view: HostView): Step[] {
 }
 
 /** Of addresses without a pod, through links that bear a pod's name. */
-function leftRoutes(host: HostWiring, view: HostView): Route[] {
-  const known = new Set(host.pods.map((pod) => pod.address));
+function leftRoutes(host: HostWiring, view: HostView, known: ReadonlySet<Ipv4>): Route[] {
   const names = new Map(view.links.map((link) => [link.index, link.name]));
   const isPodName = (name: string): boolean =>
     name.startsWith(host.vethPrefix) && /^[0-9a-f]{11}$/.test(name.slice(host.vethPrefix.length));

@@ -55,6 +55,11 @@ export function ownershipOf(alias: string, pod: PodWiring): Ownership {
   return containerId === ascii(pod.containerId) ? "same-sandbox" : "same-pod";
 }
 
+/** The alias was given by us. */
+export function isOurAlias(alias: string): boolean {
+  return alias.startsWith(MARK);
+}
+
 /** The alias was given by us, for this attachment. */
 export function isAliasOf(alias: string, attachment: Attachment): boolean {
   return alias.startsWith(ascii(`${MARK}${keyText(attachment)} `));

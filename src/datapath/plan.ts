@@ -25,7 +25,7 @@ import {
   tableText,
   toPodRule,
 } from "./rules.ts";
-import type { BranchWiring, PodWiring } from "./types.ts";
+import type { PodWiring } from "./types.ts";
 
 /** The pod's gateway, 169.254.1.1: nobody has it, a permanent neighbour entry gives its MAC. */
 export const POD_GATEWAY: Ipv4 = 0xa9fe0101;
@@ -63,7 +63,7 @@ export function planOf(pod: PodWiring): PodPlan {
     sourceTable,
     rules:
       isStrict && pod.branch !== undefined
-        ? strictRules(pod.branch, hostInterface)
+        ? strictRules(pod.branch.vlanId, hostInterface)
         : podRules(pod.address, sourceTable),
   };
 }
@@ -73,8 +73,8 @@ export function podRules(address: Ipv4, table: number): RuleSpec[] {
   return table === MAIN_TABLE ? [toPodRule(address)] : [toPodRule(address), fromPodRule(address, table)];
 }
 
-function strictRules(branch: BranchWiring, hostInterface: string): RuleSpec[] {
-  return [branchRule(vlanLinkName(branch.vlanId), branch.vlanId), branchRule(hostInterface, branch.vlanId)];
+export function strictRules(vlanId: number, hostInterface: string): RuleSpec[] {
+  return [branchRule(vlanLinkName(vlanId), vlanId), branchRule(hostInterface, vlanId)];
 }
 
 export function hostRoute(address: Ipv4, linkIndex: number, table: number): RouteSpec {

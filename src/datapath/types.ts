@@ -109,6 +109,15 @@ export interface HostWiring {
   /** Those of them that surely have no pod when this is carried out; undefined: all without one. Others are reported and left. */
   readonly vacant?: readonly Ipv4[] | undefined;
   readonly vethPrefix: string;
+  /** Pods with a branch ENI that are known to live. Those that the host's links tell of are looked after, too. */
+  readonly branches?: readonly HostBranch[] | undefined;
+}
+
+export interface HostBranch {
+  readonly attachment: Attachment;
+  readonly address: Ipv4;
+  readonly hostInterface: string;
+  readonly branch: BranchWiring;
 }
 
 export interface HostPod {

@@ -1,9 +1,11 @@
 // Pods with a branch ENI in both modes (datapath.md 9). Where the kernel has no VLAN devices: that the refusal leaves nothing.
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { checkPod } from "../../src/datapath/check.ts";
+import { reconcileHost, withdrawHost } from "../../src/datapath/host.ts";
+import { hostInterfaceOf } from "../../src/datapath/identity.ts";
 import { wirePod } from "../../src/datapath/pods.ts";
-import type { BranchWiring, PodWiring } from "../../src/datapath/types.ts";
+import type { BranchWiring, HostBranch, HostWiring, PodWiring } from "../../src/datapath/types.ts";
 import { unwirePod } from "../../src/datapath/unwire.ts";
 import type { Change } from "../../src/netlink/types.ts";
 import type { KernelLab } from "./kernel-lab.ts";
@@ -211,4 +213,167 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
     );
     expect(said({ change: "deleteLink", link: "vlan.eth.5" })).toBe("the node has no link vlan.eth.5");
   });
+
+  describe("looks at the whole host", () => {
+    // As if the branch's address were an ENI's, which EC2 does not do: its rules must not be taken for an ordinary pod's.
+    const ownRanges = [cidr("10.0.101.0/28"), cidr("10.0.120.0/28")];
+    const look = (...known: PodWiring[]) => ({ ...node.hostWiring(), ownRanges, branches: known.map(hostBranchOf) });
+    const looked = (...known: PodWiring[]) => reconcileHost(kernel(), look(...known));
+    const NOTHING = { repairs: [], problems: [], podsWithoutLink: [] };
+    const MODES = ["strict", "standard"] as const;
+
+    /** The look that sets the node itself in order has been. */
+    function settled(mode: (typeof MODES)[number]): PodWiring {
+      const web = wired(pod({ mode }));
+      expect(looked().problems).toEqual([]);
+      return web;
+    }
+
+    test.each(MODES)("%s: a pod that lives is left as it is", (mode) => {
+      const web = settled(mode);
+      const state = node.state(105);
+      for (const known of [[], [web]]) {
+        expect(looked(...known)).toEqual(NOTHING);
+        expect(reconcileHost(kernel(), { ...look(...known), vacant: [] })).toEqual(NOTHING);
+        expect(reconcileHost(kernel(), { ...look(...known), ownRanges: [] })).toEqual(NOTHING);
+      }
+      expect(node.state(105)).toEqual(state);
+    });
+
+    test.each(MODES)("%s: each rule and each route that somebody deletes comes back, known or not", (mode) => {
+      const web = settled(mode);
+      const state = node.state(105).toSorted();
+      for (const known of [[], [web]]) {
+        const ours = [10, 512, 1536];
+        const rules = kernel()
+          .host.rules()
+          .filter((rule) => ours.includes(rule.priority));
+        const routes = [...kernel().host.routes(105), ...kernel().host.routes(254)].filter(
+          (route) => route.table === 105 || route.destination.base === web.address,
+        );
+        expect([rules.length, routes.length]).toEqual([2, 3]);
+        for (const { isPlain: _, ...rule } of rules) {
+          node.change({ change: "deleteRule", rule });
+          expect(looked(...known)).toMatchObject({ problems: [], repairs: [expect.stringContaining("added")] });
+          expect(node.state(105).toSorted()).toEqual(state);
+        }
+        for (const { destination, linkIndex, table } of routes) {
+          node.change({ change: "deleteRoute", route: { table, destination, linkIndex, scope: "any" } });
+          const report = looked(...known);
+          const isPods = destination.base === web.address;
+          // In strict mode nothing but that route tells of the address.
+          if (mode === "strict" && isPods && known.length === 0) {
+            expect(report.problems).toEqual([expect.stringContaining("nothing tells its address")]);
+            looked(web);
+          } else expect(report).toMatchObject({ problems: [], repairs: [expect.stringContaining("set in")] });
+          expect(node.state(105).toSorted()).toEqual(state);
+        }
+      }
+    });
+
+    test.each(MODES)(
+      "%s: links that are down come up with their routes; a VLAN link that is gone is made anew",
+      (mode) => {
+        const web = settled(mode);
+        const state = node.state(105).toSorted();
+        for (const link of ["vlan.eth.5", hostInterfaceOf(web)]) {
+          node.change({ change: "setLink", link, isUp: false });
+          expect(looked(web).problems).toEqual([]);
+          expect(node.state(105).toSorted()).toEqual(state);
+        }
+        node.change({ change: "setLink", link: "vlan.eth.5", isUp: false });
+        expect(looked().problems).toEqual([expect.stringContaining("nothing tells its gateway")]);
+        looked(web);
+        node.change({ change: "deleteLink", link: "vlan.eth.5" });
+        expect(reconcileHost(kernel(), node.hostWiring())).toEqual(NOTHING);
+        expect(looked(web)).toMatchObject({
+          ...{ problems: [], repairs: expect.arrayContaining(["link vlan.eth.5 on eth1 made again"]) },
+        });
+        expect(checkPod(kernel(), web)).toEqual([]);
+        expect(node.state(105).toSorted()).toEqual(state);
+        expect(looked(web)).toEqual(NOTHING);
+      },
+    );
+
+    test.each(MODES)("%s: what a pod that is gone without a DEL left goes, and only that", (mode) => {
+      const neighbour = node.pod("dns-0", "10.0.120.9", {
+        ...{ routeTableId: 0, branch: { ...BRANCH, mode, vlanId: 6, mac: "02:00:00:00:05:06" } },
+      });
+      wired(neighbour);
+      looked(neighbour);
+      const state = node.state(105, 106);
+      for (const goes of [
+        (web: PodWiring) => looked(web, neighbour),
+        () => looked(),
+        () => withdrawHost(kernel(), NO_HOST, { arePodsKept: true }),
+      ]) {
+        const web = wired(pod({ mode }));
+        node.lab.removeNamespace(web.podName);
+        expect(goes(web)).toMatchObject({ problems: [] });
+        looked(neighbour);
+        expect(node.state(105, 106)).toEqual(state);
+        expect(checkPod(kernel(), neighbour)).toEqual([]);
+      }
+    });
+
+    test("the dead pod's address is another's by now: that one keeps its rules", () => {
+      const web = wired(pod({ mode: "standard" }));
+      node.lab.removeNamespace(web.podName);
+      const heir = node.pod("heir-0", "10.0.120.7");
+      expect(wirePod(kernel(), heir)).toMatchObject({ kind: "wired" });
+      node.change({ change: "addRule", rule: { priority: 1536, table: 105, from: cidr("10.0.120.7/32") } });
+      expect(reconcileHost(kernel(), node.hostWiring(heir)).problems).toEqual([]);
+      expect(node.rules().filter((rule) => rule.includes("10.0.120.7"))).toEqual([
+        "512: from all to 10.0.120.7 lookup main",
+        "1536: from 10.0.120.7 lookup 2",
+      ]);
+      expect(kernel().host.link("vlan.eth.5")).toBeUndefined();
+    });
+
+    test.each(MODES)(
+      "%s: a node given away without its pods loses all that is ours of them, one with them nothing",
+      (mode) => {
+        const web = settled(mode);
+        withdrawHost(kernel(), look(), { arePodsKept: true });
+        expect(checkPod(kernel(), web)).toEqual([]);
+        expect(withdrawHost(kernel(), look(), { arePodsKept: false }).problems).toEqual([]);
+        expect(kernel().host.link("vlan.eth.5")).toBeUndefined();
+        expect(node.rules().filter((rule) => /^(?:10|512|1536):/.test(rule))).toEqual([]);
+        node.lab.removeNamespace(web.podName);
+        expect(node.state(105).filter((line) => line.includes("table 105"))).toEqual([]);
+      },
+    );
+
+    test("a branch pod of the reference's, whose links have no alias, is nobody's to touch", () => {
+      looked();
+      const parentIndex = kernel().host.link("eth1")!.index;
+      node.change(
+        { change: "addVlan", name: "vlan.eth.7", parentIndex, vlanId: 7, mac: "02:00:00:00:05:07" },
+        { change: "setLink", link: "vlan.eth.7", isUp: true },
+        { change: "addRule", rule: { priority: 10, table: 107, inInterface: "vlan.eth.7" } },
+        { change: "addRule", rule: { priority: 10, table: 107, inInterface: "vlan0123456789a" } },
+        { change: "addRule", rule: { priority: 1536, table: 107, from: cidr("10.0.120.7/32") } },
+      );
+      const theirs = () => node.state(107).filter((line) => line.includes("107") || line.includes("vlan"));
+      const state = theirs();
+      expect(reconcileHost(kernel(), node.hostWiring())).toEqual(NOTHING);
+      withdrawHost(kernel(), node.hostWiring(), { arePodsKept: false });
+      expect(theirs()).toEqual(state);
+    });
+  });
+}
+
+const NO_HOST: HostWiring = {
+  ...{
+    rules: { mark: undefined, externalServiceCidrs: [], isLocalRuleMoved: false },
+    enis: [],
+    pods: [],
+    ownRanges: [],
+  },
+  vethPrefix: "eni",
+};
+
+function hostBranchOf(pod: PodWiring): HostBranch {
+  if (pod.branch === undefined) throw new Error(`${pod.podName} has no branch ENI`);
+  return { attachment: pod, address: pod.address, hostInterface: hostInterfaceOf(pod), branch: pod.branch };
 }
