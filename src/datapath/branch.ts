@@ -3,7 +3,7 @@
 import { EEXIST } from "../netlink/errno.ts";
 import type { Kernel } from "../netlink/kernel.ts";
 import type { Link, RouteSpec, Rule } from "../netlink/types.ts";
-import { hasSuffix } from "./identity.ts";
+import { hasSuffix, isAliasOfOther } from "./identity.ts";
 import { eniLink, quietIpv6 } from "./links.ts";
 import { vlanLinkName } from "./names.ts";
 import { isBranchRule, type PodPlan } from "./plan.ts";
@@ -88,8 +88,8 @@ function makeRoom(kernel: Kernel, name: string): void {
 }
 
 /**
- * The VLAN link and the rules at 10, of either mode. When the VLAN carries another pod by now, only what names the removed pod's
- * own link.
+ * The VLAN link and the rules at 10, of either mode. What another sandbox has by now stays: the VLAN when it carries another pod, or a
+ * later sandbox of the same pod; rules of the host link, whose name is the same in all sandboxes of a pod.
  */
 export function branchRemovals(
   kernel: Kernel,
@@ -98,16 +98,30 @@ export function branchRemovals(
 ): { readonly steps: readonly Step[]; readonly left: readonly string[] } {
   const name = vlanLinkName(removal.vlanId);
   const link = kernel.host.link(name);
-  const suffix = removal.hostInterface.slice(-SUFFIX_LENGTH);
-  const isOthers = link !== undefined && suffix !== "" && hasSuffix(link.alias, suffix) === false;
+  const isOthers = isOfOther(link, removal);
+  const hasOwnHostLink = !isOfOther(kernel.host.link(removal.hostInterface), removal);
   const { steps, left } = ruleRemovals(
     rules,
     rules.filter((rule) => {
       if (!isBranchRule(rule)) return false;
-      if (rule.inInterface === removal.hostInterface) return true;
+      if (hasOwnHostLink && rule.inInterface === removal.hostInterface) return true;
       return !isOthers && (rule.table === branchTable(removal.vlanId) || rule.inInterface === name);
     }),
   );
   if (link === undefined || link.kind !== "vlan" || isOthers) return { steps, left };
   return { steps: [...steps, { what: `link ${name}`, change: { change: "deleteLink", link: link.index } }], left };
+}
+
+function isOfOther(link: Link | undefined, { attachment, hostInterface }: PodRemoval): boolean {
+  if (link === undefined) return false;
+  if (attachment !== undefined && isAliasOfOther(link.alias, attachment)) return true;
+  const suffix = hostInterface.slice(-SUFFIX_LENGTH);
+  return suffix !== "" && hasSuffix(link.alias, suffix) === false;
+}
+
+/** A later sandbox of the pod has the same branch ENI, and so its address and its VLAN. */
+export function isBranchOfLater(kernel: Kernel, { attachment, hostInterface, vlanId }: PodRemoval): boolean {
+  if (vlanId === 0 || attachment === undefined) return false;
+  const alias = kernel.host.link(vlanLinkName(vlanId))?.alias ?? "";
+  return isAliasOfOther(alias, attachment) && hasSuffix(alias, hostInterface.slice(-SUFFIX_LENGTH)) === true;
 }

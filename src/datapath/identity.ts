@@ -65,6 +65,11 @@ export function isAliasOf(alias: string, attachment: Attachment): boolean {
   return alias.startsWith(ascii(`${MARK}${keyText(attachment)} `));
 }
 
+/** The alias was given by us, for another attachment; false when it does not tell. */
+export function isAliasOfOther(alias: string, attachment: Attachment): boolean {
+  return alias.startsWith(MARK) && alias.length < ALIAS_BYTES_MAX && !isAliasOf(alias, attachment);
+}
+
 /** The pod that an alias names has this suffix; undefined when the alias does not tell. */
 export function hasSuffix(alias: string, suffix: string): boolean | undefined {
   const pod = podText(alias);

@@ -144,6 +144,33 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
     expect(checkPod(kernel(), next)).toEqual([]);
   });
 
+  describe.each(["strict", "standard"] as const)("a late DEL of a pod's earlier sandbox, %s", (mode) => {
+    const later = (first: PodWiring, more: Partial<PodWiring> = {}): PodWiring =>
+      wired({ ...first, containerId: "later", netnsPath: node.lab.addNamespace("later"), ...more });
+
+    test("leaves the later one alone, which has the same branch ENI", () => {
+      const first = wired(pod({ mode }));
+      const next = later(first);
+      const state = node.state(105);
+      expect(unwirePod(kernel(), removalOf(first))).toEqual([]);
+      expect(node.state(105)).toEqual(state);
+      expect(checkPod(kernel(), next)).toEqual([]);
+      expect(unwirePod(kernel(), removalOf(next))).toEqual([]);
+      expect(node.rules().filter((rule) => /^(?:10|512|1536):/.test(rule))).toEqual([]);
+    });
+
+    test("takes its own branch ENI away when the later one has another", () => {
+      const first = wired(pod({ mode }));
+      const branch: BranchWiring = { ...BRANCH, mode, vlanId: 6, mac: "02:00:00:00:06:06" };
+      const next = later(first, { address: address("10.0.120.8"), branch });
+      const state = node.state(106).filter((line) => !/vlan\.eth\.5|10\.0\.120\.7/.test(line));
+      expect(unwirePod(kernel(), removalOf(first))).toEqual([]);
+      expect(node.state(106)).toEqual(state);
+      expect(node.state(105).filter((line) => line.includes("table 105"))).toEqual([]);
+      expect(checkPod(kernel(), next)).toEqual([]);
+    });
+  });
+
   test("a link of that name that is no VLAN, and a full table, are left alone and refuse the pod", () => {
     const far = kernel().openNamespace(node.lab.addNamespace("far"));
     const make: Change[] = [
