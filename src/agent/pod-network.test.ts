@@ -385,6 +385,7 @@ test("what a DEL remembers is believed only as far as nobody else has it", async
       address: parseIpv4("10.0.3.77") ?? 0,
       hostInterface: named,
       vlanId: 0,
+      isHearsay: true,
     },
   ]);
 });
@@ -501,10 +502,14 @@ test("pods with a branch ENI: the controller's vlanId and the reference's vlanID
   // DEL by what the agent wired; by what the caller remembers; never a VLAN that another sandbox has by now.
   expect(await say(del("b"))).toMatchObject({ ok: true, address: "10.0.2.7" });
   expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, hostInterface: `vlan${suffix}` });
+  expect(datapath.removed.at(-1)).not.toHaveProperty("isHearsay");
   expect(await say(del("x", { address: "10.0.2.9", vlanId: 6 }))).toMatchObject({ ok: true });
   expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 0, address: parseIpv4("10.0.2.9") });
   expect(await say(del("x", { address: "10.0.2.9", vlanId: 9 }))).toMatchObject({ ok: true, address: "10.0.2.9" });
-  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 9 });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 9, isHearsay: true });
+  // Only the annotation tells of this sandbox.
+  expect(await say(line("del", "b-earlier", { namespace: "default", podName: "b" }))).toMatchObject({ ok: true });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, isHearsay: true });
 });
 
 async function nodeWithTrunk(pods: readonly object[]): Promise<Node> {

@@ -350,7 +350,8 @@ export class PodNetwork {
     if (answer.kind !== "branch" || this.#isVlanOfOther(request.key, answer.branch.vlanId)) return undefined;
     const prefix = this.#options.enforcingMode === "strict" ? "vlan" : vethPrefix;
     const { address, vlanId } = answer.branch;
-    return { attachment: request.key, address, hostInterface: prefix + suffixOf(request), vlanId };
+    const hostInterface = prefix + suffixOf(request);
+    return { attachment: request.key, address, hostInterface, vlanId, isHearsay: true };
   }
 
   /** The caller's memory may be older than ours: what another attachment has by now is left alone. */
@@ -360,7 +361,7 @@ export class PodNetwork {
     const isOurs = isLinkOf(suffixOf(request), request.hostInterface);
     const hostInterface = isOurs ? request.hostInterface : "";
     if (address === 0 && vlanId === 0 && hostInterface === "") return undefined;
-    return { attachment: request.key, address, hostInterface, vlanId };
+    return { attachment: request.key, address, hostInterface, vlanId, isHearsay: true };
   }
 
   #isHeld(address: Ipv4): boolean {

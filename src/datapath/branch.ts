@@ -88,8 +88,8 @@ function makeRoom(kernel: Kernel, name: string): void {
 }
 
 /**
- * The VLAN link and the rules at 10, of either mode. What another sandbox has by now stays: the VLAN when it carries another pod, or a
- * later sandbox of the same pod; rules of the host link, whose name is the same in all sandboxes of a pod.
+ * The VLAN link and the rules at 10, of either mode. When the VLAN carries another pod by now, only what names the removed pod's
+ * own link; and that link has the same name in all sandboxes of a pod.
  */
 export function branchRemovals(
   kernel: Kernel,
@@ -98,13 +98,14 @@ export function branchRemovals(
 ): { readonly steps: readonly Step[]; readonly left: readonly string[] } {
   const name = vlanLinkName(removal.vlanId);
   const link = kernel.host.link(name);
-  const isOthers = isOfOther(link, removal);
-  const hasOwnHostLink = !isOfOther(kernel.host.link(removal.hostInterface), removal);
+  const suffix = suffixOf(removal);
+  const isOthers = link !== undefined && suffix !== "" && hasSuffix(link.alias, suffix) === false;
+  const hostAlias = kernel.host.link(removal.hostInterface)?.alias ?? "";
   const { steps, left } = ruleRemovals(
     rules,
     rules.filter((rule) => {
       if (!isBranchRule(rule)) return false;
-      if (hasOwnHostLink && rule.inInterface === removal.hostInterface) return true;
+      if (rule.inInterface === removal.hostInterface && !isOfOther(hostAlias, removal)) return true;
       return !isOthers && (rule.table === branchTable(removal.vlanId) || rule.inInterface === name);
     }),
   );
@@ -112,16 +113,17 @@ export function branchRemovals(
   return { steps: [...steps, { what: `link ${name}`, change: { change: "deleteLink", link: link.index } }], left };
 }
 
-function isOfOther(link: Link | undefined, { attachment, hostInterface }: PodRemoval): boolean {
-  if (link === undefined) return false;
-  if (attachment !== undefined && isAliasOfOther(link.alias, attachment)) return true;
-  const suffix = hostInterface.slice(-SUFFIX_LENGTH);
-  return suffix !== "" && hasSuffix(link.alias, suffix) === false;
+/** Another sandbox of the pod has the branch ENI, and so its address and its VLAN. */
+export function isWithOtherSandbox(kernel: Kernel, removal: PodRemoval): boolean {
+  if (removal.vlanId === 0) return false;
+  const alias = kernel.host.link(vlanLinkName(removal.vlanId))?.alias ?? "";
+  return isOfOther(alias, removal) && hasSuffix(alias, suffixOf(removal)) === true;
 }
 
-/** A later sandbox of the pod has the same branch ENI, and so its address and its VLAN. */
-export function isBranchOfLater(kernel: Kernel, { attachment, hostInterface, vlanId }: PodRemoval): boolean {
-  if (vlanId === 0 || attachment === undefined) return false;
-  const alias = kernel.host.link(vlanLinkName(vlanId))?.alias ?? "";
-  return isAliasOfOther(alias, attachment) && hasSuffix(alias, hostInterface.slice(-SUFFIX_LENGTH)) === true;
+function isOfOther(alias: string, { attachment }: PodRemoval): boolean {
+  return attachment !== undefined && isAliasOfOther(alias, attachment);
+}
+
+function suffixOf({ hostInterface }: PodRemoval): string {
+  return hostInterface.slice(-SUFFIX_LENGTH);
 }

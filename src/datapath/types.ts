@@ -76,6 +76,8 @@ export interface PodRemoval {
   readonly hostInterface: string;
   /** Above 0 for a branch pod. */
   readonly vlanId: number;
+  /** From the caller's memory or the pod's annotation alone: what another sandbox of the pod has by now stays. */
+  readonly isHearsay?: boolean;
 }
 
 /** An attached ENI as its link, address, table and rule are to be. */

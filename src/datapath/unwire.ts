@@ -3,7 +3,7 @@
 import { formatIpv4 } from "../base/ipv4.ts";
 import { type Kernel, KernelError } from "../netlink/kernel.ts";
 import { MAIN_TABLE, type Rule } from "../netlink/types.ts";
-import { branchRemovals, isBranchOfLater } from "./branch.ts";
+import { branchRemovals, isWithOtherSandbox } from "./branch.ts";
 import { isAliasOf } from "./identity.ts";
 import { hostCidr, podOfFromRule, podOfToRule } from "./rules.ts";
 import { remove, ruleRemovals, type Step } from "./transaction.ts";
@@ -17,7 +17,7 @@ import type { PodRemoval } from "./types.ts";
 export function unwirePod(kernel: Kernel, removal: PodRemoval): string[] {
   if (removal.address === 0 && removal.vlanId === 0) return [];
   try {
-    if (isBranchOfLater(kernel, removal)) return [];
+    if (removal.isHearsay === true && isWithOtherSandbox(kernel, removal)) return [];
     const rules = kernel.host.rules();
     const nothing = { steps: [], left: [] };
     const address = removal.address === 0 ? nothing : addressRemovals(removal, rules);
