@@ -6,7 +6,6 @@
 import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { hostInterfaceOf } from "../datapath/identity.ts";
-import { podSuffix } from "../datapath/names.ts";
 import type { BranchWiring, HostBranch, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
 import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
 import { MAIN_TABLE } from "../netlink/types.ts";
@@ -18,6 +17,7 @@ import type { CniService } from "./cni-service.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { linkOwner, type PodNames } from "./pod-names.ts";
+import { isLinkOf, type Place, removalOf, suffixOf, wiringOf, withRest } from "./pod-plan.ts";
 import type { AddRequest, Deleted, DelRequest, EnforcingMode, PodSpec, Refused, Wired } from "./pod-requests.ts";
 import type { PolicyAgent } from "./policy-agent.ts";
 import { Turns } from "./turns.ts";
@@ -43,16 +43,6 @@ export interface PodNetworkOptions {
   readonly enforcingMode: EnforcingMode;
 }
 
-/** Where a pod's address lives. */
-interface Place {
-  readonly address: Ipv4;
-  readonly deviceNumber: number;
-  readonly routeTableId: number;
-  readonly branch: BranchWiring | undefined;
-  /** The attachment had the address before this ADD, and keeps it when the ADD fails. */
-  readonly isRepeat: boolean;
-}
-
 /** Of a pod, by its ADD's result. */
 interface ToldByResult {
   readonly address: Ipv4 | undefined;
@@ -66,9 +56,6 @@ interface WiredBranch extends PodRemoval {
 }
 
 const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
-/** Prefix and hash. */
-const LINK_NAME = /^[^\s/:]{1,4}[0-9a-f]{11}$/;
-
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Turns();
@@ -455,48 +442,6 @@ export class PodNetwork {
     }
     return [`no ENI of this node owns ${formatIpv4(held)}`];
   }
-}
-
-function wiringOf(spec: PodSpec, place: Pick<Place, "address" | "routeTableId" | "branch">): PodWiring {
-  const { key, netns, mtu, vethPrefix } = spec;
-  const { address, routeTableId, branch } = place;
-  const owner = linkOwner({ ...spec, containerId: key.containerId });
-  return {
-    networkName: key.networkName,
-    containerId: key.containerId,
-    ifName: key.ifName,
-    ...owner,
-    netnsPath: netns,
-    address,
-    routeTableId,
-    mtu,
-    vethPrefix,
-    branch,
-  };
-}
-
-function removalOf(request: AddRequest, { address, branch }: Place): PodRemoval {
-  const prefix = branch?.mode === "strict" ? "vlan" : request.vethPrefix;
-  return {
-    attachment: request.key,
-    address,
-    hostInterface: prefix + suffixOf(request),
-    vlanId: branch?.vlanId ?? 0,
-  };
-}
-
-function suffixOf(pod: { readonly key: AttachmentKey; readonly namespace: string; readonly podName: string }): string {
-  const { namespace, podName } = linkOwner({ ...pod, containerId: pod.key.containerId });
-  return podSuffix(namespace, podName);
-}
-
-/** Nothing is ever removed by a name that a caller gives and that is not its pod's. */
-function isLinkOf(suffix: string, hostInterface: string): boolean {
-  return LINK_NAME.test(hostInterface) && hostInterface.endsWith(suffix);
-}
-
-function withRest(message: string, left: readonly string[]): string {
-  return left.length === 0 ? message : `${message}; not undone: ${left.join("; ")}`;
 }
 
 function unexpected(result: ReplyResult): Refused {
