@@ -8,6 +8,7 @@ import {
   bannedNames,
   brokenLinks,
   clockReads,
+  commandsNotFound,
   deadFiles,
   type Files,
   folderOf,
@@ -135,6 +136,12 @@ describe("the repository", () => {
     expect(overFiles((path, text) => (path.endsWith(".md") ? brokenLinks(path, text, exists) : []))).toEqual([]);
   });
 
+  test("the READMEs' commands are found when they are pasted in order", () => {
+    expect(
+      overFiles((path, text) => (/^README(?:\.zh-CN)?\.md$/.test(path) ? commandsNotFound(path, text) : [])),
+    ).toEqual([]);
+  });
+
   test("pure settings keep the platform's APIs out: each line of the canary fails to compile", () => {
     const canary = "test/canary/impure.ts";
     const tsc = Bun.spawnSync(
@@ -239,5 +246,12 @@ describe("each rule catches what it is for", () => {
       "package.json: nothing imports c: remove it",
     ]);
     expect(brokenLinks("docs/a.md", "[x](../gone.md) [y](https://a.b) `[z](no)`", () => false)).toHaveLength(1);
+    const page =
+      "```\n$ slash28 map\n```\n```\nexport PATH=$PWD/bin:$PATH\nslash28 map\n$ sudo slash28 up\nbin/slash28 up\n```\n";
+    expect(commandsNotFound("README.md", page).map((one) => one.slice(0, 12))).toEqual([
+      "README.md:2:",
+      "README.md:7:",
+      "README.md:8:",
+    ]);
   });
 });

@@ -367,3 +367,18 @@ export function brokenLinks(path: string, text: string, exists: (path: string) =
   }
   return findings;
 }
+
+/** Commands of a page that a shell which follows it from the top would not find. */
+export function commandsNotFound(path: string, text: string): string[] {
+  const findings: string[] = [];
+  let isOnPath = false;
+  for (const block of text.matchAll(/^```[a-z]*\n([\s\S]*?)^```/gm))
+    for (const [index, line] of (block[1] ?? "").split("\n").entries()) {
+      isOnPath ||= line === "export PATH=$PWD/bin:$PATH";
+      const at = `${path}:${lineOf(text, block.index) + 1 + index}`;
+      if (/^(?:\$ )?sudo /.test(line)) findings.push(`${at}: sudo may be absent and drops PATH: say "as root"`);
+      if (/^(?:\$ )?bin\/slash28 /.test(line)) findings.push(`${at}: bin is on PATH by now: write slash28`);
+      if (/^(?:\$ )?slash28 [a-z]/.test(line) && !isOnPath) findings.push(`${at}: bin is not on PATH yet`);
+    }
+  return findings;
+}
