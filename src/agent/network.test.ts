@@ -379,6 +379,27 @@ test("with a policy mode a pod starts only when its policies are in force; its e
   expect(reply).toMatchObject({ Success: true, NetworkPolicyMode: "strict" });
 }, 15_000);
 
+test("a DEL takes no policy from a pod that has another sandbox by now, and none for a sandbox that is gone already", async () => {
+  const { made, start, ask: say } = await node();
+  const socket = made.path("npa.sock");
+  const policies = await policyServer(socket, () => true);
+  await start({ NETWORK_POLICY_ENFORCING_MODE: "strict", SLASH28_NPA_SOCKET: socket });
+  const pod = { namespace: "default", podName: "web-0" };
+  const ask = (op: string, sandbox: string) => say(line(op, sandbox, { ...pod, netns: `/var/run/netns/${sandbox}` }));
+  const methods = () => policies.requests.splice(0).map(({ method }) => method);
+  await ask("add", "first");
+  await ask("del", "first");
+  expect(methods()).toEqual(["enforce", "forget"]);
+  await ask("add", "second");
+  await ask("del", "first");
+  expect(methods()).toEqual(["enforce"]);
+  await ask("add", "third");
+  await ask("del", "second");
+  expect(methods()).toEqual(["enforce"]);
+  await ask("del", "third");
+  expect(methods()).toEqual(["forget"]);
+});
+
 test("an agent that is told to end while a look at the node's network hangs ends all the same", async () => {
   const { made, datapath, start } = await node();
   await start(FAST);

@@ -314,11 +314,27 @@ export class PodNetwork {
       return { kind: "deleted", address: branchAddress, deviceNumber: 0, routeTableId: 0, left };
     });
     if (answer.kind === "deleted") {
-      this.#branches.delete(keyText(request.key));
-      const problem = await policyAgent?.forget(request);
+      const wasOurs = this.#branches.delete(keyText(request.key)) || attachment !== undefined;
+      // The policy agent knows pods by name: told of one that is gone already, it would free the sandbox that came after it.
+      if (!wasOurs || policyAgent === undefined || this.#hasOtherSandbox(request)) return answer;
+      const problem = await policyAgent.forget(request);
       if (problem !== undefined) host.say("podPolicyFailed", request.namespace, request.podName, problem);
     }
     return answer;
+  }
+
+  #hasOtherSandbox(request: DelRequest): boolean {
+    const { attachments, engine } = this.#options;
+    const { key, namespace, podName } = request;
+    const suffix = suffixOf(request);
+    for (const [other, { hostInterface }] of this.#branches) {
+      if (other !== keyText(key) && hostInterface.endsWith(suffix)) return true;
+    }
+    for (const [attachment, text] of attachments.entries()) {
+      if (text.namespace !== namespace || text.podName !== podName || keyText(text) === keyText(key)) continue;
+      if (engine.addressOf(attachment) !== undefined) return true;
+    }
+    return false;
   }
 
   /** What is to go: by our own books first, then by what the caller remembers, then by the pod's annotation. */
