@@ -1,7 +1,10 @@
 // The checkpoint's bytes, put together in one buffer that stays: each ADD and DEL writes the whole file, and a new text of 100 KB
-// a time would be most of the agent's garbage.
+// a time would be most of the agent's garbage. An allocation's own text does not change while it lives, and is made once.
 
-import { joinCheckpoint } from "../ipam/checkpoint.ts";
+import { assert } from "../base/assert.ts";
+import { encodeCheckpointEntry, joinCheckpoint, timestampNsOf } from "../ipam/checkpoint.ts";
+import type { AttachmentText } from "../ipam/messages.ts";
+import type { Attachment } from "../ipam/types.ts";
 
 const ENTRY = "{}";
 const frame = joinCheckpoint([ENTRY]);
@@ -9,7 +12,15 @@ const HEAD = Buffer.from(frame.slice(0, frame.indexOf(ENTRY, 1)));
 const TAIL = Buffer.from(frame.slice(frame.indexOf(ENTRY, 1) + ENTRY.length));
 const COMMA = 44;
 
+interface SavedAllocation {
+  readonly attachment: Attachment;
+  readonly address: number;
+  readonly wallMs: number;
+  readonly nsRest: number;
+}
+
 export class CheckpointBuffer {
+  readonly #encoded = new Map<Attachment, SavedAllocation & { readonly bytes: Uint8Array }>();
   #bytes = Buffer.allocUnsafe(16 * 1024);
   #length = 0;
   #count = 0;
@@ -21,8 +32,8 @@ export class CheckpointBuffer {
     this.#append(HEAD);
   }
 
-  /** One encoded allocation. */
-  add(entry: Uint8Array): void {
+  add(named: AttachmentText, allocation: SavedAllocation): void {
+    const entry = this.#entryOf(named, allocation);
     this.#reserve(entry.length + 1);
     if (this.#count++ > 0) this.#bytes[this.#length++] = COMMA;
     this.#append(entry);
@@ -32,6 +43,24 @@ export class CheckpointBuffer {
   finish(): Uint8Array {
     this.#append(TAIL);
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** It has no allocation any more. */
+  forget(attachment: Attachment): void {
+    this.#encoded.delete(attachment);
+  }
+
+  #entryOf(named: AttachmentText, allocation: SavedAllocation): Uint8Array {
+    const { attachment, address, wallMs, nsRest } = allocation;
+    const known = this.#encoded.get(attachment);
+    if (known !== undefined && known.address === address && known.wallMs === wallMs && known.nsRest === nsRest) {
+      return known.bytes;
+    }
+    assert(named.containerId !== "", "I5: an allocation in the checkpoint names its attachment");
+    const text = encodeCheckpointEntry({ ...named, ipv4: address, timestampNs: timestampNsOf({ wallMs, nsRest }) });
+    const bytes = Buffer.from(text);
+    this.#encoded.set(attachment, { ...allocation, bytes });
+    return bytes;
   }
 
   #append(part: Uint8Array): void {

@@ -95,7 +95,7 @@ export class CniService {
     const giveUp = () => host.abandon(request.id);
     signal.addEventListener("abort", giveUp);
     const result = request.result.finally(() => signal.removeEventListener("abort", giveUp));
-    return { id: request.id, attachment, result };
+    return { id: request.id, attachment, decided: request.decided, result };
   }
 
   /**

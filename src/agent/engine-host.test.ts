@@ -130,8 +130,9 @@ async function settled<T>(promise: Promise<T>): Promise<T | "waiting"> {
   return Promise.race([promise, Promise.resolve("waiting" as const)]);
 }
 
+/** Of the event loop: a write begins after the one in which it was asked. */
 async function turns(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => void setImmediate(resolve));
 }
 
 function add(made: Rig, containerId: string): Promise<ReplyResult> {
@@ -150,7 +151,9 @@ test("a reply waits until its save is written, never less [design 1, I5]", async
 
 test("ADDs that arrive during a write share the next one, and all their allocations are in it", async () => {
   const made = rig(allocator);
-  const replies = ["a", "b", "c", "d"].map((id) => add(made, id));
+  const replies = [add(made, "a")];
+  await turns();
+  replies.push(...["b", "c", "d"].map((id) => add(made, id)));
   await turns();
   expect(made.writes).toHaveLength(1);
   made.writes[0]?.done();
@@ -163,6 +166,27 @@ test("ADDs that arrive during a write share the next one, and all their allocati
   expect(made.writes).toHaveLength(2);
 });
 
+test("ADDs of one turn of the event loop share a write, which begins after it", async () => {
+  const made = rig(allocator);
+  const replies = ["a", "b"].map((id) => add(made, id));
+  expect(made.writes).toHaveLength(0);
+  await turns();
+  expect(made.writes).toHaveLength(1);
+  made.writes[0]?.done();
+  for (const reply of replies) expect(await settled(reply)).toMatchObject({ kind: "allocated" });
+});
+
+test("what the engine decided is known before it is saved, to those who can take it back", async () => {
+  const made = rig(allocator);
+  const request = made.host.allocate(made.attachments.intern(key("a")), 30_000);
+  expect(await request.decided).toMatchObject({ kind: "allocated" });
+  expect(await settled(request.result)).toBe("waiting");
+  made.writes[0]?.fail("no space left");
+  expect(await request.result).toMatchObject({ kind: "refused", reason: "checkpoint-unwritable" });
+  const refused = rig(() => [refusal(1, "cooling")]);
+  expect(await refused.host.allocate(1, 30_000).decided).toMatchObject({ kind: "refused", reason: "cooling" });
+});
+
 test("nineteen digits of a timestamp reach the file [ipamd 6.2]", async () => {
   const made = rig(allocator);
   void add(made, "a");
@@ -172,8 +196,9 @@ test("nineteen digits of a timestamp reach the file [ipamd 6.2]", async () => {
 
 test("a failed write drops the replies that waited for it; each request is still answered once", async () => {
   const made = rig(allocator);
-  const [undone, other] = [add(made, "a"), add(made, "b")];
+  const undone = add(made, "a");
   await turns();
+  const other = add(made, "b");
   made.writes[0]?.fail("no space left");
   expect(await settled(undone)).toMatchObject({ kind: "refused", reason: "checkpoint-unwritable" });
   expect(made.inputs.at(-1)).toMatchObject({ kind: "saveFailed", saveId: 1, message: "no space left" });
@@ -269,6 +294,7 @@ test("an ADD may be answered in a later step: it is counted as waiting until the
   const late = made.host.allocate(made.attachments.intern(key("late")), 30_000);
   const prompt = made.host.allocate(made.attachments.intern(key("prompt")), 30_000);
   const del = made.host.release(made.attachments.intern(key("other")));
+  await turns();
   made.writes[0]?.done();
   expect(await settled(late.result)).toBe("waiting");
   expect(await prompt.result).toMatchObject({ kind: "allocated" });
@@ -291,6 +317,7 @@ test("an ADD whose wait ends with an address is told as that, once, even when it
   const { result } = made.host.allocate(made.attachments.intern(key("a")), 30_000);
   made.time.nowMs = 200;
   made.host.feed({ kind: "wake" });
+  await turns();
   made.writes[0]?.fail("no space");
   expect(await result).toMatchObject({ kind: "refused", reason: "checkpoint-unwritable" });
   expect(made.waits).toEqual(["waits", "allocated after 200"]);

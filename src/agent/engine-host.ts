@@ -3,7 +3,6 @@
 
 import { assert, unreachable } from "../base/assert.ts";
 import type { Ms } from "../base/units.ts";
-import { encodeCheckpointEntry, timestampNsOf } from "../ipam/checkpoint.ts";
 import { formatMessage, MESSAGES, type MessageArguments, type MessageId } from "../ipam/messages.ts";
 import type { Reason } from "../ipam/reasons.ts";
 import type { Attachment, Ec2Outcome, Effect, Engine, Input, Outcome, ReplyResult } from "../ipam/types.ts";
@@ -51,6 +50,7 @@ export type TimelessInput = WithoutTime<Input>;
 
 interface Waiter {
   readonly attachment: Attachment;
+  readonly decide: (result: ReplyResult) => void;
   readonly resolve: (result: ReplyResult) => void;
   /** An ADD that the engine keeps waiting, and since when. */
   waitsSinceMs: Ms | undefined;
@@ -64,21 +64,18 @@ interface HeldReply {
 
 export interface Request {
   readonly id: number;
+  /**
+   * The engine's answer, which may not be saved yet: good for work that can be taken back, not to be told to anybody. When the save
+   * fails, the engine undoes it and `result` is a refusal.
+   */
+  readonly decided: Promise<ReplyResult>;
   readonly result: Promise<ReplyResult>;
-}
-
-interface EncodedAllocation {
-  readonly address: number;
-  readonly wallMs: number;
-  readonly nsRest: number;
-  readonly bytes: Uint8Array;
 }
 
 export class EngineHost {
   readonly #ports: HostPorts;
   readonly #waiters = new Map<number, Waiter>();
   readonly #requestsOf = new Map<Attachment, number>();
-  readonly #encoded = new Map<Attachment, EncodedAllocation>();
   readonly #checkpointBuffer = new CheckpointBuffer();
   #held: HeldReply[] = [];
   #nextRequestId = 1;
@@ -158,12 +155,16 @@ export class EngineHost {
 
   #request(attachment: Attachment, input: (requestId: number) => TimelessInput): Request {
     const id = this.#nextRequestId++;
+    let decide!: (result: ReplyResult) => void;
+    const decided = new Promise<ReplyResult>((resolve) => {
+      decide = resolve;
+    });
     const result = new Promise<ReplyResult>((resolve) => {
-      this.#waiters.set(id, { attachment, resolve, waitsSinceMs: undefined });
+      this.#waiters.set(id, { attachment, decide, resolve, waitsSinceMs: undefined });
     });
     if (attachment !== 0) this.#requestsOf.set(attachment, (this.#requestsOf.get(attachment) ?? 0) + 1);
     this.feed(input(id));
-    return { id, result };
+    return { id, decided, result };
   }
 
   #deliver(requestId: number, result: ReplyResult): void {
@@ -180,6 +181,7 @@ export class EngineHost {
         if (this.#isReady && this.#ports.engine.addressOf(attachment) === undefined) this.#forget(attachment);
       }
     }
+    waiter.decide(result);
     waiter.resolve(result);
     // Names of what an unsaved GC released are still needed: a failed save takes those allocations back.
     if (result.kind === "collected" && this.#savesSettled === this.#savesAsked) this.sweep();
@@ -195,7 +197,7 @@ export class EngineHost {
 
   #forget(attachment: Attachment): void {
     this.#ports.attachments.forget(attachment);
-    this.#encoded.delete(attachment);
+    this.#checkpointBuffer.forget(attachment);
   }
 
   // -------------------------------------------------------------- the loop
@@ -254,7 +256,10 @@ export class EngineHost {
       case "reply":
         this.#noteWait(effect.requestId, effect.result);
         if (effect.after <= this.#savesSettled) this.#deliver(effect.requestId, effect.result);
-        else this.#held.push(effect);
+        else {
+          this.#held.push(effect);
+          this.#waiters.get(effect.requestId)?.decide(effect.result);
+        }
         return;
       case "ec2":
         void this.#callEc2(effect);
@@ -371,29 +376,27 @@ export class EngineHost {
 
   #write(): void {
     if (this.#writing !== undefined || this.#isBroken) return;
-    const saveId = this.#savesAsked;
-    this.#writing = this.#ports.checkpoint.write(this.#checkpointBytes()).then(
-      () => this.#written(saveId),
-      (error: unknown) => this.#writeFailed(saveId, messageOf(error)),
-    );
+    this.#writing = this.#writeSoon();
   }
 
-  /** An allocation's text does not change while it lives, so each is made once, and the whole is put together in one buffer. */
+  /** After this turn of the event loop: what was decided in it is begun first, and saves asked in it share the write. */
+  async #writeSoon(): Promise<void> {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    const saveId = this.#savesAsked;
+    try {
+      await this.#ports.checkpoint.write(this.#checkpointBytes());
+    } catch (error) {
+      this.#writeFailed(saveId, messageOf(error));
+      return;
+    }
+    this.#written(saveId);
+  }
+
   #checkpointBytes(): Uint8Array {
     const bytes = this.#checkpointBuffer;
     bytes.start();
     this.#ports.engine.eachAllocation((attachment, address, wallMs, nsRest) => {
-      const known = this.#encoded.get(attachment);
-      if (known !== undefined && known.address === address && known.wallMs === wallMs && known.nsRest === nsRest) {
-        bytes.add(known.bytes);
-        return;
-      }
-      const named = this.#ports.attachments.textOf(attachment);
-      assert(named.containerId !== "", "I5: an allocation in the checkpoint names its attachment");
-      const text = encodeCheckpointEntry({ ...named, ipv4: address, timestampNs: timestampNsOf({ wallMs, nsRest }) });
-      const encoded = Buffer.from(text);
-      this.#encoded.set(attachment, { address, wallMs, nsRest, bytes: encoded });
-      bytes.add(encoded);
+      bytes.add(this.#ports.attachments.textOf(attachment), { attachment, address, wallMs, nsRest });
     });
     return bytes.finish();
   }

@@ -120,15 +120,80 @@ test("an ADD with a namespace wires the pod and answers with its link; a repeat 
   expect(checkpoint(made)).not.toContain("web-0");
 });
 
-test("a pod is wired only when its address is on disk, and its address released only when it is unwired [design I5]", async () => {
+/** Holds each write of the checkpoint until `done`, or lets it fail with a text. */
+function holdWrites(made: World) {
+  const { write } = made.store;
+  const held: { done(): void; fail(message: string): void }[] = [];
+  made.store.write = (content) => {
+    // The buffer is the next write's, too.
+    const copy = Buffer.from(content);
+    return new Promise((resolve, reject) => {
+      held.push({
+        done: () => void write(copy).then(resolve, reject),
+        fail: (message) => reject(new Error(message)),
+      });
+    });
+  };
+  return { held, release: () => Object.assign(made.store, { write }) };
+}
+
+test("a pod is wired while its address is on its way to the disk, and answered when both are done [design I5]", async () => {
   const { datapath, ask: say, made } = await node();
+  const writes = holdWrites(made);
+  let hasAnswer = false;
+  const slowDisk = say(add("a")).finally(() => {
+    hasAnswer = true;
+  });
+  await until(() => datapath.wired.length === 1 && writes.held.length === 1);
+  await Bun.sleep(20);
+  expect(hasAnswer).toBe(false);
+  writes.held[0]?.done();
+  expect(await slowDisk).toMatchObject({ ok: true });
+  expect(checkpoint(made)).toContain('"a"');
+
+  const gate = gateOf(datapath, "wirePod");
+  hasAnswer = false;
+  const slowKernel = say(add("b")).finally(() => {
+    hasAnswer = true;
+  });
+  await until(() => gate.waiting() === 1 && writes.held.length === 2);
+  writes.held[1]?.done();
+  await Bun.sleep(20);
+  expect(hasAnswer).toBe(false);
+  gate.open();
+  expect(await slowKernel).toMatchObject({ ok: true });
+});
+
+test("an address is released only when its pod is unwired", async () => {
+  const { datapath, ask: say, made } = await node();
+  await say(add("a"));
   const seen: boolean[] = [];
   datapath.gate = async (call) => {
-    if (call === "wirePod" || call === "unwirePod") seen.push(checkpoint(made).includes('"a"'));
+    if (call === "unwirePod") seen.push(checkpoint(made).includes('"a"'));
   };
-  await say(add("a"));
   await say(del("a"));
-  expect(seen).toEqual([true, true]);
+  expect(seen).toEqual([true]);
+});
+
+test("a pod whose address cannot be saved is unwired again, and what another pod has by then is left alone", async () => {
+  const { datapath, ask: say, made } = await node();
+  const writes = holdWrites(made);
+  const gate = gateOf(datapath, "wirePod");
+  const lost = say(add("lost"));
+  await until(() => gate.waiting() === 1 && writes.held.length === 1);
+  writes.held[0]?.fail("no space left on device");
+  writes.release();
+  const next = say(add("next"));
+  await until(() => checkpoint(made).includes('"next"'));
+  gate.open();
+  const refused = await lost;
+  expect(refused).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  expect(String(refused["message"])).toContain("no space left on device");
+  const { address } = await next;
+  // The disk's refusal put the address back, and the pool's order gives it to the next pod.
+  expect(datapath.wired.map((pod) => pod.address)).toEqual([parseIpv4(String(address))!, parseIpv4(String(address))!]);
+  expect(datapath.removed).toMatchObject([{ attachment: { containerId: "lost" }, mayBeTaken: true }]);
+  expect(checkpoint(made)).not.toContain('"lost"');
 });
 
 const PROBLEMS: readonly WireProblem[] = [
@@ -178,22 +243,32 @@ test("what a roll-back could not undo is in the refusal: rests on the host, and 
   datapath.wireProblem = "kernel-refused";
   datapath.unwireRest = ["the rule to 10.0.0.1"];
   datapath.gate = async (call) => {
-    if (call === "wirePod") made.store.write = () => Promise.reject(new Error("no space left on device"));
+    if (call === "unwirePod") made.store.write = () => Promise.reject(new Error("no space left on device"));
   };
   const message = String((await say(add("a")))["message"]);
   expect(message).toContain("scripted kernel-refused; not undone: the rule to 10.0.0.1; the address 10.0.");
   expect(message).toContain("no space left on device");
   made.store.write = real;
+  datapath.gate = async () => {};
   datapath.unwireRest = [];
   expect(await say(del("a"))).toMatchObject({ ok: true, left: [] });
   expect(checkpoint(made)).not.toContain('"a"');
 });
 
 test("no address: nothing is wired", async () => {
+  const { datapath, ask: say } = await node({ MAX_ENI: "1", WARM_PREFIX_TARGET: "0", WARM_IP_TARGET: "1" });
+  const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => say(add(`p${i}`, { timeoutMs: 300 }))));
+  const refused = answers.filter((answer) => answer["ok"] === false);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(datapath.wired).toHaveLength(answers.length - refused.length);
+});
+
+test("an address that cannot be saved leaves nothing wired", async () => {
   const { datapath, ask: say, made } = await node();
   made.store.write = () => Promise.reject(new Error("no space left on device"));
   expect(await say(add("a"))).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
-  expect(datapath.calls.filter((call) => call.includes("Pod"))).toEqual([]);
+  expect(datapath.links.size).toBe(0);
+  expect(datapath.routed.size).toBe(0);
 });
 
 test("a DEL that comes while its ADD wires waits for it, and then removes what it made", async () => {
@@ -385,7 +460,7 @@ test("what a DEL remembers is believed only as far as nobody else has it", async
       address: parseIpv4("10.0.3.77") ?? 0,
       hostInterface: named,
       vlanId: 0,
-      isHearsay: true,
+      mayBeTaken: true,
     },
   ]);
 });
@@ -502,14 +577,14 @@ test("pods with a branch ENI: the controller's vlanId and the reference's vlanID
   // DEL by what the agent wired; by what the caller remembers; never a VLAN that another sandbox has by now.
   expect(await say(del("b"))).toMatchObject({ ok: true, address: "10.0.2.7" });
   expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, hostInterface: `vlan${suffix}` });
-  expect(datapath.removed.at(-1)).not.toHaveProperty("isHearsay");
+  expect(datapath.removed.at(-1)).not.toHaveProperty("mayBeTaken");
   expect(await say(del("x", { address: "10.0.2.9", vlanId: 6 }))).toMatchObject({ ok: true });
   expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 0, address: parseIpv4("10.0.2.9") });
   expect(await say(del("x", { address: "10.0.2.9", vlanId: 9 }))).toMatchObject({ ok: true, address: "10.0.2.9" });
-  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 9, isHearsay: true });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 9, mayBeTaken: true });
   // Only the annotation tells of this sandbox.
   expect(await say(line("del", "b-earlier", { namespace: "default", podName: "b" }))).toMatchObject({ ok: true });
-  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, isHearsay: true });
+  expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, mayBeTaken: true });
 });
 
 async function nodeWithTrunk(pods: readonly object[]): Promise<Node> {

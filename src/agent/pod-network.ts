@@ -1,7 +1,8 @@
 // Pods of our own plugin: an ADD takes an address, wires the pod and asks for its network policy, or leaves nothing; a DEL takes
 // all of it away. One thing at a time for each attachment: a DEL that comes while an ADD wires waits for it, and then removes
-// what it made. Order is safety here: rules and routes go before the address is released. What the kernel did not let go is said, and the
-// next ADD of the address, or the next verification, removes it.
+// what it made. A pod is wired while its address is being saved; nobody hears of it before both are done. Order is safety here: rules
+// and routes go before the address is released. What the kernel did not let go is said, and the next ADD of the address, or the next
+// verification, removes it.
 
 import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
@@ -61,6 +62,8 @@ export class PodNetwork {
   readonly #turns = new Turns();
   /** ADDs that may still wait for an address, by key: a DEL ends the wait. */
   readonly #waiting = new Map<string, number>();
+  /** ADDs whose address is on its way to the disk, by key. */
+  readonly #unsaved = new Set<string>();
   /** Branch pods wired by this process: their addresses are in no pool. */
   readonly #branches = new Map<string, WiredBranch>();
   readonly #leaving = new Set<Attachment>();
@@ -123,7 +126,9 @@ export class PodNetwork {
   /** What an ADD waits for that is not done by its deadline. */
   #lateRefusal({ key }: AddRequest): Refused {
     const { datapath, metrics } = this.#options;
-    const reason = this.#waiting.has(keyText(key)) ? "checkpoint-unwritable" : "starting";
+    const text = keyText(key);
+    const isUnsaved = this.#waiting.has(text) || (this.#unsaved.has(text) && datapath.silence === undefined);
+    const reason = isUnsaved ? "checkpoint-unwritable" : "starting";
     if (this.#isNodeReady && reason === "starting") {
       const why = datapath.silence ?? "The kernel was not done with the pod by the ADD's deadline";
       return this.#failed("kernel-refused", {
@@ -138,7 +143,7 @@ export class PodNetwork {
   }
 
   async #add(request: AddRequest): Promise<Wired | Refused> {
-    const { datapath, metrics, clock, nodeReady } = this.#options;
+    const { nodeReady } = this.#options;
     if (request.signal.aborted) return HUNG_UP;
     const suffix = suffixOf(request);
     const taken = this.#nameTaken(request, suffix);
@@ -147,10 +152,8 @@ export class PodNetwork {
     if ("kind" in place) return place;
     await nodeReady;
     if (request.signal.aborted) return this.#rollBack(request, place, HUNG_UP);
-    const startedMs = clock.nowMs();
-    const outcome = await datapath.wirePod(wiringOf(request, place));
-    const seconds = (clock.nowMs() - startedMs) / clock.rate / SECOND_MS;
-    metrics.observe("slash28_pod_wiring_duration_seconds", { outcome: outcome.kind }, seconds);
+    const [outcome, unsaved] = await Promise.all([this.#wire(request, place), place.saved]);
+    if (unsaved !== undefined) return this.#unwireUnsaved(request, place, { outcome, refusal: unsaved });
     if (outcome.kind === "failed") return this.#rollBack(request, place, this.#wiringFailed(request, outcome));
     const { hostInterface, hostMac, isRepeat } = outcome;
     const refusal = request.signal.aborted ? HUNG_UP : await this.#enforcePolicy(request);
@@ -209,19 +212,44 @@ export class PodNetwork {
       const { address, ...rest } = answer.branch;
       const branch: BranchWiring = { ...rest, trunkMac: mac, mode: request.enforcingMode };
       const isRepeat = this.#branches.has(keyText(request.key));
-      return { address, deviceNumber: -1, routeTableId: 0, branch, isRepeat };
+      return { address, deviceNumber: -1, routeTableId: 0, branch, isRepeat, saved: Promise.resolve(undefined) };
     }
     if (request.signal.aborted) return HUNG_UP;
     const { namespace, podName, key, patienceMs, signal } = request;
     const asked = service.allocate(key, { namespace, podName, interfacesCount: 1 }, { patienceMs, signal });
     const text = keyText(key);
     this.#waiting.set(text, asked.id);
-    const result = await asked.result;
+    const result = await asked.decided;
     this.#waiting.delete(text);
     if (result.kind === "refused") return result;
     if (result.kind !== "allocated") return unexpected(result);
     const { address, deviceNumber, routeTableId, isRepeat } = result;
-    return { address, deviceNumber, routeTableId, branch: undefined, isRepeat };
+    this.#unsaved.add(text);
+    const saved = asked.result.then((last) => {
+      this.#unsaved.delete(text);
+      return last.kind === "refused" ? last : undefined;
+    });
+    return { address, deviceNumber, routeTableId, branch: undefined, isRepeat, saved };
+  }
+
+  async #wire(request: AddRequest, place: Place): Promise<WireOutcome> {
+    const { clock, datapath, metrics } = this.#options;
+    const startedMs = clock.nowMs();
+    const outcome = await datapath.wirePod(wiringOf(request, place));
+    const seconds = (clock.nowMs() - startedMs) / clock.rate / SECOND_MS;
+    metrics.observe("slash28_pod_wiring_duration_seconds", { outcome: outcome.kind }, seconds);
+    return outcome;
+  }
+
+  /** The engine has taken the address back already. */
+  async #unwireUnsaved(
+    request: AddRequest,
+    place: Place,
+    { outcome, refusal }: { readonly outcome: WireOutcome; readonly refusal: Refused },
+  ): Promise<Refused> {
+    const { datapath } = this.#options;
+    const left = outcome.kind === "wired" ? await datapath.unwirePod(removalOf(request, place)) : outcome.leftovers;
+    return { ...refusal, message: withRest(refusal.message, left) };
   }
 
   #wiringFailed(request: AddRequest, outcome: Extract<WireOutcome, { kind: "failed" }>): Refused {
@@ -354,7 +382,7 @@ export class PodNetwork {
     const prefix = this.#options.enforcingMode === "strict" ? "vlan" : vethPrefix;
     const { address, vlanId } = answer.branch;
     const hostInterface = prefix + suffixOf(request);
-    return { attachment: request.key, address, hostInterface, vlanId, isHearsay: true };
+    return { attachment: request.key, address, hostInterface, vlanId, mayBeTaken: true };
   }
 
   /** The caller's memory may be older than ours: what another attachment has by now is left alone. */
@@ -364,7 +392,7 @@ export class PodNetwork {
     const isOurs = isLinkOf(suffixOf(request), request.hostInterface);
     const hostInterface = isOurs ? request.hostInterface : "";
     if (address === 0 && vlanId === 0 && hostInterface === "") return undefined;
-    return { attachment: request.key, address, hostInterface, vlanId, isHearsay: true };
+    return { attachment: request.key, address, hostInterface, vlanId, mayBeTaken: true };
   }
 
   #isHeld(address: Ipv4): boolean {

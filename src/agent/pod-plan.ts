@@ -1,11 +1,10 @@
 // What an ADD or DEL comes to for the datapath: names, wiring, removal, worked out from the request and the place of its address.
 
 import type { Ipv4 } from "../base/ipv4.ts";
-import { podSuffix } from "../datapath/names.ts";
 import type { BranchWiring, PodRemoval, PodWiring } from "../datapath/types.ts";
 import type { AttachmentKey } from "./attachments.ts";
-import { linkOwner } from "./pod-names.ts";
-import type { AddRequest, PodSpec } from "./pod-requests.ts";
+import { linkOwner, suffixOfPod } from "./pod-names.ts";
+import type { AddRequest, PodSpec, Refused } from "./pod-requests.ts";
 
 /** Where a pod's address lives. */
 export interface Place {
@@ -15,6 +14,8 @@ export interface Place {
   readonly branch: BranchWiring | undefined;
   /** The attachment had the address before this ADD, and keeps it when the ADD fails. */
   readonly isRepeat: boolean;
+  /** Settles when the address is on disk, or with why it could not be saved: then it is this attachment's no more. */
+  readonly saved: Promise<Refused | undefined>;
 }
 
 /** Prefix and hash. */
@@ -43,6 +44,7 @@ export function removalOf(request: AddRequest, { address, branch }: Place): PodR
   return {
     attachment: request.key,
     address,
+    mayBeTaken: true,
     hostInterface: prefix + suffixOf(request),
     vlanId: branch?.vlanId ?? 0,
   };
@@ -53,8 +55,7 @@ export function suffixOf(pod: {
   readonly namespace: string;
   readonly podName: string;
 }): string {
-  const { namespace, podName } = linkOwner({ ...pod, containerId: pod.key.containerId });
-  return podSuffix(namespace, podName);
+  return suffixOfPod(linkOwner({ ...pod, containerId: pod.key.containerId }));
 }
 
 /** Nothing is ever removed by a name that a caller gives and that is not its pod's. */

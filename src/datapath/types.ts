@@ -70,14 +70,14 @@ export type WireOutcome =
 export interface PodRemoval {
   /** Whose link it was: one of the same name that has become another sandbox's stays. Undefined: not known, the link is left alone. */
   readonly attachment: Attachment | undefined;
-  /** 0: none is known, and nothing is removed by address. The caller is sure that no other pod has it by now. */
+  /** 0: none is known, and nothing is removed by address. The caller is sure that no other pod has it by now, or says so below. */
   readonly address: Ipv4;
   /** The link's name; empty: not known. */
   readonly hostInterface: string;
   /** Above 0 for a branch pod. */
   readonly vlanId: number;
-  /** From the caller's memory or the pod's annotation alone: what another sandbox of the pod has by now stays. */
-  readonly isHearsay?: boolean;
+  /** Another pod, or another sandbox of this one, may have the address or the VLAN by now: then what is its own stays. */
+  readonly mayBeTaken?: boolean;
 }
 
 /** An attached ENI as its link, address, table and rule are to be. */

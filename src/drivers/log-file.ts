@@ -1,5 +1,6 @@
 // The log: JSON lines {"level","ts","caller","msg"} as amazon-vpc-cni-k8s writes them (ipamd.md 9.5), to a file or a standard
-// stream. A file is rotated by size; old ones are compressed, the oldest removed. Lines of one turn of the event loop are one write.
+// stream. A file is rotated by size; old ones are compressed, the oldest removed. Lines of one turn of the event loop are put into
+// form after it and are one write: a pod waits for none of this.
 
 import { closeSync, createReadStream, createWriteStream, fstatSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { readdir, rename, unlink } from "node:fs/promises";
@@ -9,7 +10,7 @@ import { createGzip } from "node:zlib";
 import pino from "pino";
 import type { LogLevel } from "../ipam/settings.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
+import type { Log, LogRecord } from "../ports/log.ts";
 
 /** Rotation of the reference: 100 MB, 5 old files (ipamd.md 9.5). */
 export const LOG_BYTES_MAX = 100 * 1024 * 1024;
@@ -33,33 +34,45 @@ interface Sink {
 /** Throws an `Error` that names the file when it cannot be opened. Later failures go to standard error, once each time they begin. */
 export function openLog(options: LogFileOptions): Log {
   const sink = openSink(options);
-  let pending = "";
+  let text = "";
+  let waiting: { readonly record: LogRecord; readonly wallMs: number }[] = [];
+  /** Of the record that is being formed. */
+  let wallMs = 0;
   let isScheduled = false;
   const drain = () => {
     isScheduled = false;
-    const text = pending;
-    pending = "";
-    if (text !== "") sink.write(text);
+    const due = waiting;
+    waiting = [];
+    for (const { record, wallMs: at } of due) {
+      wallMs = at;
+      logger[record.level]({ caller: record.caller }, record.message);
+    }
+    const formed = text;
+    text = "";
+    if (formed !== "") sink.write(formed);
   };
   const logger = pino(
     {
       level: options.level,
       base: null,
       formatters: { level: (label) => ({ level: label }) },
-      timestamp: () => `,"ts":"${new Date(options.clock.wallMs()).toISOString()}"`,
+      timestamp: () => `,"ts":"${new Date(wallMs).toISOString()}"`,
     },
     {
       write(line: string) {
-        pending += line;
-        if (isScheduled) return;
-        isScheduled = true;
-        setImmediate(drain);
+        text += line;
       },
     },
   );
   return {
     level: options.level,
-    write: ({ level, caller, message }) => logger[level]({ caller }, message),
+    write(record) {
+      if (!logger.isLevelEnabled(record.level)) return;
+      waiting.push({ record, wallMs: options.clock.wallMs() });
+      if (isScheduled) return;
+      isScheduled = true;
+      setImmediate(drain);
+    },
     async flush() {
       drain();
       await sink.settled();

@@ -152,10 +152,10 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
       const first = wired(pod({ mode }));
       const next = later(first);
       const state = node.state(105);
-      expect(unwirePod(kernel(), { ...removalOf(first), isHearsay: true })).toEqual([]);
+      expect(unwirePod(kernel(), { ...removalOf(first), mayBeTaken: true })).toEqual([]);
       expect(node.state(105)).toEqual(state);
       expect(checkPod(kernel(), next)).toEqual([]);
-      expect(unwirePod(kernel(), { ...removalOf(next), isHearsay: true })).toEqual([]);
+      expect(unwirePod(kernel(), { ...removalOf(next), mayBeTaken: true })).toEqual([]);
       expect(node.rules().filter((rule) => /^(?:10|512|1536):/.test(rule))).toEqual([]);
     });
 

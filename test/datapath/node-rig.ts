@@ -85,6 +85,8 @@ export class NodeRig {
     const rig = new NodeRig({ folder, world, fabric, emulator, options, problems, begun });
     begun.add(() => rig.stopAgent());
     mkdirSync(join(folder, "run"));
+    // Apart: the folder of the facts is watched, and logs are written beside it.
+    mkdirSync(join(folder, "facts"));
     rig.writeFacts({ pods: [] });
     await Promise.all([buildCni(rig.plugin), buildSlash28(join(folder, "slash28"), { entry: options.entry })]);
     return rig;
@@ -104,7 +106,7 @@ export class NodeRig {
 
   writeFacts(more: Readonly<Record<string, unknown>>): void {
     const node = { name: "node-1", maxPods: this.#options.maxPods };
-    writeFileSync(this.path("facts.json"), JSON.stringify({ node, eniConfigs: [], ...more }));
+    writeFileSync(this.path("facts/facts.json"), JSON.stringify({ node, eniConfigs: [], ...more }));
   }
 
   /** Resolves when it serves. */
@@ -130,7 +132,7 @@ export class NodeRig {
         SLASH28_METRICS_ADDRESS: `unix:${this.path("run/m.sock")}`,
         SLASH28_SOCKET: this.jsonSocket,
         SLASH28_GRPC_SOCKET: this.path("run/g.sock"),
-        SLASH28_FACTS: this.path("facts.json"),
+        SLASH28_FACTS: this.path("facts/facts.json"),
         SLASH28_SEED: "28",
         SLASH28_DATAPATH: "on",
         SLASH28_HOST_NETNS: this.netnsPath,

@@ -288,6 +288,28 @@ export function wiringSuite(open: () => KernelLab): void {
       expect(node.rules().filter((rule) => rule.includes("10.0.101.5"))).toEqual([]);
     });
 
+    test("an address that another sandbox has by now stays, when the caller is not sure of it", () => {
+      const lost = wired(node.pod("lost", "10.0.101.5"));
+      const removal = { ...removalOf(lost), mayBeTaken: true };
+      const before = node.state();
+      const web = wired(node.pod("web-0", "10.0.101.5"));
+      const taken = node.state();
+      expect(unwirePod(kernel(), removal)).toEqual([]);
+      expect(node.state()).toEqual(taken);
+      expect(unwirePod(kernel(), { ...removalOf(web), mayBeTaken: true })).toEqual([]);
+      expect(node.state().filter((line) => line.includes("10.0.101.5"))).toEqual([]);
+
+      // Of one name in both sandboxes.
+      wired(lost);
+      expect(node.state().filter((line) => !line.includes("web-0"))).toEqual(before);
+      const later = { ...node.pod("later", "10.0.101.5"), namespace: lost.namespace, podName: lost.podName };
+      wired(later);
+      const replaced = node.state();
+      expect(unwirePod(kernel(), removal)).toEqual([]);
+      expect(node.state()).toEqual(replaced);
+      expect(wirePod(kernel(), later)).toMatchObject({ kind: "wired", isRepeat: true });
+    });
+
     test("a link that outlived its pod goes only while it is that pod's", () => {
       const web = wired(node.pod("web-0", "10.0.101.5"));
       const stay = [
