@@ -230,7 +230,9 @@ async function check(request: Of<"check">, options: JsonRequestsOptions): Promis
     if (pods === undefined) return failure(WIRES_NOTHING);
     const { address, hostInterface } = request;
     const told = { address: address === undefined ? undefined : parseIpv4(address), hostInterface };
-    const problems = withinAnswer(await pods.check(podSpec(request, request.netns, options), told));
+    const found = await pods.check(podSpec(request, request.netns, options), told);
+    if ("kind" in found) return failure(found);
+    const problems = withinAnswer(found);
     if (problems.length === 0) return success({});
     const message = problems.join("; ");
     return { ...failure({ kind: "refused", reason: "network-setup-failed", message }), problems };

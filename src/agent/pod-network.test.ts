@@ -587,6 +587,22 @@ test("pods with a branch ENI: the controller's vlanId and the reference's vlanID
   expect(datapath.removed.at(-1)).toMatchObject({ vlanId: 5, mayBeTaken: true });
 });
 
+test("CHECK of a pod that cannot be read is no word about its network: it is to be tried again", async () => {
+  const { datapath, ask: say } = await nodeWithTrunk([branchPod("b", { vlanId: 5 })]);
+  const check = (name: string) =>
+    say(line("check", name, { namespace: "default", podName: name, netns: `/var/run/netns/${name}`, mtu: 9001 }));
+  expect(await say(add("b"))).toMatchObject({ ok: true });
+  expect(await check("b")).toEqual({ v: 1, ok: true });
+  const unread = await check("unknown");
+  expect(unread).toMatchObject({
+    ok: false,
+    reason: "branch-eni-not-ready",
+    message: "pod default/unknown is not known",
+  });
+  expect(unread).not.toHaveProperty("problems");
+  expect(datapath.calls.filter((call) => call.startsWith("checkPod"))).toHaveLength(1);
+});
+
 async function nodeWithTrunk(pods: readonly object[]): Promise<Node> {
   const made = await world({ instanceType: "m5.large" });
   await made.attachTrunk();

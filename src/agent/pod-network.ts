@@ -452,11 +452,11 @@ export class PodNetwork {
   // -------------------------------------------------------------- CHECK
 
   /** What is not as the ADD left it, one line each. `told`: what the ADD's result says; what is left out is whatever it is. */
-  check(spec: PodSpec, told: ToldByResult): Promise<readonly string[]> {
+  check(spec: PodSpec, told: ToldByResult): Promise<readonly string[] | Refused> {
     return this.#turns.take(keyText(spec.key), () => this.#check(spec, told));
   }
 
-  async #check(spec: PodSpec, { address, hostInterface }: ToldByResult): Promise<readonly string[]> {
+  async #check(spec: PodSpec, { address, hostInterface }: ToldByResult): Promise<readonly string[] | Refused> {
     const { branchEnis, clock, datapath, engine, service, trunkMac } = this.#options;
     const checkPod = async (pod: PodWiring): Promise<readonly string[]> => {
       const own = hostInterfaceOf(pod);
@@ -464,7 +464,8 @@ export class PodNetwork {
       return [`the result names the host link ${hostInterface}; this pod's is ${own}`];
     };
     const answer = await branchEnis.forAdd(spec.namespace, spec.podName);
-    if (answer.kind === "not-ready") return [answer.message];
+    if (answer.kind === "not-ready")
+      return { kind: "refused", reason: "branch-eni-not-ready", message: answer.message };
     if (answer.kind === "branch") {
       const { address: own, ...rest } = answer.branch;
       const mac = trunkMac();
