@@ -83,7 +83,10 @@ function keepQuietOnBrokenPipe(): void {
 if (import.meta.main) {
   keepQuietOnBrokenPipe();
   // Not a top-level await: the bytecode of a compiled executable has none.
-  void main(process.argv.slice(2)).then((status) => {
+  const argv = process.argv.slice(2);
+  void main(argv).then((status) => {
     process.exitCode = status;
+    // A thread that the kernel holds, or a connection that idles, must not keep a failed agent from its restart.
+    if (status !== 0 && wantedCommand(argv) === "agent") process.exit(status);
   });
 }

@@ -212,3 +212,22 @@ test("limits of a type that the table lacks come from EC2; none is an error that
   answer = () => xml("DescribeInstanceTypes", "<instanceTypeSet/>");
   await expect(ec2.instanceTypeLimits("z9.large")).rejects.toThrow("z9.large");
 });
+
+test("a region that has to be asked for is asked for by the first call, again when that failed, and then no more", async () => {
+  let askedCount = 0;
+  const lazy = ec2Sdk({
+    region: async () => {
+      askedCount++;
+      if (askedCount === 1) throw new Error("no metadata yet");
+      return "eu-west-1";
+    },
+    endpoint: `http://127.0.0.1:${server.port}`,
+    version: "1",
+  });
+  expect(askedCount).toBe(0);
+  answer = () => xml("DescribeNetworkInterfaces", "<networkInterfaceSet/>");
+  const intention = { action: "DescribeNetworkInterfaces", eniIds: ["eni-1"] } as const;
+  expect(await lazy.call(intention, CALL)).toMatchObject({ kind: "refused", message: "no metadata yet" });
+  for (let i = 0; i < 3; i++) expect(await lazy.call(intention, CALL)).toMatchObject({ kind: "done" });
+  expect(askedCount).toBe(2);
+});

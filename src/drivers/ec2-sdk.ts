@@ -36,7 +36,8 @@ import type {
 import type { Ec2 } from "../ports/ec2.ts";
 
 export interface Ec2SdkOptions {
-  readonly region: string;
+  /** A function is asked with the first call, and again when it failed. */
+  readonly region: string | (() => Promise<string>);
   /** undefined: the SDK's own resolution (AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL, the public endpoint). */
   readonly endpoint: string | undefined;
   /** Version of this agent, for the user agent. */
@@ -56,7 +57,7 @@ function byDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
   const client = new EC2Client({
-    region: options.region,
+    region: askedOnce(options.region),
     maxAttempts: 1,
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     customUserAgent: `slash28/${options.version}`,
@@ -81,6 +82,16 @@ export function ec2Sdk(options: Ec2SdkOptions): Ec2 {
       }
       return { eniCountMax, ipv4PerEni, supportsPrefixes: found?.Hypervisor === "nitro" || found?.BareMetal === true };
     },
+  };
+}
+
+/** The SDK asks with every call. */
+function askedOnce(region: Ec2SdkOptions["region"]): Ec2SdkOptions["region"] {
+  if (typeof region === "string") return region;
+  let known: string | undefined;
+  return async () => {
+    known ??= await region();
+    return known;
   };
 }
 

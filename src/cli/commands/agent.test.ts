@@ -95,6 +95,46 @@ test("metadata away: status 1 and what to check", async () => {
   expect(stderr).not.toContain("    at ");
 });
 
+test.if(isLinux)("metadata away with the datapath on and no region given: the same, in the log too", async () => {
+  const log = join(folder, "refused.log");
+  const { status, stderr } = await ended({
+    SLASH28_DATAPATH: "on",
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: emulator.imdsUrl("i-none"),
+    AWS_VPC_K8S_CNI_LOG_FILE: log,
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/metadata cannot be read[\s\S]*next: /);
+  expect(readFileSync(log, "utf8")).toContain("Initialization failure: The instance's metadata cannot be read");
+});
+
+test.if(isLinux)("a namespace that is not there is in the log, too", async () => {
+  const log = join(folder, "namespace.log");
+  await ended({ SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: join(folder, "gone"), AWS_VPC_K8S_CNI_LOG_FILE: log });
+  expect(readFileSync(log, "utf8")).toContain("Initialization failure: The node's network cannot be reached");
+});
+
+test.if(isLinux)("metadata that hangs: SIGTERM ends the start at once, with status 0", async () => {
+  let askedCount = 0;
+  const silent = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () => {
+      askedCount++;
+      return new Promise<Response>(() => {});
+    },
+  });
+  const child = spawn({
+    SLASH28_DATAPATH: "on",
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${silent.port}`,
+  });
+  while (askedCount === 0) await Bun.sleep(10);
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), 3_000);
+  expect(await child.exited).toBe(0);
+  clearTimeout(late);
+  await silent.stop(true);
+});
+
 test("a facts file that is cut off: status 1, the file's name", async () => {
   const path = join(folder, "broken.json");
   writeFileSync(path, '{"node": {');

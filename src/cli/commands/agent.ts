@@ -16,6 +16,7 @@ import { kubeFile } from "../../drivers/kube-file.ts";
 import { openLog } from "../../drivers/log-file.ts";
 import { raisePriority } from "../../drivers/priority.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Imds } from "../../ports/imds.ts";
 import type { Log } from "../../ports/log.ts";
 import { CommandError } from "../command-error.ts";
 
@@ -81,18 +82,18 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   const asked = new Promise<void>((resolve) => {
     stopAsked = resolve;
   });
-  process.on("SIGTERM", stopAsked);
-  process.on("SIGINT", stopAsked);
+  // Without the signal's name, which a listener is given: `asked` is told from an agent by its being nothing.
+  process.on("SIGTERM", () => stopAsked());
+  process.on("SIGINT", () => stopAsked());
 
-  let agent: RunningAgent;
   let thread: DatapathThread | undefined;
+  let agent: RunningAgent;
   try {
     thread = await threadOf(config, log);
-    const region = process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"] || (await imds.instance()).region;
     const started = startAgent(config, {
       clock,
       imds,
-      ec2: ec2Sdk({ region, endpoint: config.ec2Endpoint, version: packageFile.version }),
+      ec2: ec2Sdk({ region: regionOf(imds), endpoint: config.ec2Endpoint, version: packageFile.version }),
       kube:
         config.factsPath === undefined
           ? undefined
@@ -120,6 +121,7 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
     }
     agent = first;
   } catch (error) {
+    thread?.close();
     await log.flush();
     throw new CommandError(textOf(error), { exitStatus: EXIT_FAILED, ...nextOf(error) });
   }
@@ -140,6 +142,15 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   process.exit(isDrained ? 0 : EXIT_FAILED);
 }
 
+/**
+ * The environment's, or else the instance's own, read with the first call of EC2: so the start reads metadata at one place, and
+ * says there that it cannot.
+ */
+function regionOf(imds: Imds): string | (() => Promise<string>) {
+  const given = process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"];
+  return given || (async () => (await imds.instance()).region);
+}
+
 /** undefined: addresses alone. */
 async function threadOf(config: AgentConfig, log: Log): Promise<DatapathThread | undefined> {
   const say = (message: string) => log.write({ level: "warn", caller: "cli/agent.ts", message });
@@ -152,7 +163,9 @@ async function threadOf(config: AgentConfig, log: Log): Promise<DatapathThread |
   try {
     return await startDatapathThread({ hostNamespacePath: hostNetnsPath, onLeft: say });
   } catch (error) {
-    throw new CommandError(`The node's network cannot be reached: ${textOf(error)}`, {
+    const message = `The node's network cannot be reached: ${textOf(error)}`;
+    log.write({ level: "error", caller: "cli/agent.ts", message: `Initialization failure: ${message}` });
+    throw new CommandError(message, {
       exitStatus: EXIT_FAILED,
       next:
         hostNetnsPath === undefined
