@@ -51,6 +51,34 @@ describe("recognition", () => {
     const facts = await collect({ paths: [await folder.put("quoting/ipamd.log", text)] });
     expect(facts.read.map((one) => one.kind)).toEqual(["log excerpt"]);
   });
+
+  const EVENTS = `Events:
+  Type     Reason                  Age               From               Message
+  ----     ------                  ----              ----               -------
+  Normal   Scheduled               90s               default-scheduler  Successfully assigned shop/web-1 to ip-10-0-1-23
+  Warning  FailedCreatePodSandBox  5s (x4 over 60s)  kubelet            Failed to create pod sandbox: plugin type="aws-cni" failed (add): add cmd: failed to assign an IP address to container
+`;
+
+  test.each([
+    ["alone", "alone.txt", EVENTS, ["kubectl output"]],
+    ["below some words", "words.txt", `my pod hangs, WARM_IP_TARGET=5:\n${EVENTS}`, ["kubectl output", "log excerpt"]],
+    [
+      "before lines of a log",
+      "lines.txt",
+      `${EVENTS}${agentLine(0, "Reconciling ENI/IP pool info")}`,
+      ["kubectl output", "log excerpt"],
+    ],
+    ["between fences", "fences.txt", `WARM_IP_TARGET=5\n\`\`\`\n${EVENTS}\`\`\`\n`, ["kubectl output", "log excerpt"]],
+  ])("the events of a description, pasted %s, count as kubectl counted them", async (_, name, text, kinds) => {
+    const facts = await collect({ paths: [await folder.put(`events/${name}`, text)] });
+    expect(facts.read.map((one) => one.kind).sort()).toEqual([...kinds].sort());
+    const refusals = facts.sightings.filter((one) => one.signal === "add-refused");
+    expect(refusals.map((one) => [one.pod, one.node, one.occurrences.count])).toEqual([
+      ["shop/web-1", "ip-10-0-1-23", 4],
+    ]);
+    if (text.includes("WARM_IP_TARGET"))
+      expect(facts.settings.flatMap((one) => one.env.map((entry) => entry.name))).toEqual(["WARM_IP_TARGET"]);
+  });
 });
 
 describe("support bundles", () => {

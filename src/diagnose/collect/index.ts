@@ -107,7 +107,7 @@ export async function collect(options: CollectOptions): Promise<Facts> {
 /** What all parts say together: each thing once, each node by one name. */
 export function settled(parts: readonly FactsPart[]): Facts {
   const merged = mergeFacts(parts);
-  const told = mergeFacts([merged, eventSightings(merged.events, merged.logs)]);
+  const told = mergeFacts([merged, eventSightings(merged.events)]);
   const facts = joinSameThings({ ...told, events: distinctEvents(merged.events) });
   const { whole, unread } = wholeSubnets(facts);
   return resolveNodes({ ...facts, wholeSubnets: whole, unread: [...facts.unread, ...unread] });

@@ -2,7 +2,7 @@
 // as streams, within bounds; nothing is written.
 
 import type { NodeKey } from "../facts/model.ts";
-import { fencedPaste } from "../readers/fences.ts";
+import { beginsEvents, type FencedPaste, fencedPaste, pastedEvents } from "../readers/fences.ts";
 import type { TimelineReader } from "../readers/logs/timeline.ts";
 import type { FileReader } from "../readers/reader.ts";
 import { BoundReached, type Bounds, Spent } from "./bounds.ts";
@@ -160,8 +160,12 @@ class Visit {
       return;
     }
     const sniff = { path, head: decodedHead(peeked.head), isWhole: peeked.isWhole };
-    if (sniff.isWhole && !isBroken && !isOfBundle && this.#pasted(place, sniff.head)) return;
+    const mayBePaste = sniff.isWhole && !isBroken && !isOfBundle;
+    if (mayBePaste && this.#pasted(place, fencedPaste(sniff.head))) return;
     const kind = recognise(sniff, this.#options.readers);
+    const paste =
+      mayBePaste && (kind?.kind !== "file" || beginsEvents(sniff.head)) ? pastedEvents(sniff.head) : undefined;
+    if (paste !== undefined && this.#pasted(place, paste)) return;
     if (kind?.kind === "file") {
       const text = decoded(await gathered(peeked.rest, this.#options.bounds.wholeBytesMax));
       if (kind.reader.readTogether !== undefined) {
@@ -186,9 +190,8 @@ class Visit {
     else this.found.unknown.push(path);
   }
 
-  /** A paste with fences: each fence to the reader that knows it, the rest to the logs. False: it is none, or no fence says a thing. */
-  #pasted({ path, node }: Place, text: string): boolean {
-    const paste = fencedPaste(text);
+  /** A paste: each fence to the reader that knows it, the rest to the logs. False: it is none, or no fence says a thing. */
+  #pasted({ path, node }: Place, paste: FencedPaste | undefined): boolean {
     if (paste === undefined) return false;
     const taken: number[] = [];
     for (const [index, fence] of paste.fences.entries()) {
@@ -201,9 +204,12 @@ class Visit {
     }
     const rest = paste.without(taken);
     const kind = recognise({ path, head: rest, isWhole: true }, []);
-    if (kind?.kind === "log") {
+    // Beside a table that was taken, words that name a setting are worth reading, whatever else they say.
+    const namesSetting = taken.length > 0 && /\b[A-Z]{2,}_[A-Z]{2,}/.test(rest);
+    if (kind?.kind === "log" || namesSetting) {
       const open = (): Bytes => bytesOf(new TextEncoder().encode(rest));
-      this.found.logs.push({ path, node, kind: kind.logKind, isWhole: false, firstMs: firstTimeIn(rest), open });
+      const logKind = kind?.kind === "log" ? kind.logKind : "excerpt";
+      this.found.logs.push({ path, node, kind: logKind, isWhole: false, firstMs: firstTimeIn(rest), open });
     }
     return taken.length > 0 || kind !== undefined;
   }

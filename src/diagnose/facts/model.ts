@@ -245,6 +245,8 @@ export interface EventFact {
   readonly lastMs?: number | undefined;
   /** From the first to the last, where kubectl prints ages (`x12 over 7m`) and no times. */
   readonly overMs?: number | undefined;
+  /** Found by a log reader, which has told of its sightings and EC2 errors itself. */
+  readonly isOfLog?: boolean | undefined;
   readonly at: Source;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { EventFact, LogDigest } from "../../facts/model.ts";
+import type { EventFact } from "../../facts/model.ts";
 import { eventSightings } from "./event-sightings.ts";
 
 const event = (given: Partial<EventFact>): EventFact => ({
@@ -64,8 +64,7 @@ describe("signals in events", () => {
   });
 
   test("events that a log reader found in its own lines are not told again", () => {
-    const log = { files: ["events.json"] } as unknown as LogDigest;
-    expect(eventSightings([event({})], [log])).toEqual({ sightings: [], ec2Errors: [] });
+    expect(eventSightings([event({ isOfLog: true })])).toEqual({ sightings: [], ec2Errors: [] });
   });
 
   test("how long a series lasted is kept where only ages are known", () => {

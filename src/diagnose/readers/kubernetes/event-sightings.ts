@@ -1,6 +1,6 @@
 // What events say in the terms that rules ask for: signals and refused EC2 calls. The same event printed in two files counts once.
 
-import type { EventFact, Evidence, FactsPart, LogDigest, Occurrences, Sighting } from "../../facts/model.ts";
+import type { EventFact, Evidence, FactsPart, Occurrences, Sighting } from "../../facts/model.ts";
 import { SIGNALS, type SignalId } from "../../facts/signals.ts";
 import { quote } from "../logs/current-line.ts";
 import { parseEc2Error } from "../logs/ec2-errors.ts";
@@ -9,16 +9,12 @@ import { capturesOf, LineMatcher } from "../logs/line-matcher.ts";
 /** Entries of one signal, by pod; beyond it pods are no longer told apart. */
 const ENTRIES_MAX = 256;
 
-/**
- * The sightings and EC2 errors in the messages of `events`. Events that a log reader found in its own lines are left out when
- * its `logs` are given: it has told of them.
- */
-export function eventSightings(events: readonly EventFact[], logs: readonly LogDigest[] = []): FactsPart {
-  const told = new Set(logs.flatMap((log) => log.files));
+/** The sightings and EC2 errors in the messages of `events`, but for those that a log reader found in its lines and told of. */
+export function eventSightings(events: readonly EventFact[]): FactsPart {
   const sightings = new SightingList();
   const errors = new ErrorList();
   const matcher = new LineMatcher();
-  for (const event of distinctEvents(events.filter((one) => !told.has(one.at.file)))) {
+  for (const event of distinctEvents(events.filter((one) => one.isOfLog !== true))) {
     const text = `${event.reason}: ${event.message}`;
     const sample: Evidence = { source: event.at, text: quote(`${subjectOf(event)}: ${text}`) };
     for (const tag of matcher.tagsOf(text)) if (isSignal(tag)) sightings.add(tag, event, text, sample);

@@ -344,3 +344,37 @@ test("no text throws", () => {
     ),
   );
 });
+
+describe("the events of a description, copied alone", () => {
+  const events = POD.slice(POD.indexOf("Events:"));
+  const headless = events.split("\n").slice(3).join("\n");
+
+  test.each([
+    ["with their heading", events],
+    ["below a command", `$ kubectl describe pod web-7d4b9c-x2x4z | tail\n${events}`],
+    ["without `Events:`", events.slice(events.indexOf("\n") + 1)],
+    ["rows alone", headless],
+  ])("%s: counts, and whose they are by what the scheduler said", (_, text) => {
+    expect(recognises(text)).toBe(true);
+    const part = read(text);
+    expect(part.events?.map((one) => [one.reason, one.count])).toEqual([
+      ["Scheduled", 1],
+      ["FailedCreatePodSandBox", 45],
+    ]);
+    for (const one of part.events ?? [])
+      expect(one).toMatchObject({
+        objectKind: "Pod",
+        namespace: "shop",
+        name: "web-7d4b9c-x2x4z",
+        node: "ip-10-0-1-23.us-west-2.compute.internal",
+      });
+    expect(part.events?.[1]?.message).toBe(REFUSAL);
+    expect(part.read?.[0]?.kind).toBe("kubectl output");
+  });
+
+  test("without the scheduler's event they are nobody's, and are read all the same", () => {
+    const [refused, ...others] = read(headless.slice(headless.indexOf("\n") + 1)).events ?? [];
+    expect(others).toEqual([]);
+    expect(refused).toMatchObject({ name: "", count: 45, node: undefined, at: { line: 1 } });
+  });
+});

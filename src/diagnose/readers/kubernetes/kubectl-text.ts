@@ -4,6 +4,7 @@ import { mergeFacts, NO_FACTS } from "../../facts/merge.ts";
 import type { FactsPart } from "../../facts/model.ts";
 import type { FileReader, Sniff, TextFile } from "../reader.ts";
 import { readDescribedDaemonSet } from "./describe-daemonset.ts";
+import { beginsEvents, eventsOfNoDescription, isEventsHeading } from "./describe-events.ts";
 import { readDescribedNode } from "./describe-node.ts";
 import { readDescribedPod } from "./describe-pod.ts";
 import { fieldNamed, parseDescribe } from "./describe-text.ts";
@@ -13,13 +14,12 @@ import { readTable, type TableRow, tableKind } from "./get-tables.ts";
 const COMMAND = /^(?:.{0,80}?[$#%>❯➜]\s*(?:\S{1,40}\s+)?)?(?:sudo\s+)?(?:kubectl|k|oc)\s+((?:describe|get|-\S+)\s.*)$/;
 /** `Name:  x` at the left edge, then within a few lines a field that only kubectl's descriptions have. */
 const DESCRIBED = /^Name: {2,}\S[^\n]*\n(?:[^\n]*\n){0,3}?(?:Namespace|Roles|Selector): /;
-
 export const kubectlText: FileReader = {
   kind: "kubectl output",
 
   recognises(sniff: Sniff): boolean {
     const head = withoutCommands(outdented(sniff.head));
-    if (DESCRIBED.test(head)) return true;
+    if (DESCRIBED.test(head) || beginsEvents(head)) return true;
     const header = head.slice(0, head.indexOf("\n") < 0 ? undefined : head.indexOf("\n"));
     const kind = tableKind(header);
     if (kind === undefined || kind !== "names") return kind !== undefined;
@@ -62,12 +62,15 @@ function hasFacts(part: FactsPart): boolean {
 }
 
 interface Block {
-  readonly kind: "describe" | "table";
+  readonly kind: "describe" | "events" | "table";
   readonly command: string;
   readonly rows: TableRow[];
 }
 
-/** Descriptions begin at `Name:`, tables at their headings; both end where the next one, a command or the file ends them. */
+/**
+ * Descriptions begin at `Name:`, tables at their headings, the events of no description at theirs; each ends where the next one,
+ * a command or the file ends it.
+ */
 function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
   let open: Block | undefined;
@@ -83,11 +86,14 @@ function blocksOf(text: string): Block[] {
     } else if (/^Name: {2,}\S/.test(line)) {
       open = { kind: "describe", command, rows: [row] };
       blocks.push(open);
+    } else if (open?.kind !== "describe" && (open?.kind === "events" ? isEventsHeading(line) : beginsEvents(line))) {
+      open = { kind: "events", command, rows: [row] };
+      blocks.push(open);
     } else if (tableKind(line) !== undefined) {
       open = { kind: "table", command, rows: [row] };
       blocks.push(open);
     } else if (line.trim() === "") {
-      if (open?.kind === "table") open = undefined;
+      if (open !== undefined && open.kind !== "describe") open = undefined;
     } else open?.rows.push(row);
   }
   return blocks;
@@ -103,6 +109,7 @@ function readBlock(block: Block, file: string): FactsPart {
     Array.from(lines, (line) => line ?? ""),
     first.line,
   );
+  if (block.kind === "events") return { events: eventsOfNoDescription(fields, file) };
   if (fieldNamed(fields, "Roles") !== undefined || fieldNamed(fields, "CreationTimestamp") !== undefined) {
     return readDescribedNode(fields, file);
   }

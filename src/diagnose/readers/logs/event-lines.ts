@@ -39,6 +39,7 @@ export class EventLines {
       count: Number(/\(x(\d+) over/.exec(line.message)?.[1] ?? 1),
       firstMs: line.ms,
       lastMs: line.ms,
+      isOfLog: true,
       at: line.at,
     });
   }
