@@ -3,11 +3,12 @@
 // and ENIConfig; security groups and subnet of the ENIs.
 
 import { limitsOf } from "../facts/capacity.ts";
-import type { EniConfigFact, Evidence, Facts, IntrospectionPage, NodeFact } from "../facts/model.ts";
+import type { EniConfigFact, Evidence, Facts, IntrospectionPage, NodeFact, SettingsSource } from "../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../facts/settings.ts";
 import { subnetViews } from "./subnet-view.ts";
+import { isAgentsOwn, isTroubleSeen } from "./trouble.ts";
 
-/** ok: looked at and in order. found: looked at, and something is wrong or tight. unknown: no facts to look at. */
+/** ok: looked at and in order. found: looked at, and something is wrong or tight. unknown: too few facts to say either. */
 export type StepResult = "ok" | "found" | "unknown";
 
 export interface ChecklistItem {
@@ -46,6 +47,8 @@ function item(
   };
 }
 
+const LOG_COMMAND = "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node";
+
 function agentLog(facts: Facts): ChecklistItem {
   const title = "ipamd.log";
   const logs = facts.logs.filter((log) => log.lineCount > 0);
@@ -53,7 +56,7 @@ function agentLog(facts: Facts): ChecklistItem {
     return item(1, title, {
       result: "unknown",
       text: "no agent log was given",
-      command: "sudo tail -n 20000 /var/log/aws-routed-eni/ipamd.log > ipamd.log   # on the node",
+      command: LOG_COMMAND,
     });
   }
   const refusalCount = sum(logs.map((log) => log.refusalCount));
@@ -73,70 +76,93 @@ function agentLog(facts: Facts): ChecklistItem {
   ];
   const isClean =
     refusalCount === 0 && errorCount === 0 && facts.sightings.every((one) => one.signal !== "initialization-failure");
-  return item(1, title, { result: isClean ? "ok" : "found", text: parts.join(", "), evidence });
+  if (!isClean) return item(1, title, { result: "found", text: parts.join(", "), evidence });
+  const own = logs.filter(isAgentsOwn);
+  if (own.some((log) => !log.isExcerpt)) return item(1, title, { result: "ok", text: parts.join(", "), evidence });
+  const lineCount = sum(own.map((log) => log.lineCount));
+  return item(1, title, {
+    result: "unknown",
+    text:
+      own.length === 0
+        ? "no agent log was given"
+        : `${lineCount} lines were cut from it, and show no refused ADD and no error; the others may`,
+    command: LOG_COMMAND,
+  });
 }
 
 function instanceAddresses(facts: Facts): ChecklistItem {
   const title = "ENIs and addresses of the instance";
   const pages = facts.introspection.filter((page) => !page.isEmpty);
-  const lines: string[] = [];
-  const evidence: Evidence[] = [];
-  let isFull = false;
-  for (const page of pages) {
-    const line = pageLine(facts, page);
-    lines.push(line.text);
-    isFull ||= line.isFull;
-    evidence.push({ source: page.at, text: line.text });
-  }
-  const instanceIds = new Set(facts.enis.flatMap((eni) => eni.instanceId ?? []));
-  if (pages.length === 0) {
-    for (const instanceId of instanceIds) {
-      const line = instanceLine(facts, instanceId);
-      if (line === undefined) continue;
-      lines.push(line.text);
-      isFull ||= line.isFull;
-    }
-  }
-  for (const page of facts.introspection.filter((one) => one.isEmpty)) {
-    isFull = true;
-    lines.push(`${page.node ?? "a node"}: /v1/enis is empty, the agent did not answer`);
-  }
+  const instanceIds = pages.length > 0 ? [] : [...new Set(facts.enis.flatMap((eni) => eni.instanceId ?? []))];
+  const lines: Line[] = [
+    ...pages.map((page) => pageLine(facts, page)),
+    ...instanceIds.map((instanceId) => instanceLine(facts, instanceId)),
+    ...facts.introspection
+      .filter((page) => page.isEmpty)
+      .map((page): Line => {
+        const text = `${page.node ?? "a node"}: /v1/enis is empty, the agent did not answer`;
+        return { result: "found", text };
+      }),
+  ];
+  const command = "curl -s http://localhost:61679/v1/enis > enis.json   # on the node";
   if (lines.length === 0) {
     return item(2, title, {
       result: "unknown",
       text: "no introspection page and no describe-network-interfaces with attachments was given",
-      command: "curl -s http://localhost:61679/v1/enis > enis.json   # on the node",
+      command,
     });
   }
-  return item(2, title, { result: isFull ? "found" : "ok", text: shortList(lines), evidence });
+  const evidence = pages.map((page, index) => ({ source: page.at, text: lines[index]?.text ?? "" }));
+  return item(2, title, {
+    result: together(lines.map((line) => line.result)),
+    text: shortList(lines.map((line) => line.text)),
+    evidence,
+    command,
+  });
 }
 
-function pageLine(facts: Facts, page: IntrospectionPage): { text: string; isFull: boolean } {
+interface Line {
+  readonly result: StepResult;
+  readonly text: string;
+}
+
+function pageLine(facts: Facts, page: IntrospectionPage): Line {
   const cidrs = page.enis.flatMap((eni) => eni.cidrs);
   const prefixCount = cidrs.filter((one) => one.cidr.prefixLength === 28).length;
   const limit = eniLimit(
     facts,
     facts.nodes.find((node) => node.key === page.node),
   );
-  const total = page.totalCount ?? 0;
-  const assigned = page.assignedCount ?? 0;
+  const { totalCount, assignedCount } = page;
+  const isCounted = totalCount !== undefined && assignedCount !== undefined;
   const text =
     `${page.node ?? "the node"}: ${page.enis.length}${limit === undefined ? "" : ` of ${limit}`} ENIs, ${prefixCount} prefixes, ` +
-    `${assigned} of ${total} addresses with a pod`;
-  return { text, isFull: total > 0 && assigned >= total };
+    (isCounted
+      ? `${assignedCount} of ${totalCount} addresses with a pod`
+      : "how many addresses have a pod is not told");
+  return { text, result: !isCounted ? "unknown" : totalCount > 0 && assignedCount >= totalCount ? "found" : "ok" };
 }
 
-function instanceLine(facts: Facts, instanceId: string): { text: string; isFull: boolean } | undefined {
+/** Slots that are all in use are as they should be while every pod has its address. */
+function instanceLine(facts: Facts, instanceId: string): Line {
   const enis = facts.enis.filter((eni) => eni.instanceId === instanceId);
   const instance = facts.instances.find((one) => one.id === instanceId);
   const limits = instance === undefined ? undefined : limitsOf(instance.instanceType, facts.instanceTypes);
   const slotCount = enis.reduce((count, eni) => count + eni.prefixes.length + Math.max(0, eni.addresses.length - 1), 0);
-  const of = limits === undefined ? "" : ` of ${limits.eniCountMax}`;
-  const slots = limits === undefined ? `${slotCount}` : `${slotCount} of ${enis.length * (limits.ipv4PerEni - 1)}`;
-  const text = `${instanceId}: ${enis.length}${of} ENIs, ${sum(enis.map((eni) => eni.prefixes.length))} prefixes, ${slots} slots used`;
-  const isFull =
-    limits !== undefined && enis.length >= limits.eniCountMax && slotCount >= enis.length * (limits.ipv4PerEni - 1);
-  return { text, isFull };
+  const prefixCount = sum(enis.map((eni) => eni.prefixes.length));
+  if (limits === undefined) {
+    const text = `${instanceId}: ${enis.length} ENIs, ${prefixCount} prefixes, ${slotCount} slots used; its limits are not known`;
+    return { text, result: "unknown" };
+  }
+  const slotCountMax = enis.length * (limits.ipv4PerEni - 1);
+  const isFull = enis.length >= limits.eniCountMax && slotCount >= slotCountMax;
+  const text = `${instanceId}: ${enis.length} of ${limits.eniCountMax} ENIs, ${prefixCount} prefixes, ${slotCount} of ${slotCountMax} slots used`;
+  return { text, result: isFull && isTroubleSeen(facts) ? "found" : "ok" };
+}
+
+/** What was found outweighs what is not known, and that what is in order. */
+function together(results: readonly StepResult[]): StepResult {
+  return results.includes("found") ? "found" : results.includes("unknown") ? "unknown" : "ok";
 }
 
 function eniLimit(facts: Facts, node: NodeFact | undefined): number | undefined {
@@ -167,32 +193,35 @@ function subnetSpace(facts: Facts): ChecklistItem {
     (view) =>
       view.freePrefixCount === 0 || (view.availableIpAddressCount !== undefined && view.availableIpAddressCount < 16),
   );
-  const isBlind = known.every((view) => view.freePrefixCount === undefined);
+  const blind = known.filter((view) => view.freePrefixCount === undefined);
   return item(3, title, {
-    result: isTight ? "found" : isBlind ? "unknown" : "ok",
+    result: isTight ? "found" : blind.length > 0 ? "unknown" : "ok",
     text: shortList(lines),
     evidence: known.map((view, index) => ({ source: view.at, text: lines[index] ?? view.id })),
     command:
       "aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=" +
-      `${known.map((view) => view.id).join(",")} --output json > enis.json   # free /28s cannot be seen in AvailableIpAddressCount`,
+      `${blind.map((view) => view.id).join(",")} --output json > enis.json   # free /28s cannot be seen in AvailableIpAddressCount`,
   });
 }
+
+const CUSTOM_NETWORKING = "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG";
 
 function labelsAndEniConfigs(facts: Facts): ChecklistItem {
   const title = "node labels and ENIConfig";
   const settings = effectiveSettings(facts);
-  if (settings.isKnown && !settings.customNetworking && facts.eniConfigs.length === 0) {
+  const isTold = settings.sources.some((source) => saysWhetherCustom(source));
+  if (isTold && !settings.customNetworking && facts.eniConfigs.length === 0) {
     return item(4, title, {
       result: "ok",
       text: "custom networking is off: node labels do not bear on addresses",
-      evidence: [settings.evidence("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")],
+      evidence: [settings.evidence(CUSTOM_NETWORKING)],
     });
   }
   const named = facts.nodes.filter((node) => node.name !== undefined);
-  if (!settings.isKnown || named.length === 0) {
+  if (!isTold || named.length === 0) {
     return item(4, title, {
       result: "unknown",
-      text: settings.isKnown ? "no node object was given" : "the aws-node settings are not known",
+      text: isTold ? "no node object was given" : "the aws-node settings are not known",
       command:
         "kubectl get nodes -o json > nodes.json; kubectl get eniconfigs -o yaml > eniconfigs.yaml; kubectl -n kube-system get ds aws-node -o yaml > aws-node.yaml",
     });
@@ -218,6 +247,12 @@ function labelsAndEniConfigs(facts: Facts): ChecklistItem {
       text: `${node.name} resolves to ENIConfig ${eniConfigName(node, settings)}`,
     })),
   });
+}
+
+/** Single settings, as a log line or a paste has them, leave open whether custom networking is on. */
+function saysWhetherCustom(source: SettingsSource): boolean {
+  const isPiecemeal = source.origin === "log" || source.origin === "facts";
+  return !isPiecemeal || source.isComplete || source.env.some((one) => one.name === CUSTOM_NETWORKING);
 }
 
 /** Which ENIConfig a node gets: label of the VPC resource controller, annotation, label, else `default` (nodes.md 10). */
@@ -258,15 +293,23 @@ function groupsAndSubnets(facts: Facts): ChecklistItem {
         "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=INSTANCE --output json > node-enis.json",
     });
   }
+  const undescribed = [
+    ...(used.length > 0 && groups.size === 0 ? ["the groups themselves"] : []),
+    ...(facts.subnets.length === 0 && facts.eniConfigs.some((one) => one.subnetId !== undefined)
+      ? ["the subnets of the ENIConfigs"]
+      : []),
+  ];
   const subnetIds = new Set(used.flatMap((eni) => eni.subnetId ?? []));
   return item(5, title, {
-    result: problems.length > 0 ? "found" : "ok",
+    result: problems.length > 0 ? "found" : undescribed.length > 0 ? "unknown" : "ok",
     text:
       problems.length > 0
         ? shortList(problems)
-        : `${used.length} attached ENIs in ${subnetIds.size} subnets, at most ${Math.max(0, ...used.map((eni) => eni.securityGroupIds.length))} groups on one` +
-          `${groups.size === 0 ? "; the groups themselves were not described" : ""}`,
+        : `${facts.eniConfigs.length > 0 ? `${facts.eniConfigs.length} ENIConfigs; ` : ""}${used.length} attached ENIs in ${subnetIds.size} subnets, at most ${Math.max(0, ...used.map((eni) => eni.securityGroupIds.length))} groups on one` +
+          (undescribed.length > 0 ? `; ${undescribed.join(" and ")} were not described` : ""),
     evidence,
+    command:
+      "aws ec2 describe-security-groups --output json > groups.json && aws ec2 describe-subnets --output json > subnets.json",
   });
 }
 

@@ -1,6 +1,6 @@
 // Whether anything is wrong at all, whether health was seen, and what to fetch when nothing decides.
 
-import type { Facts } from "../facts/model.ts";
+import type { Facts, LogDigest } from "../facts/model.ts";
 import { effectiveSettings } from "../facts/settings.ts";
 import type { SignalId } from "../facts/signals.ts";
 import type { Missing } from "./failure-class.ts";
@@ -36,7 +36,7 @@ export function isTroubleSeen(facts: Facts): boolean {
  */
 export function isHealthWitnessed(facts: Facts): boolean {
   const servingLog = facts.logs.some(
-    (log) => !log.isExcerpt && log.lineCount > 0 && log.starts.every((one) => one.isServing),
+    (log) => !log.isExcerpt && isAgentsOwn(log) && log.starts.every((one) => one.isServing),
   );
   const own = facts.pods.filter((pod) => !pod.isHostNetwork && pod.phase === "Running");
   const hasSecond =
@@ -45,6 +45,11 @@ export function isHealthWitnessed(facts: Facts): boolean {
     facts.metrics.length > 0 ||
     facts.introspection.some((page) => !page.isEmpty);
   return servingLog || (hasSecond && own.length > 0 && own.every((pod) => pod.address !== undefined));
+}
+
+/** A log of the agent's: it tells of its pool, its starts or its answers, as no other program's does. */
+export function isAgentsOwn(log: LogDigest): boolean {
+  return log.starts.length > 0 || log.pool.length > 0 || log.refusalCount > 0 || log.successCount > 0;
 }
 
 /** The commands that tell most, given what is there already; most telling first. */
