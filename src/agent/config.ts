@@ -45,6 +45,8 @@ export interface AgentConfig {
   readonly httpTimeoutMs: number;
   /** Real milliseconds between two samples of the event loop's delay; undefined: none are taken. */
   readonly loopProbeMs: number | undefined;
+  /** The process ends at once when its standard input is closed: whoever started it is gone. */
+  readonly endsWithInput: boolean;
   /** How long an ADD may wait for an address. */
   readonly nodeName: string;
   readonly eniConfigAnnotationKey: string | undefined;
@@ -149,6 +151,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
   const introspectionAddress = flag("DISABLE_INTROSPECTION")
     ? undefined
     : listen("INTROSPECTION_BIND_ADDRESS", envText(env, "INTROSPECTION_BIND_ADDRESS", "127.0.0.1:61679"));
+  const endsWithInput = flag("SLASH28_END_WITH_STDIN");
   const grpcTcp = grpcTcpAddress(env["SLASH28_GRPC_TCP"], refuse);
   const network = parseNetworkSettings(env, { hasPodEnis: parsed.settings.podEni, warnings });
   const datapath = parseDatapathSettings(env, { hasPodEnis: parsed.settings.podEni, refusals });
@@ -173,6 +176,7 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       ec2Endpoint,
       httpTimeoutMs: envInt(env, { name: "HTTP_TIMEOUT", minimum: 10, otherwise: 10 }) * 1_000,
       loopProbeMs,
+      endsWithInput,
       nodeName: envText(env, "MY_NODE_NAME", ""),
       eniConfigAnnotationKey: env["ENI_CONFIG_ANNOTATION_DEF"] || undefined,
       eniConfigLabelKey: env["ENI_CONFIG_LABEL_DEF"] || undefined,

@@ -1,6 +1,6 @@
 // One node agent as a process of its own, as the node's runtime would keep it: started with a clean environment, restarted
-// with growing pauses when it exits, ended by SIGTERM and, if it lingers, by SIGKILL. Only loopback endpoints, dummy
-// credentials: it cannot reach a real account.
+// with growing pauses when it exits, ended by SIGTERM and, if it lingers, by SIGKILL, and by itself when this process is
+// gone. Only loopback endpoints, dummy credentials: it cannot reach a real account.
 
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,7 +59,7 @@ export class AgentProcess {
   readonly cni: CniClient;
   readonly #options: AgentOptions;
   readonly #pods = new Map<string, PodFacts>();
-  #child: Bun.Subprocess<"ignore", number, number> | undefined;
+  #child: Bun.Subprocess<"pipe", number, number> | undefined;
   #state: AgentState = "starting";
   #startedMs: Ms = 0;
   #restartCount = 0;
@@ -126,7 +126,8 @@ export class AgentProcess {
       this.#child = Bun.spawn([...command, "agent"], {
         cwd: this.folder,
         env: this.#environment(),
-        stdin: "ignore",
+        // Nothing is ever written to it: it closes when this process is gone, and the agent ends.
+        stdin: "pipe",
         stdout: output,
         stderr: output,
         onExit: (_child, exitCode, signalCode) => this.#exited(exitCode, signalCode),
@@ -279,6 +280,7 @@ export class AgentProcess {
       SLASH28_METRICS_ADDRESS: "127.0.0.1:0",
       SLASH28_FACTS: join(folder, "facts.json"),
       SLASH28_CLOCK: this.#options.clockScale,
+      SLASH28_END_WITH_STDIN: "true",
       ...(hostNetns === undefined
         ? { SLASH28_DATAPATH: "off" }
         : { SLASH28_DATAPATH: "on", SLASH28_HOST_NETNS: hostNetns }),

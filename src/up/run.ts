@@ -1,7 +1,7 @@
 // The main job: the emulated VPC in this process, one real agent process a node, pods brought to them as kubelet would.
 // `runUp` starts it all, tells an observer about it while it goes on, and leaves nothing running behind.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Prng } from "../base/prng.ts";
@@ -31,6 +31,7 @@ import type { PingCount } from "./ping-count.ts";
 import type { Sightings } from "./report.ts";
 import { attachTrunk } from "./resource-controller.ts";
 import { RunDatapath, type RunDatapathOptions } from "./run-datapath.ts";
+import { makeRunFolder, removeDeadRunFolders } from "./run-folder.ts";
 import { TalliedVpc } from "./tallied-vpc.ts";
 
 export interface UpInput {
@@ -160,8 +161,8 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     texts.push(text);
     if (texts.length > TEXTS_MAX) texts.shift();
   };
-  // Short: the path of a unix socket has room for about a hundred bytes. Made first: nothing runs yet that a failure would leave.
-  const folder = makeFolder();
+  // Made first: nothing runs yet that a failure would leave.
+  const folder = makeFolder(input);
   const emulator = await startEmulator({
     vpc,
     listen: { host: "127.0.0.1", port: 0 },
@@ -433,9 +434,10 @@ function watchAnnouncements(agents: readonly AgentProcess[], options: WatchOptio
   };
 }
 
-function makeFolder(): string {
+function makeFolder({ isKept }: UpInput): string {
   try {
-    return mkdtempSync(join(tmpdir(), "s28-"));
+    removeDeadRunFolders();
+    return makeRunFolder({ isKept });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SettingsRefused(

@@ -38,6 +38,17 @@ function namespacesOf(pid: number): string[] {
   return readdirSync(NAMESPACE_FOLDER).filter((name) => name.startsWith(`s28-${pid}-`));
 }
 
+/** Agents and plugins of a run, told by the namespaces that their environment names. */
+function processesIn(pid: number): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").includes(`/s28-${pid}-`);
+    } catch {
+      return false;
+    }
+  });
+}
+
 describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
   test("40 pods on two nodes are namespaces that reach each other and the outside; nothing is left", async () => {
     const child = start([EXAMPLE, "--datapath", "--once", "-o", "json"]);
@@ -79,19 +90,18 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     expect(readdirSync(folder)).toEqual([]);
   }, 60_000);
 
-  test("a run that was killed leaves namespaces, and the next run removes them", async () => {
+  test("a run that was killed leaves namespaces and files but no process, and the next run removes them", async () => {
     const child = start([EXAMPLE, "--datapath"]);
     while (namespacesOf(child.pid).filter((name) => /-p\d+$/.test(name)).length < 5) await Bun.sleep(20);
-    const agents = readdirSync(folder)
-      .flatMap((run) => readdirSync(join(folder, run)).map((node) => join(folder, run, node, "agent.pid")))
-      .filter((path) => existsSync(path));
+    const [run] = readdirSync(folder);
     child.kill("SIGKILL");
     await child.exited;
-    for (const path of agents) process.kill(Number(readFileSync(path, "utf8")), "SIGKILL");
+    while (processesIn(child.pid).length > 0) await Bun.sleep(20);
     expect(namespacesOf(child.pid)).not.toEqual([]);
     const next = start([EXAMPLE, "--datapath"]);
     while (namespacesOf(next.pid).length < 4) await Bun.sleep(20);
     expect(namespacesOf(child.pid)).toEqual([]);
+    expect(readdirSync(folder)).not.toContain(run);
     next.kill("SIGINT");
     await next.exited;
   }, 60_000);

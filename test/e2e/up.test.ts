@@ -246,6 +246,63 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET:
   }, 30_000);
 });
 
+/** Processes of one run, told by the folder in their environment. */
+function processesOf(run: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`=${join(folder, run)}/`);
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe.if(process.platform === "linux")("a run that was killed", () => {
+  const spawn = (args: readonly string[]) =>
+    Bun.spawn([join(ROOT, "bin/slash28"), "up", ...args], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+  const killedRun = async (args: readonly string[]): Promise<string> => {
+    const before = leftovers();
+    const child = spawn(args);
+    let run: string | undefined;
+    while (run === undefined || !existsSync(join(folder, run, "n2", "slash28.sock"))) {
+      await Bun.sleep(20);
+      run = leftovers().find((name) => !before.includes(name));
+    }
+    expect(processesOf(run).length).toBe(2);
+    child.kill("SIGKILL");
+    await child.exited;
+    return run;
+  };
+
+  test("takes its agents along; the next run removes its folder, and not one that is kept, lives or is somebody else's", async () => {
+    const path = file("killed.yaml", cluster({ others: 0, nodes: 2, pods: 4 }));
+    const run = await killedRun([path]);
+    const kept = await killedRun([path, "--keep"]);
+    for (let i = 0; i < 250 && processesOf(run).length + processesOf(kept).length > 0; i++) await Bun.sleep(20);
+    expect([...processesOf(run), ...processesOf(kept)]).toEqual([]);
+    const foreign = join(folder, "s28-foreign");
+    mkdirSync(foreign);
+    const living = spawn([path, "--speed", "1"]);
+    while (leftovers().length < 3 || leftovers().includes(run)) await Bun.sleep(20);
+    const other = leftovers().filter((name) => ![kept, "s28-foreign"].includes(name));
+    await up([path, "--once", "-o", "json"]);
+    expect(leftovers().toSorted()).toEqual([kept, "s28-foreign", ...other].toSorted());
+    expect(other).toHaveLength(1);
+    living.kill("SIGINT");
+    await living.exited;
+    for (const name of [kept, "s28-foreign"]) rmSync(join(folder, name), { recursive: true });
+  }, 60_000);
+});
+
 describe("input that cannot be used", () => {
   test("a cluster file with errors: each with its place, exit 2, no stack", async () => {
     const ran = await up([file("bad.yaml", cluster({ others: 0, pods: 1 }).replace("m5.large", "m5.lrage")), "--once"]);

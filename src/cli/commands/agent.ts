@@ -86,6 +86,8 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   process.on("SIGTERM", () => stopAsked());
   process.on("SIGINT", () => stopAsked());
 
+  if (config.endsWithInput) endWithInput(log);
+
   let thread: DatapathThread | undefined;
   let agent: RunningAgent;
   try {
@@ -140,6 +142,17 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
   if (!isDrained) process.stderr.write("slash28: some requests were still unanswered after 10 s\n");
   // Idle keep-alive connections to EC2 would hold the process for seconds.
   process.exit(isDrained ? 0 : EXIT_FAILED);
+}
+
+/** At once, as if killed: nobody is left for whom anything would be finished. */
+function endWithInput(log: Log): void {
+  process.stdin.on("close", async () => {
+    const message = "Standard input was closed: what started this agent is gone, so it ends";
+    log.write({ level: "error", caller: "cli/agent.ts", message });
+    await log.flush();
+    process.exit(EXIT_FAILED);
+  });
+  process.stdin.resume();
 }
 
 /**
