@@ -1,6 +1,6 @@
 // The page of each CNI code, and which code a text is about: runtimes and kubelet show the plugin's `msg` and `details`, not its code.
 
-import { type ProblemPage, problemPages } from "../datapath/problem-pages.ts";
+import { type ProblemPage, parsePodProblem, problemPages } from "../datapath/problem-pages.ts";
 import { type CniCode, CODES } from "./codes.ts";
 
 const LOG = "/var/log/aws-routed-eni/plugin.log";
@@ -18,9 +18,9 @@ export const codePages: { readonly [C in CniCode]: ProblemPage } = {
     next: "The message names the variable. Compare with the CNI specification, or take the runtime's own client.",
   },
   5: {
-    what: "The network configuration could not be read from standard input.",
-    why: "The runtime closed it, or it has more than 1 MiB.",
-    next: "Run the runtime's latest patch release; look at its log around the failure.",
+    what: "The network configuration could not be read from standard input, or the result could not be written to standard output.",
+    why: "The message says which. More than 1048576 bytes (1 MiB) came, where a configuration with its prevResult has a few thousand; or the runtime closed its end, because it gave up or was restarted midway. Nothing of an ADD stays.",
+    next: "Too large: look at the files in /etc/cni/net.d and at the runtime's cached results (/var/lib/cni) for one of that size, and at what the plugins before this one add to prevResult; move it away. Closed: look at the runtime's log around the failure; the next attempt starts afresh.",
   },
   6: {
     what: "Standard input is no JSON object.",
@@ -97,7 +97,13 @@ const OPENINGS: readonly (readonly [RegExp, CniCode])[] = [
     /no agent at \/|the agent gave no answer within|the agent closed the connection|the connection to the agent broke/,
     CODES.tryAgainLater,
   ],
-  [/config version does not allow [A-Z]+/, CODES.incompatibleVersion],
+  [/config version does not allow [A-Z]+|incompatible CNI versions/, CODES.incompatibleVersion],
+  [
+    /unknown CNI_COMMAND|required env variables \[[^\]]*\] missing|\binvalid CNI_[A-Z]+|failed to load k8s config from args?: /,
+    CODES.invalidEnvironment,
+  ],
+  [/error reading from stdin|error writing the result/, CODES.ioFailure],
+  [/error reading network configuration/, CODES.decodingFailure],
   [/cmd: error loading config from args/, CODES.invalidConfig],
   [/plugin failed: /, CODES.unexpected],
 ];
@@ -112,14 +118,27 @@ export interface PluginError {
 const REFUSAL =
   /(?:failed to assign an IP address to container(?: [0-9a-z-]+)?|failed to setup network policy|failed to setup network|SetupPodNetwork for container [\w-]+|failed to process delete request|failed to check network|failed to collect garbage|the network is not available|Refused ADD for sandbox [^\s:]+): (?<reason>[a-z][a-z0-9-]+)(?: \((?<problem>[a-z-]+)\))?(?=$|[\s:;.,"\\)])/i;
 
+/** The reason with its problem, also copied without the words before it. */
+const BARE = /(?:^|[\s"'`])network-setup-failed \((?<problem>[a-z-]+)\)/;
+
 /** What an error of the plugin says, wherever in a text it stands; undefined when there is none of ours. */
 export function readPluginError(text: string): PluginError | undefined {
   const code = OPENINGS.find(([pattern]) => pattern.test(text))?.[1];
-  const groups = REFUSAL.exec(text)?.groups;
+  const groups = refusalIn(text);
   const written = Number(/"code":\s*(\d{1,3})\b/.exec(text)?.[1] ?? "-1");
   const own = code ?? Object.values(CODES).find((one) => one === written);
   if (own === undefined && groups === undefined) return undefined;
   // STATUS speaks of the node: what a pod's wiring would come to is not its matter.
   const problem = code === CODES.notAvailable ? undefined : groups?.["problem"];
   return { code: own, reason: groups?.["reason"], problem };
+}
+
+/** A problem alone in the reason's place stands for `network-setup-failed` with it. */
+function refusalIn(text: string): { readonly [name: string]: string | undefined } | undefined {
+  const groups = REFUSAL.exec(text)?.groups;
+  if (parsePodProblem(groups?.["reason"] ?? "") !== undefined)
+    return { reason: "network-setup-failed", problem: groups?.["reason"] };
+  if (groups !== undefined) return groups;
+  const problem = BARE.exec(text)?.groups?.["problem"];
+  return problem === undefined ? undefined : { reason: "network-setup-failed", problem };
 }

@@ -44,7 +44,7 @@ export const problemPages: { readonly [P in PodProblem]: ProblemPage } = {
   "kernel-refused": {
     what: "The kernel refused a link, an address, a route or a rule; what was done before is taken back.",
     why: "The agent lacks CAP_NET_ADMIN or CAP_SYS_ADMIN, another program holds the same route, rule or link, or the kernel lacks a feature or memory. The message has the kernel's error.",
-    next: "EPERM: give aws-node both capabilities. EEXIST, EBUSY: look with `ip rule` and `ip route show table all` for what stands in the way, and stop its owner. EOPNOTSUPP: the kernel lacks veth, vlan or policy routing. ENOMEM, ENOBUFS: the node is out of memory.",
+    next: "EPERM: give the aws-node container CAP_NET_ADMIN and CAP_SYS_ADMIN. EEXIST, EBUSY: look with `ip rule` and `ip route show table all` for what stands in the way, and stop its owner. EOPNOTSUPP: the kernel lacks veth, vlan or policy routing. ENOMEM, ENOBUFS: the node is out of memory.",
   },
   "network-policy": {
     what: "The pod was wired, and the network policy agent did not take it in; the wiring was taken back.",

@@ -11,11 +11,13 @@ import { diagnose } from "../../diagnose/doctor/judge.ts";
 import { mergeFacts } from "../../diagnose/facts/merge.ts";
 import type { LintRule } from "../../diagnose/lint/rule.ts";
 import { RULES } from "../../diagnose/lint/rules/index.ts";
+import { eventSightings } from "../../diagnose/readers/kubernetes/index.ts";
 import { createLogReader } from "../../diagnose/readers/logs/index.ts";
 import { parseReason, REASONS, type Reason, reasonPages } from "../../ipam/reasons.ts";
 import { wrap } from "../../text/layout.ts";
 import { nearNames } from "../../text/near-names.ts";
 import { CommandError } from "../command-error.ts";
+import { type PagePart, type TextPage, textPage } from "../text-pages.ts";
 
 const WIDTH = 100;
 const SHOWN_MAX = 3;
@@ -157,28 +159,14 @@ function ruleText(rule: LintRule): string {
   ]);
 }
 
-const NO_NETWORK_PAGE = `The text is that of kubelet or the runtime, and the same for every cause.
+function textPageText({ title, parts, isSure }: TextPage): string {
+  const lead = isSure
+    ? "The text says what is missing."
+    : "The text is that of kubelet, the runtime or the plugin, and the same for every cause.";
+  return `${lead}\n\n${pageText(title, parts)}`;
+}
 
-${pageText("NetworkPluginNotReady: the runtime has no network", [
-  [
-    "What",
-    "The runtime finds no network configuration (conflist) in /etc/cni/net.d that it can read, so the node is NotReady and no pod starts.",
-  ],
-  [
-    "Why",
-    "The conflist is placed only once the node's agent serves, by aws-node as by `slash28 install`; mostly the agent has not come up on that node. `slash28 install --watch` also withdraws it after 60 s without the agent. Seconds of it are normal on a new node.",
-  ],
-  [
-    "Next",
-    "On the node: `ls -l /etc/cni/net.d`, and the last lines of /var/log/aws-routed-eni/ipamd.log, which name the step that does not finish. The file is there and the text stays: check it with `slash28 lint /etc/cni/net.d`, and that each type it names is in /opt/cni/bin.",
-  ],
-  [
-    "Can be a sign of",
-    "ipamd-not-running, api-server-unreachable-at-start, iam-permission-missing-at-startup, imds-unreachable, env-validation-failed",
-  ],
-])}`;
-
-function pageText(title: string, parts: readonly (readonly [string, string])[]): string {
+function pageText(title: string, parts: readonly PagePart[]): string {
   const shown = parts.filter(([, text]) => text !== "");
   const width = Math.max(...shown.map(([name]) => name.length));
   const lines = shown.flatMap(([name, text]) =>
@@ -194,10 +182,16 @@ function errorCodeMeaning(code: string): string | undefined {
 
 /** What the text points to, most likely first; undefined when no class sees a sign in it. */
 function textMeaning(text: string): string | undefined {
+  const sure = textPage(text);
+  if (sure?.isSure === true) return textPageText(sure);
   const reader = createLogReader({ node: undefined, isExcerpt: true });
   reader.begin("the text");
   reader.push(new TextEncoder().encode(`${text}\n`));
-  const { findings } = diagnose(mergeFacts([reader.end()]), FAILURE_CLASSES);
+  // As a line of a log, and as an event's message, which may quote a line of some log.
+  const event = { reason: "", message: text, objectKind: "Pod", name: "", count: 1, at: { file: "the text" } };
+  const { findings } = [reader.end(), eventSightings([event])]
+    .map((part) => diagnose(mergeFacts([part]), FAILURE_CLASSES))
+    .reduce((first, second) => (first.findings.length > 0 ? first : second));
   if (findings.length === 0) return generalMeaning(text);
   const shown = findings
     .slice(0, SHOWN_MAX)
@@ -209,13 +203,10 @@ function textMeaning(text: string): string | undefined {
   return `${lead}\n\n${shown.map(classText).join("\n")}\nFor a verdict give logs, dumps or a bundle to \`slash28 doctor\`.\n`;
 }
 
-/** Texts of kubelet and the runtime before any plugin was asked: there is no network to ask. */
-const NO_NETWORK =
-  /cni plugin not initialized|network plugin (?:is )?not (?:ready|initialized)|cni config uninitialized|no networks? found in \S*net\.d|no network config found in|NetworkPluginNotReady/i;
-
 /** Texts that are the same for every cause. */
 function generalMeaning(text: string): string | undefined {
-  if (NO_NETWORK.test(text)) return NO_NETWORK_PAGE;
+  const page = textPage(text);
+  if (page !== undefined) return textPageText(page);
   if (!/failed to assign an IP address to container|no available IP/i.test(text)) return undefined;
   return [
     "The agent on the node refused an address. The text is the same for every cause, so it proves none.",
