@@ -21,9 +21,14 @@ export interface CniRequest {
   readonly clientVersion: string;
 }
 
+/** No reason of an agent's: none was there to give one. A failure class, so `slash28 explain` knows it. */
+export const AGENT_AWAY = "ipamd-not-running";
+/** Why an ADD has no address. */
+export type AddReason = Reason | typeof AGENT_AWAY;
+
 export type AddOutcome =
   | { readonly kind: "allocated"; readonly address: string }
-  | { readonly kind: "refused"; readonly reason: Reason; readonly message: string; readonly pluginError: string };
+  | { readonly kind: "refused"; readonly reason: AddReason; readonly message: string; readonly pluginError: string };
 
 export class CniClient {
   readonly #client: RpcClient;
@@ -53,7 +58,7 @@ export class CniClient {
       const isAway = code === status.UNAVAILABLE || code === status.CANCELLED || code === status.DEADLINE_EXCEEDED;
       return {
         kind: "refused",
-        reason: isAway ? "starting" : "invalid-request",
+        reason: isAway ? AGENT_AWAY : "invalid-request",
         message: details,
         pluginError: `add cmd: Error received from AddNetwork gRPC call: ${message}`,
       };

@@ -46,6 +46,9 @@ class FakeNode implements NodePort {
   readonly log: string[] = [];
   readonly bound = new Set<string>();
   capacity: number;
+  isAway = false;
+  /** ADDs wait for it. */
+  answer: Promise<void> = Promise.resolve();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -53,6 +56,8 @@ class FakeNode implements NodePort {
 
   async add(request: CniRequest): Promise<AddOutcome> {
     this.log.push(`add ${request.podName}`);
+    if (this.isAway) return { kind: "refused", reason: "ipamd-not-running", message: "nobody", pluginError: "add cmd" };
+    await this.answer;
     if (this.held.size >= this.capacity) {
       return { kind: "refused", reason: "subnet-exhausted", message: "no /28", pluginError: "add cmd" };
     }
@@ -142,6 +147,24 @@ describe("bringing pods to the agents", () => {
     expect(conductor.pods[0]).toMatchObject({ outcome: "running", address: "10.0.0.1", reason: undefined });
     expect(conductor.pods[0]?.waitMs).toBeGreaterThanOrEqual(10_000);
     expect(conductor.pods[0]?.waitMs).toBeLessThan(15_001);
+  });
+
+  test("an agent that was away is no reason any more while the next ADD waits", async () => {
+    const { clock, node, conductor } = setUp([tracePod("a")], 1);
+    node.isAway = true;
+    conductor.start();
+    await clock.runUntil(2_000);
+    expect(conductor.pods[0]).toMatchObject({ outcome: "waiting", reason: "ipamd-not-running", message: "nobody" });
+    node.isAway = false;
+    let answer = () => {};
+    node.answer = new Promise((resolve) => {
+      answer = resolve;
+    });
+    await clock.runUntil(17_000);
+    expect(conductor.pods[0]).toMatchObject({ outcome: "waiting", reason: undefined, message: undefined });
+    answer();
+    await clock.runUntil(18_000);
+    expect(conductor.pods[0]).toMatchObject({ outcome: "running" });
   });
 
   test("a run is over when each pod runs or was refused three times, and EC2 was quiet for 15 s", async () => {

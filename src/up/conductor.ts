@@ -14,7 +14,7 @@ import {
   sandboxId,
 } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AddOutcome, CniRequest } from "./cni-client.ts";
+import { type AddOutcome, AGENT_AWAY, type CniRequest } from "./cni-client.ts";
 import type { MutablePod, RunPod } from "./run-state.ts";
 
 /** One node as the conductor uses it. */
@@ -192,6 +192,11 @@ export class Conductor {
   }
 
   async #add(pod: MutablePod, sandboxId: string, deadlineMs: Ms): Promise<void> {
+    // Whether an agent is there shows anew; what one said of its addresses holds until it says otherwise.
+    if (pod.reason === AGENT_AWAY || pod.reason === "starting") {
+      pod.reason = undefined;
+      pod.message = undefined;
+    }
     const outcome = await this.#node(pod).add(this.#request(pod, sandboxId), deadlineMs);
     const nowMs = this.#options.clock.nowMs();
     if (pod.outcome !== "waiting") return;

@@ -4,7 +4,7 @@
 import type { Ms } from "../base/units.ts";
 import { parseReason } from "../ipam/reasons.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AddOutcome, CniRequest } from "./cni-client.ts";
+import { type AddOutcome, AGENT_AWAY, type CniRequest } from "./cni-client.ts";
 import { EchoPlace } from "./echo.ts";
 import type { Fabric } from "./fabric.ts";
 import { addressOf, Plugin } from "./plugin.ts";
@@ -129,14 +129,20 @@ function sandboxOf(request: CniRequest, netns: string | undefined) {
   return { containerId: sandboxId, netns, namespace: podNamespace, podName, podUid };
 }
 
-/** The plugin's error object as kubelet's events would show it; its `msg` ends with our reason. */
+/** What the plugin says when nobody answered it: that it could not connect, or that the connection broke. */
+const UNANSWERED = /^add cmd: (failed to connect to backend server|Error received from AddNetwork gRPC call)/;
+
+/** The plugin's error object as kubelet's events would show it; its `msg` ends with the agent's reason, if one was given. */
 function refusalOf(output: unknown, status: number | undefined): AddOutcome {
   const { msg, details } = (output ?? {}) as { msg?: string; details?: string };
   if (msg === undefined) {
     const how = status === undefined ? "was ended before it answered" : `exited with ${status} and no result`;
     const message = `the plugin ${how}`;
-    return { kind: "refused", reason: "starting", message, pluginError: message };
+    return { kind: "refused", reason: "network-setup-failed", message, pluginError: message };
   }
-  const word = /: ([a-z-]+)(?: \([a-z-]+\))?$/.exec(msg)?.[1] ?? "";
-  return { kind: "refused", reason: parseReason(word) ?? "starting", message: details ?? msg, pluginError: msg };
+  if (UNANSWERED.test(msg)) return { kind: "refused", reason: AGENT_AWAY, message: msg, pluginError: msg };
+  const reason = parseReason(/: ([a-z-]+)(?: \([a-z-]+\))?$/.exec(msg)?.[1] ?? "");
+  if (reason !== undefined) return { kind: "refused", reason, message: details ?? msg, pluginError: msg };
+  const message = details === undefined ? msg : `${msg}: ${details}`;
+  return { kind: "refused", reason: "network-setup-failed", message, pluginError: msg };
 }

@@ -2,7 +2,7 @@
 
 import type { Ms } from "../base/units.ts";
 import type { PlannedPod, PodSandbox } from "../cluster/index.ts";
-import type { Reason } from "../ipam/reasons.ts";
+import type { AddReason } from "./cni-client.ts";
 
 export type PodOutcome = "pending" | "waiting" | "running" | "unschedulable" | "gone";
 
@@ -15,7 +15,7 @@ export interface RunPod {
   /** From its coming until it ran; undefined until then. */
   readonly waitMs: Ms | undefined;
   /** Of the last refusal, or why no node takes it. */
-  readonly reason: Reason | "unschedulable" | undefined;
+  readonly reason: AddReason | "unschedulable" | undefined;
   readonly message: string | undefined;
   readonly pluginError: string | undefined;
   readonly refusedCount: number;

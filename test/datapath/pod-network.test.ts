@@ -94,4 +94,23 @@ describe.if(canBuildNetworks("pods of up --datapath"))("pods of up --datapath", 
     expect(network.places.size).toBe(0);
     expect(closed).toHaveBeenCalledTimes(1);
   });
+
+  test("a plugin that fails is quoted: an agent that is away, a reason of the agent's, a failure of its own", async () => {
+    const away = "add cmd: failed to connect to backend server: no agent listens at /s";
+    const network = new PodNetwork({ fabric, clock });
+    for (const [msg, details, reason, message] of [
+      [away, "Is the aws-node pod of this node running?", "ipamd-not-running", away],
+      ["add cmd: failed: cooling", "12 cool.", "cooling", "12 cool."],
+      ["standard output is closed", "Why.", "network-setup-failed", "standard output is closed: Why."],
+    ] as const) {
+      const path = join(folder, `plugin-${reason}`);
+      const error = JSON.stringify({ cniVersion: "1.1.0", code: 11, msg, details });
+      writeFileSync(path, `#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\necho '${error}'; exit 1\n`, { mode: 0o755 });
+      const node = network.node({ command: [path], ...NODE });
+      const outcome = await node.add(request, clock.nowMs() + 5_000);
+      expect(outcome).toEqual({ kind: "refused", reason, message, pluginError: msg });
+      await node.del(request, clock.nowMs() + 5_000);
+    }
+    network.close();
+  });
 });
