@@ -15,7 +15,7 @@ import {
 } from "../cluster/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type AddOutcome, AGENT_AWAY, type CniRequest } from "./cni-client.ts";
-import type { MutablePod, RunPod } from "./run-state.ts";
+import { isRefusedForGood, type MutablePod, type RunPod } from "./run-state.ts";
 
 /** One node as the conductor uses it. */
 export interface NodePort {
@@ -37,8 +37,6 @@ export interface ConductorOptions {
   readonly onText: (text: string) => void;
 }
 
-/** A pod counts as refused for good, as far as the end of a run goes, after so many refusals. */
-export const REFUSALS_TO_SETTLE = 3;
 export const QUIET_MS = 15 * SECOND_MS;
 const CLIENT_VERSION = "v1.23.1";
 export const NETWORK_NAME = "aws-cni";
@@ -84,7 +82,7 @@ export class Conductor {
     if (stream.hasFirstsToCome()) return false;
     for (const pod of this.pods) {
       if (pod.outcome === "pending") return false;
-      if (pod.outcome === "waiting" && pod.refusedCount < REFUSALS_TO_SETTLE) return false;
+      if (pod.outcome === "waiting" && !isRefusedForGood(pod)) return false;
     }
     const quietSinceMs = Math.max(this.#startMs, this.#options.lastEc2ChangeMs() ?? 0);
     return clock.nowMs() - quietSinceMs >= QUIET_MS;

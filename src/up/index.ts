@@ -5,6 +5,6 @@ export { datapathProblems } from "./fabric.ts";
 export { FaultRefused } from "./faults.ts";
 export * from "./load.ts";
 export { type Findings, findings, type Sightings, type UpDocument, upDocument } from "./report.ts";
-export { reportText } from "./report-text.ts";
+export { nextSteps, reportText } from "./report-text.ts";
 export { type LiveRun, type RunHandle, SettingsRefused, startUp, type UpInput } from "./run.ts";
 export { openScreen } from "./screen.ts";

@@ -7,6 +7,7 @@ import { table, wrap } from "../text/layout.ts";
 import { prefixesWanted } from "./demand.ts";
 import { PATH_NAMES, type PingCount } from "./ping-count.ts";
 import { type Findings, findings, quantile, type Sightings } from "./report.ts";
+import { isRefusedForGood } from "./run-state.ts";
 
 export function reportText(seen: Sightings): string {
   const found = findings(seen);
@@ -15,7 +16,7 @@ export function reportText(seen: Sightings): string {
   const { counts } = found;
   const ran = counts.gone > 0 ? `, ${counts.gone} have ended` : "";
   lines.push(
-    `After ${formatDurationMs(seen.elapsedMs)}: ${counts.running} of ${counts.total} pods run${ran}, ` +
+    `${whenText(seen)}: ${counts.running} of ${counts.total} pods run${ran}, ` +
       `${counts.waiting + counts.pending} have no address, ${counts.unschedulable} fit on no node.`,
   );
   if (waits.length > 0) {
@@ -26,11 +27,27 @@ export function reportText(seen: Sightings): string {
   }
   if (seen.pings !== undefined) lines.push("", ...pingLines(seen.pings));
   lines.push("", ...nodeLines(seen), "", ...subnetLines(seen));
-  if (found.refusals.size > 0) lines.push("", ...refusalLines(found));
+  if (found.refusals.size + found.unansweredCount > 0) lines.push("", ...refusalLines(found));
   lines.push("", ...ec2Lines(seen));
   const cause = causeText(seen, found);
   if (cause !== undefined) lines.push("", ...wrap(cause, 100));
   return `${lines.join("\n")}\n`;
+}
+
+/** Commands that tell more about what was seen; none when all is well and nothing was collected. */
+export function nextSteps(seen: Sightings, evidence: string | undefined): string[] {
+  const steps = evidence === undefined ? [] : [`slash28 doctor ${evidence}`];
+  const [worst] = [...findings(seen).refusals].sort((a, b) => b[1].podCount - a[1].podCount);
+  if (worst === undefined) return steps;
+  const [reason] = worst;
+  if (reason !== "unschedulable") steps.push(`slash28 explain ${reason}`);
+  if (evidence === undefined) steps.push("the same run with --evidence DIR, then slash28 doctor DIR");
+  return steps;
+}
+
+function whenText({ isInterrupted, elapsedMs }: Sightings): string {
+  if (isInterrupted && elapsedMs === 0) return "Interrupted while the agents started";
+  return `${isInterrupted ? "Interrupted after" : "After"} ${formatDurationMs(elapsedMs)}`;
 }
 
 function pingLines(pings: readonly PingCount[]): string[] {
@@ -54,6 +71,7 @@ function refusalLines(found: Findings): string[] {
   const rows = [...found.refusals]
     .sort((a, b) => b[1].podCount - a[1].podCount)
     .map(([reason, one]) => [String(one.podCount), reason, one.message]);
+  if (found.unansweredCount > 0) rows.push([String(found.unansweredCount), "-", "no answer yet"]);
   const lines = ["Pods without an address, by reason:", ...table(["pods", "reason", "last message"], rows, [true])];
   if (found.pluginErrors.size > 0) {
     lines.push("", "What kubelet's events would say:");
@@ -109,11 +127,12 @@ function ec2Lines(seen: Sightings): string[] {
   return lines;
 }
 
-/** One paragraph; undefined when every pod runs. */
+/** One paragraph; undefined when every pod runs, and when the run was interrupted before any pod was refused for good. */
 export function causeText(seen: Sightings, found: Findings): string | undefined {
   const { counts } = found;
   const withoutCount = counts.waiting + counts.pending;
   if (withoutCount + counts.unschedulable === 0) return undefined;
+  if (seen.isInterrupted && withoutCount > 0 && !seen.pods.some(isRefusedForGood)) return undefined;
   const sentences: string[] = [];
   if (withoutCount === 0) {
     return `Cause: no node has room for ${counts.unschedulable} pods: max-pods or requests are used up. Add nodes.`;

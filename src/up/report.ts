@@ -50,6 +50,8 @@ export interface UpDocumentPod {
 
 /** Everything that was seen when the run ended. */
 export interface Sightings {
+  /** A signal ended the run before it was over by itself. */
+  readonly isInterrupted: boolean;
   readonly elapsedMs: Ms;
   readonly pods: readonly RunPod[];
   readonly nodes: readonly SeenNode[];
@@ -121,6 +123,8 @@ export function quantile(ascending: readonly number[], share: number): number | 
 /** Facts that name the cause of missing addresses. */
 export interface Findings {
   readonly counts: PodCounts;
+  /** Pods whose first ADD was not answered, or not sent. */
+  readonly unansweredCount: number;
   readonly refusals: ReadonlyMap<string, { readonly podCount: number; readonly message: string }>;
   readonly pluginErrors: ReadonlyMap<string, number>;
   /** Pods that the subnets would carry at WARM_PREFIX_TARGET=1; undefined without prefix delegation. */
@@ -138,19 +142,24 @@ export function findings(seen: Sightings): Findings {
   const counts = countPods(seen.pods);
   const refusals = new Map<string, { podCount: number; message: string }>();
   const pluginErrors = new Map<string, number>();
+  let unansweredCount = 0;
   for (const pod of seen.pods) {
     if (pod.pluginError !== undefined && pod.outcome !== "gone") {
       pluginErrors.set(pod.pluginError, (pluginErrors.get(pod.pluginError) ?? 0) + pod.refusedCount);
     }
     if (pod.outcome !== "waiting" && pod.outcome !== "unschedulable") continue;
-    const reason = pod.reason ?? "starting";
-    const known = refusals.get(reason);
-    refusals.set(reason, { podCount: (known?.podCount ?? 0) + 1, message: pod.message ?? known?.message ?? "" });
+    if (pod.reason === undefined) {
+      unansweredCount++;
+      continue;
+    }
+    const known = refusals.get(pod.reason);
+    refusals.set(pod.reason, { podCount: (known?.podCount ?? 0) + 1, message: pod.message ?? known?.message ?? "" });
   }
   const demands = subnetDemands(seen);
   const isPrefixMode = seen.settings.prefixDelegation;
   return {
     counts,
+    unansweredCount,
     refusals,
     pluginErrors,
     carriedAsPlacedCount: podsCarriedAsPlaced(demands),

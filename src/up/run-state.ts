@@ -43,3 +43,10 @@ export function countPods(pods: readonly RunPod[]): PodCounts {
   }
   return counts;
 }
+
+/** A pod counts as refused for good, as far as the end of a run goes, after so many refusals. */
+export const REFUSALS_TO_SETTLE = 3;
+
+export function isRefusedForGood(pod: RunPod): boolean {
+  return pod.outcome === "waiting" && pod.refusedCount >= REFUSALS_TO_SETTLE;
+}

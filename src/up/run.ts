@@ -235,7 +235,10 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
 
   let phase: "starting agents" | "running" | "stopping" = "starting agents";
   let isStopAsked = false;
+  /** By itself. */
+  let isOver = false;
   const sightings = (): Sightings => ({
+    isInterrupted: isStopAsked && !isOver,
     elapsedMs: phase === "starting agents" ? 0 : clock.nowMs() - conductor.startMs,
     pods: conductor.pods,
     nodes: built.nodes.map((node) => seeNode(vpc.world, node)),
@@ -281,8 +284,9 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
         watched();
         refuse(agents);
         if (!input.isOnce) continue;
-        if ((conductor.isSettled() && !input.isFull) || clock.nowMs() - conductor.startMs >= cluster.run.durationMs)
-          break;
+        isOver =
+          (conductor.isSettled() && !input.isFull) || clock.nowMs() - conductor.startMs >= cluster.run.durationMs;
+        if (isOver) break;
       }
       datapath?.stopPings();
       const last = sightings();

@@ -85,7 +85,7 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     while (namespacesOf(child.pid).length === 0) await Bun.sleep(1);
     child.kill("SIGINT");
     expect(await new Response(child.stdout).text()).toContain("0 of 0 pods run");
-    expect(await child.exited).toBe(0);
+    expect(await child.exited).toBe(130);
     expect(namespacesOf(child.pid)).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
   }, 60_000);

@@ -11,6 +11,7 @@ import {
   type LoadedCluster,
   loadCluster,
   loadPods,
+  nextSteps,
   openScreen,
   type RunHandle,
   reportText,
@@ -24,6 +25,8 @@ import { inputError, onDump, readDump, toSeed } from "../cluster-input.ts";
 import { CommandError } from "../command-error.ts";
 import { pluginCommand, selfCommand } from "../self-command.ts";
 
+/** As shells count Ctrl-C. What was seen by then decides nothing, whatever it was. */
+const EXIT_INTERRUPTED = 130;
 const DEFAULT_NAME = "examples/article.yaml";
 
 /** What a cloned VPC runs with when no cluster file says: the chart's defaults, prefixes on. */
@@ -73,7 +76,7 @@ export function upCommand(): Command {
     .addOption(
       new Option("-o, --output <format>", "how to print the result").choices(["table", "json"]).default("table"),
     )
-    .option("--exit-zero", "exit with 0 even when pods have no address or pings were lost")
+    .option("--exit-zero", "exit with 0 even when pods have no address, pings were lost or the run was interrupted")
     .option("--keep", "leave the nodes' folders behind: logs, checkpoints, facts")
     .option("--evidence <dir>", "at the end, write there what an operator could collect: logs, events, describe output")
     .option("--datapath", "pods are network namespaces that the CNI plugin wires, and ping each other; Linux, root")
@@ -115,10 +118,18 @@ async function up(file: string | undefined, options: Options): Promise<number> {
   }
   const document = upDocument(seen);
   process.stdout.write(options.output === "json" ? `${JSON.stringify(document)}\n` : reportText(seen));
+  tellNext(seen, options.evidence);
   if (options.keep === true) process.stderr.write(`The nodes' folders are in ${handle.live.folder}\n`);
+  if (seen.isInterrupted) return options.exitZero === true ? 0 : EXIT_INTERRUPTED;
   const isMissing = document.pods.some((pod) => pod.outcome !== "running");
   const isCut = document.pings?.some((one) => one.answered < one.sent || one.wrongSource > 0) ?? false;
   return (isMissing || isCut) && options.exitZero !== true ? 1 : 0;
+}
+
+/** Where to go from here, on stderr: the report is data. */
+function tellNext(seen: Sightings, evidence: string | undefined): void {
+  const steps = nextSteps(seen, evidence);
+  if (steps.length > 0) process.stderr.write(`next: ${steps.join("\n      ")}\n`);
 }
 
 function loadInput(
