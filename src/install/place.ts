@@ -7,6 +7,7 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,6 +29,8 @@ const NETWORK_FILE = /\.(?:conf|conflist|json)$/;
 /** The name under which our plugin is found as well: `aws-cni` is ours when it is the same file. */
 export const OWN_PLUGIN = "slash28-cni";
 const PLUGIN_MODE = 0o755;
+/** When our plugin was last written, its file says. Any other time: somebody wrote into the file that two names share. */
+const PLACED_AT_S = 946_684_828;
 const CONFLIST_MODE = 0o644;
 
 export interface Folders {
@@ -61,11 +65,20 @@ export function findNetwork(executable: string, folders: Folders): Found {
 function ownerOfPlugin(executable: string, folders: Folders): Owner {
   const shared = join(folders.bin, PLUGIN_TYPE);
   if (!existsSync(shared)) return "none";
-  return isSame(shared, join(folders.bin, OWN_PLUGIN)) || isSame(shared, executable) ? "ours" : "others";
+  return isOwn(shared, join(folders.bin, OWN_PLUGIN)) || isSame(shared, executable) ? "ours" : "others";
 }
 
-/** Places the plugin under both names. Returns the paths that changed. */
-export function placePlugin(executable: string, folders: Folders): string[] {
+/** Whether what runtimes start as `aws-cni` was placed by us, in this release or an earlier one. */
+function isOwn(shared: string, own: string): boolean {
+  if (!existsSync(own) || !existsSync(shared)) return false;
+  const [one, other] = [statSync(shared), statSync(own)];
+  if (Math.round(one.mtimeMs / 1000) === PLACED_AT_S) return true;
+  const isOneFile = one.ino === other.ino && one.dev === other.dev;
+  return !isOneFile && isSame(shared, own);
+}
+
+/** Places the plugin under both names of one file, or as two files where `link` cannot. Returns the paths that changed. */
+export function placePlugin(executable: string, folders: Folders, link = linkSync): string[] {
   mkdirSync(folders.bin, { recursive: true });
   const own = join(folders.bin, OWN_PLUGIN);
   const shared = join(folders.bin, PLUGIN_TYPE);
@@ -75,10 +88,26 @@ export function placePlugin(executable: string, folders: Folders): string[] {
     replaceWith(shared + KEPT_SUFFIX, PLUGIN_MODE, (path) => copyFileSync(shared, path));
     changed.push(shared + KEPT_SUFFIX);
   }
-  for (const target of [own, shared]) {
-    if (isSame(executable, target)) continue;
-    replaceWith(target, PLUGIN_MODE, (path) => copyFileSync(executable, path));
-    changed.push(target);
+  const copy = (path: string): void => {
+    copyFileSync(executable, path);
+    utimesSync(path, PLACED_AT_S, PLACED_AT_S);
+  };
+  if (!isSame(executable, own)) {
+    replaceWith(own, PLUGIN_MODE, copy);
+    changed.push(own);
+  }
+  if (!isSame(executable, shared)) {
+    replaceWith(shared, PLUGIN_MODE, (path) => {
+      // What an install that was cut short has left.
+      rmSync(path, { force: true });
+      try {
+        link(own, path);
+      } catch {
+        // A filesystem without hard links.
+        copy(path);
+      }
+    });
+    changed.push(shared);
   }
   return changed;
 }
@@ -126,7 +155,7 @@ export function undo(folders: Folders): string[] {
   const own = join(folders.bin, OWN_PLUGIN);
   const shared = join(folders.bin, PLUGIN_TYPE);
   if (!existsSync(own)) return changed;
-  const isSharedOurs = isSame(own, shared);
+  const isSharedOurs = isOwn(shared, own);
   if (existsSync(shared + KEPT_SUFFIX)) {
     if (isSharedOurs) renameSync(shared + KEPT_SUFFIX, shared);
     else rmSync(shared + KEPT_SUFFIX);
