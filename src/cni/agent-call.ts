@@ -27,7 +27,7 @@ const CONNECT_MS = 1_000;
 const PAUSE_MS = 50;
 /** The longest answer is a CHECK's list of differences. */
 const ANSWER_BYTES_MAX = 256 * 1024;
-const BUFFER_LENGTH = 64 * 1024;
+const BUFFER_LENGTH = 16 * 1024;
 const TIME_OVER = "EAGAIN";
 const HUNG_UP = "the agent closed the connection before it answered";
 const RESTARTING: readonly string[] = ["starting", "stopping"];
@@ -62,7 +62,7 @@ function exchange(question: object, limitMs: number, options: CallOptions): Outc
     return failed("absent", `no agent at ${socketPath} (${code === TIME_OVER ? "it takes no connection" : code})`);
   }
   try {
-    io.send(fd, new TextEncoder().encode(`${JSON.stringify(question)}\n`), endMs - clock.nowMs());
+    sendAll(fd, new TextEncoder().encode(`${JSON.stringify(question)}\n`), { endMs, ...options });
     onSent?.();
     return receiveLine(fd, endMs, options);
   } catch (error) {
@@ -73,6 +73,14 @@ function exchange(question: object, limitMs: number, options: CallOptions): Outc
     return failed("closed", isHungUp ? HUNG_UP : `the connection to the agent broke: ${code}`);
   } finally {
     io.close(fd);
+  }
+}
+
+function sendAll(fd: number, bytes: Uint8Array, { io, clock, endMs }: CallOptions & { readonly endMs: number }): void {
+  for (let rest = bytes; rest.length > 0; ) {
+    const leftMs = endMs - clock.nowMs();
+    if (leftMs <= 0) throw new IoError("send", TIME_OVER);
+    rest = rest.subarray(io.send(fd, rest, leftMs));
   }
 }
 

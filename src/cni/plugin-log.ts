@@ -23,7 +23,7 @@ export interface PluginLogOptions {
 
 export class PluginLog {
   readonly #options: PluginLogOptions;
-  #lines: string[] = [];
+  #lines: { readonly level: LogLevel; readonly wallMs: number; readonly message: string }[] = [];
 
   constructor(options: PluginLogOptions) {
     this.#options = options;
@@ -32,16 +32,18 @@ export class PluginLog {
   write(level: LogLevel, message: string): void {
     const { file, level: least, clock } = this.#options;
     if (file === "" || LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return;
-    const ts = new Date(clock.wallMs()).toISOString();
-    this.#lines.push(`${JSON.stringify({ level, ts, caller: "cni/plugin", msg: message })}\n`);
+    this.#lines.push({ level, wallMs: clock.wallMs(), message });
   }
 
   /** Appends what was gathered: one write, so that lines of plugins that run at once do not mix. */
   flush(): void {
-    const bytes = new TextEncoder().encode(this.#lines.join(""));
+    const lines = this.#lines.map(({ level, wallMs, message }) => {
+      const ts = new Date(wallMs).toISOString();
+      return `${JSON.stringify({ level, ts, caller: "cni/plugin", msg: message })}\n`;
+    });
     this.#lines = [];
     try {
-      if (bytes.length > 0) this.#append(bytes);
+      if (lines.length > 0) this.#append(new TextEncoder().encode(lines.join("")));
     } catch {
       // A full disk or a missing folder: the pod matters more than the line.
     }

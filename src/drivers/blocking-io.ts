@@ -13,12 +13,16 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const MSG_NOSIGNAL = 0x4000;
-const O_WRONLY_CREAT_APPEND_CLOEXEC = 0o1 | 0o100 | 0o2000 | 0o2000000;
+/** O_WRONLY, O_CREAT, O_APPEND, O_NONBLOCK (a pipe's reader may be away), O_CLOEXEC. */
+const APPEND_FLAGS = 0o1 | 0o100 | 0o2000 | 0o4000 | 0o2000000;
 const SEEK_END = 2;
 const LOG_MODE = 0o644;
 /** sockaddr_un without its two bytes of family and its end. */
 const SOCKET_PATH_BYTES_MAX = 107;
-const CHUNK_LENGTH = 64 * 1024;
+/** More than a configuration has as a rule. */
+const CHUNK_LENGTH = 16 * 1024;
+const FULL_PIPE_PAUSE_MS = 1;
+const FULL_PIPE_PAUSES_MAX = 5_000;
 
 const { i32, u32, ptr, u64, i64_fast } = FFIType;
 const SYMBOLS = {
@@ -50,12 +54,10 @@ export function blockingIo(): BlockingIo {
       if (errno !== EINTR) throw new IoError(what, errnoName(errno));
     }
   };
-  const all = (bytes: Uint8Array, put: (rest: Uint8Array) => number): void => {
-    for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(put(rest));
-  };
   const limitTime = (fd: number, option: number, timeoutMs: number): void => {
-    const microseconds = BigInt(Math.max(1_000, Math.ceil(timeoutMs * 1_000)));
-    const timeval = new BigInt64Array([microseconds / 1_000_000n, microseconds % 1_000_000n]);
+    const microseconds = Math.max(1_000, Math.ceil(timeoutMs * 1_000));
+    // struct timeval: two numbers of 64 bits, small ones here.
+    const timeval = Uint32Array.of(microseconds / 1_000_000, 0, microseconds % 1_000_000, 0);
     check("setsockopt", () => c.setsockopt(fd, SOL_SOCKET, option, timeval, timeval.byteLength));
   };
 
@@ -75,18 +77,19 @@ export function blockingIo(): BlockingIo {
       return bytes;
     },
     writeAll(fd, bytes) {
-      all(bytes, (rest) => {
+      let pauseCount = 0;
+      for (let rest = bytes; rest.length > 0; ) {
         try {
-          return check("write", () => c.write(fd, rest, rest.length));
+          rest = rest.subarray(check("write", () => c.write(fd, rest, rest.length)));
         } catch (error) {
-          // A pipe that somebody made non-blocking, and that is full.
-          if (!(error instanceof IoError) || error.code !== errnoName(EAGAIN)) throw error;
-          Bun.sleepSync(1);
-          return 0;
+          // A pipe that does not wait, and that is full.
+          const isFull = error instanceof IoError && error.code === errnoName(EAGAIN);
+          if (!isFull || ++pauseCount > FULL_PIPE_PAUSES_MAX) throw error;
+          Bun.sleepSync(FULL_PIPE_PAUSE_MS);
         }
-      });
+      }
     },
-    openForAppend: (path) => check(path, () => c.open(zeroEnded(path), O_WRONLY_CREAT_APPEND_CLOEXEC, LOG_MODE)),
+    openForAppend: (path) => check(path, () => c.open(zeroEnded(path), APPEND_FLAGS, LOG_MODE)),
     size: (fd) => Math.max(0, Number(c.lseek(fd, 0, SEEK_END))),
     close: (fd) => void c.close(fd),
     connectUnix(path, timeoutMs) {
@@ -103,7 +106,7 @@ export function blockingIo(): BlockingIo {
     },
     send(fd, bytes, timeoutMs) {
       limitTime(fd, SO_SNDTIMEO, timeoutMs);
-      all(bytes, (rest) => check("send", () => c.send(fd, rest, rest.length, MSG_NOSIGNAL)));
+      return check("send", () => c.send(fd, bytes, bytes.length, MSG_NOSIGNAL));
     },
     receive(fd, buffer, timeoutMs) {
       limitTime(fd, SO_RCVTIMEO, timeoutMs);

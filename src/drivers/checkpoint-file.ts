@@ -11,7 +11,7 @@ import {
   readFileSync,
   writeSync,
 } from "node:fs";
-import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { readdir, readFile, rename, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 
@@ -35,13 +35,8 @@ export function checkpointFile(path: string): CheckpointStore {
       const aside = `${path}.tmp${process.pid}-${writeCount}`;
       mkdirSync(dirname(path), { recursive: true });
       try {
-        const file = await open(aside, "w", MODE);
-        try {
-          await file.writeFile(content);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
+        // Opened, written, synced and closed in one go: a pod waits for each way to another thread and back.
+        await writeFile(aside, content, { mode: MODE, flush: true });
         await rename(aside, path);
       } catch (error) {
         await unlink(aside).catch(() => undefined);

@@ -15,15 +15,17 @@ export class IoError extends Error {
 export interface BlockingIo {
   /** Up to the end of the file or pipe, `limit` bytes at most. */
   readAll(fd: number, limit: number): Uint8Array;
+  /** A pipe that does not wait and stays full for seconds is EAGAIN. */
   writeAll(fd: number, bytes: Uint8Array): void;
-  /** Makes the file when it is not there, but no folder. Returns the descriptor. */
+  /** Makes the file when it is not there, but no folder. A pipe that nobody reads is ENXIO. Returns the descriptor. */
   openForAppend(path: string): number;
   /** Of an open file, in bytes; 0 of a pipe. */
   size(fd: number): number;
   close(fd: number): void;
   /** Returns the descriptor of a stream socket. */
   connectUnix(path: string, timeoutMs: number): number;
-  send(fd: number, bytes: Uint8Array, timeoutMs: number): void;
+  /** Waits until some bytes are taken; returns how many. */
+  send(fd: number, bytes: Uint8Array, timeoutMs: number): number;
   /** Waits for some bytes; returns how many, 0 at the end. */
   receive(fd: number, buffer: Uint8Array, timeoutMs: number): number;
 }

