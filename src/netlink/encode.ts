@@ -134,17 +134,23 @@ function writeVeth(writer: MessageWriter, veth: ChangeOf<"addVeth">): void {
   writeLinkHeader(writer, {});
   writer.attributeName(n.IFLA.name, name);
   writer.attributeMac(n.IFLA.address, mac);
-  writer.attributeU32(n.IFLA.mtu, mtu);
-  writer.attributeU32(n.IFLA.txQueueLength, 0);
+  writeVethEnd(writer, mtu);
   writeLinkInfo(writer, "veth", () =>
     writer.attribute(n.VETH_INFO_PEER, () => {
       writeLinkHeader(writer, {});
       writer.attributeName(n.IFLA.name, peer.name);
-      writer.attributeU32(n.IFLA.mtu, mtu);
-      writer.attributeU32(n.IFLA.txQueueLength, 0);
+      writeVethEnd(writer, mtu);
       writer.attributeU32(n.IFLA.namespaceFd, peer.namespaceFd);
     }),
   );
+}
+
+/** One queue each way: the kernel makes one for each processor otherwise, each with files of its own, and a veth without XDP uses none. */
+function writeVethEnd(writer: MessageWriter, mtu: number): void {
+  writer.attributeU32(n.IFLA.mtu, mtu);
+  writer.attributeU32(n.IFLA.txQueueLength, 0);
+  writer.attributeU32(n.IFLA.txQueueCount, 1);
+  writer.attributeU32(n.IFLA.rxQueueCount, 1);
 }
 
 function writeVlan(writer: MessageWriter, vlan: ChangeOf<"addVlan">): void {

@@ -49,6 +49,8 @@ export const IFLA = {
   alias: 20,
   namespaceFd: 28,
   extensionMask: 29,
+  txQueueCount: 31,
+  rxQueueCount: 32,
 } as const;
 export const IFLA_INFO = { kind: 1, data: 2 } as const;
 export const VETH_INFO_PEER = 1;

@@ -66,6 +66,12 @@ export function ipOutput(open: () => KernelLab): void {
       "alias slash28 aws-cni/of-web-0/eth0 default/web-0",
     );
     expect(ip(web.netnsPath, "link show dev eth0").join(" ")).toContain("mtu 9001 qdisc noqueue state UP");
+    for (const [path, name] of [
+      [hostPath, "eni0d7763386da"],
+      [web.netnsPath, "eth0"],
+    ] as const) {
+      expect(ip(path, `-d link show dev ${name}`).join(" ")).toContain("numtxqueues 1 numrxqueues 1 ");
+    }
     expect(checkPod(kernel, web)).toEqual([]);
     for (const pod of [dns, web]) expect(unwirePod(kernel, removalOf(pod))).toEqual([]);
     expect(ip(hostPath, "rule")).toEqual(rulesBefore);
