@@ -76,6 +76,7 @@ function input(nodeCount: number, podCount: number, subnetCount: number): FrameI
     ],
     throttledCount: 0,
     pings: undefined,
+    lookCommand: undefined,
     errorTexts: [{ code: "InsufficientCidrBlocks", message: "not enough", count: 2 }],
     texts: [],
     cause: "Cause: too few whole /28s.",
@@ -114,7 +115,10 @@ describe("the live view", () => {
       { path: "same-node" as const, sent: 9, answered: 9, wrongSource: 0, msP50: 0.1 },
       { path: "outside" as const, sent: 8, answered: 7, wrongSource: 2, msP50: 0.2 },
     ];
-    const [, , line] = renderFrame({ ...input(2, 6, 1), pings }, { width: 110, height: 20, hasColor: true });
+    const seen = { ...input(2, 6, 1), pings, lookCommand: "ip netns exec s28-7-n1 ip rule" };
+    const lines = renderFrame(seen, { width: 110, height: 20, hasColor: true });
+    expect(lines.at(-1)).toContain("look: ip netns exec s28-7-n1 ip rule");
+    const [, , line] = lines;
     expect(line).toContain("\x1b[32m9/9");
     expect(line).toContain("\x1b[31m7/8 (2 with a wrong source)");
   });

@@ -23,6 +23,7 @@ export interface FrameInput {
   readonly throttledCount: number;
   /** undefined: pods are addresses alone. */
   readonly pings: readonly PingCount[] | undefined;
+  readonly lookCommand: string | undefined;
   readonly errorTexts: readonly { readonly code: string; readonly message: string; readonly count: number }[];
   readonly texts: readonly string[];
   /** Why pods have no address, in one paragraph; undefined while none was refused. */
@@ -69,6 +70,7 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
   const foot: Line[] = [
     [
       [" Ctrl-C ends the run", DIM],
+      [input.lookCommand === undefined ? "" : `   look: ${input.lookCommand}`, ""],
       [input.texts.length > 0 ? `   ${input.texts.at(-1)}` : "", DIM],
     ],
   ];

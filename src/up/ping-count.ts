@@ -20,3 +20,14 @@ export interface PingCount {
   /** Real milliseconds there and back, the median of the last ones; null when none was answered. */
   readonly msP50: number | null;
 }
+
+/** A pod at one end of pings that failed. */
+export interface PingTrouble {
+  readonly podName: string;
+  readonly namespace: string;
+  readonly nodeName: string;
+  readonly address: string;
+  /** Without an answer, from it or to it. */
+  readonly lost: number;
+  readonly wrongSource: number;
+}

@@ -6,7 +6,7 @@ import type { Prng } from "../base/prng.ts";
 import type { World } from "../emulator/model/world.ts";
 import { INTERNET_ADDRESS, PEER_ADDRESS } from "./fabric.ts";
 import { holdingEni, primaryAddressOf } from "./fabric-picture.ts";
-import { PING_PATHS, type PingCount, type PingPath } from "./ping-count.ts";
+import { PING_PATHS, type PingCount, type PingPath, type PingTrouble } from "./ping-count.ts";
 import type { PodNetwork, PodPlace } from "./pod-network.ts";
 
 export interface PingerOptions {
@@ -34,6 +34,8 @@ interface Draw {
   readonly path: PingPath;
   readonly from: PodPlace;
   readonly to: string;
+  /** Of both ends, those that are pods. */
+  readonly pods: readonly PodPlace[];
   readonly isStillThere: () => boolean;
 }
 
@@ -42,6 +44,7 @@ export class Pinger {
   readonly #tallies = new Map<PingPath, Tally>(
     PING_PATHS.map((path) => [path, { sent: 0, answered: 0, wrongSource: 0, times: [] }]),
   );
+  readonly #troubles = new Map<string, { -readonly [Key in keyof PingTrouble]: PingTrouble[Key] }>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #round = 0;
 
@@ -70,6 +73,19 @@ export class Pinger {
     });
   }
 
+  /** Pods whose pings failed, the worst first. */
+  troubles(): PingTrouble[] {
+    const total = ({ lost, wrongSource }: PingTrouble): number => lost + wrongSource;
+    return [...this.#troubles.values()].map((one) => ({ ...one })).sort((a, b) => total(b) - total(a));
+  }
+
+  #blame({ podName, namespace, nodeName, address }: PodPlace): { lost: number; wrongSource: number } {
+    const key = `${podName} ${address}`;
+    const known = this.#troubles.get(key) ?? { podName, namespace, nodeName, address, lost: 0, wrongSource: 0 };
+    this.#troubles.set(key, known);
+    return known;
+  }
+
   /** A pair of that kind; undefined when none was found. */
   #draw(path: PingPath): Draw | undefined {
     const { network, prng, world, isExternalSnat } = this.#options;
@@ -78,19 +94,21 @@ export class Pinger {
     for (let index = 0; places.length > 0 && index < DRAWS_MAX; index++) {
       const from = places[prng.below(places.length)]!;
       if (path === "outside") {
-        return { path, from, to: isExternalSnat ? PEER_ADDRESS : INTERNET_ADDRESS, isStillThere: () => isThere(from) };
+        const to = isExternalSnat ? PEER_ADDRESS : INTERNET_ADDRESS;
+        return { path, from, to, pods: [from], isStillThere: () => isThere(from) };
       }
       const to = places[prng.below(places.length)]!;
       if (from === to) continue;
       const isSameNode = from.nodeName === to.nodeName;
       const isSecondary = [from, to].some((place) => isOnSecondary(world, place));
       const kind = isSameNode ? "same-node" : isSecondary ? "secondary-eni" : "other-node";
-      if (kind === path) return { path, from, to: to.address, isStillThere: () => isThere(from) && isThere(to) };
+      if (kind !== path) continue;
+      return { path, from, to: to.address, pods: [from, to], isStillThere: () => isThere(from) && isThere(to) };
     }
     return undefined;
   }
 
-  async #ping({ path, from, to, isStillThere }: Draw): Promise<void> {
+  async #ping({ path, from, to, pods, isStillThere }: Draw): Promise<void> {
     const { world, isExternalSnat, onText } = this.#options;
     const heard = await from.echo.ping(to);
     // A pod that ended meanwhile owes no answer.
@@ -98,6 +116,7 @@ export class Pinger {
     const tally = this.#tallies.get(path)!;
     tally.sent++;
     if (heard === undefined) {
+      for (const pod of pods) this.#blame(pod).lost++;
       onText(`no answer to a ping from ${from.address} on ${from.nodeName} to ${to} (${path})`);
       return;
     }
@@ -107,6 +126,7 @@ export class Pinger {
     const expected = path === "outside" && !isExternalSnat ? primaryAddressOf(world, from.instanceId) : from.address;
     if (heard.seenFrom === expected) return;
     tally.wrongSource++;
+    this.#blame(from).wrongSource++;
     onText(`${to} saw ${heard.seenFrom} instead of ${expected} (${path})`);
   }
 }

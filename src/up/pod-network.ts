@@ -1,6 +1,7 @@
 // The pods of a run as real network namespaces: each is made empty, wired by the real plugin, joined to the pings while it runs,
 // and removed after its DEL.
 
+import { basename } from "node:path";
 import type { Ms } from "../base/units.ts";
 import { parseReason } from "../ipam/reasons.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -11,6 +12,10 @@ import { addressOf, Plugin } from "./plugin.ts";
 
 /** A running pod as the pings see it. */
 export interface PodPlace {
+  /** `namespace/name`. */
+  readonly podName: string;
+  /** As `ip netns` lists it. */
+  readonly namespace: string;
   readonly nodeName: string;
   readonly instanceId: string;
   readonly address: string;
@@ -80,7 +85,14 @@ export class PodNetwork {
     sandbox.result = answer.output;
     if (sandbox.isEnding) return { kind: "allocated", address };
     const echo = await EchoPlace.open(netns);
-    sandbox.place = { nodeName: node.name, instanceId: node.instanceId, address, echo };
+    sandbox.place = {
+      podName: `${request.podNamespace}/${request.podName}`,
+      namespace: basename(netns),
+      nodeName: node.name,
+      instanceId: node.instanceId,
+      address,
+      echo,
+    };
     // EC2 has answered; the namespaces may be some milliseconds behind.
     await this.#fabric.caughtUp();
     if (!sandbox.isEnding) this.places.set(request.sandboxId, sandbox.place);

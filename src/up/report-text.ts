@@ -9,6 +9,8 @@ import { PATH_NAMES, type PingCount } from "./ping-count.ts";
 import { type Findings, findings, quantile, type Sightings } from "./report.ts";
 import { isRefusedForGood } from "./run-state.ts";
 
+const TROUBLES_MAX = 5;
+
 export function reportText(seen: Sightings): string {
   const found = findings(seen);
   const lines: string[] = [];
@@ -26,6 +28,7 @@ export function reportText(seen: Sightings): string {
     );
   }
   if (seen.pings !== undefined) lines.push("", ...pingLines(seen.pings));
+  if (seen.pingTroubles.length > 0) lines.push("", ...troubleLines(seen));
   lines.push("", ...nodeLines(seen), "", ...subnetLines(seen));
   if (found.refusals.size + found.unansweredCount > 0) lines.push("", ...refusalLines(found));
   lines.push("", ...ec2Lines(seen));
@@ -38,9 +41,13 @@ export function reportText(seen: Sightings): string {
 export function nextSteps(seen: Sightings, evidence: string | undefined): string[] {
   const steps = evidence === undefined ? [] : [`slash28 doctor ${evidence}`];
   const [worst] = [...findings(seen).refusals].sort((a, b) => b[1].podCount - a[1].podCount);
-  if (worst === undefined) return steps;
-  const [reason] = worst;
-  if (reason !== "unschedulable") steps.push(`slash28 explain ${reason}`);
+  const [trouble] = seen.pingTroubles;
+  if (worst === undefined && trouble === undefined) return steps;
+  if (worst !== undefined && worst[0] !== "unschedulable") steps.push(`slash28 explain ${worst[0]}`);
+  if (trouble !== undefined) {
+    const name = trouble.namespace.replace(/^s28-\d+-/, "");
+    steps.push(`the same run again, and while it lasts: ip netns exec s28-PID-${name} ip addr (docs/up-datapath.md)`);
+  }
   if (evidence === undefined) steps.push("the same run with --evidence DIR, then slash28 doctor DIR");
   return steps;
 }
@@ -65,6 +72,29 @@ function pingLines(pings: readonly PingCount[]): string[] {
     true,
     true,
   ]);
+}
+
+/** A ping has two ends, so the pod that is in most of the lost ones is the likely one. */
+function troubleLines({ pingTroubles: troubles, isInterrupted }: Sightings): string[] {
+  const shown = troubles.slice(0, TROUBLES_MAX);
+  const rows = shown.map((one) => [
+    one.podName,
+    one.address,
+    one.nodeName,
+    one.namespace,
+    String(one.lost),
+    String(one.wrongSource),
+  ]);
+  const numeric = [false, false, false, false, true, true];
+  const lines = table(
+    ["pods at an end of failed pings", "address", "node", "namespace", "lost", "wrong source"],
+    rows,
+    numeric,
+  );
+  const more = troubles.length - shown.length;
+  if (more > 0) lines.push(`  ... and ${more} more pods`);
+  if (!isInterrupted) lines.push("Failed pings make the exit status 1, but for --exit-zero.");
+  return lines;
 }
 
 function refusalLines(found: Findings): string[] {

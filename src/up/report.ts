@@ -6,7 +6,7 @@ import type { Settings } from "../ipam/settings.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesForPodsAlone, prefixesShort, type SubnetDemand } from "./demand.ts";
 import type { Ec2Count, Ec2ErrorText } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
-import type { PingCount } from "./ping-count.ts";
+import type { PingCount, PingTrouble } from "./ping-count.ts";
 import { countPods, type PodCounts, type RunPod } from "./run-state.ts";
 
 /** docs/schemas/up.v1.json. */
@@ -61,6 +61,8 @@ export interface Sightings {
   readonly settings: Settings;
   /** undefined: pods are addresses alone. */
   readonly pings: readonly PingCount[] | undefined;
+  /** The worst first. */
+  readonly pingTroubles: readonly PingTrouble[];
 }
 
 export function upDocument(seen: Sightings): UpDocument {

@@ -9,7 +9,7 @@ import type { UpNode } from "../world/world.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import { EchoPlace } from "./echo.ts";
 import { Fabric, INTERNET_ADDRESS, PEER_ADDRESS } from "./fabric.ts";
-import type { PingCount } from "./ping-count.ts";
+import type { PingCount, PingTrouble } from "./ping-count.ts";
 import { Pinger } from "./pings.ts";
 import { type NodePods, PodNetwork } from "./pod-network.ts";
 
@@ -91,6 +91,10 @@ export class RunDatapath {
 
   pings(): PingCount[] {
     return this.#pinger.counts();
+  }
+
+  pingTroubles(): PingTrouble[] {
+    return this.#pinger.troubles();
   }
 
   stopPings(): void {

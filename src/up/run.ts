@@ -3,7 +3,7 @@
 
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Prng } from "../base/prng.ts";
 import { type Ms, SECOND_MS } from "../base/units.ts";
 import {
@@ -82,6 +82,8 @@ export interface LiveRun {
   sightings(): Sightings;
   /** undefined: pods are addresses alone. */
   pings(): readonly PingCount[] | undefined;
+  /** A command that looks into the first node's namespace; undefined: there is none. */
+  readonly lookCommand: string | undefined;
 }
 
 export interface RunHandle {
@@ -247,6 +249,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     errorTexts: tally.errorTexts(),
     settings: parsed.settings,
     pings: datapath?.pings(),
+    pingTroubles: datapath?.pingTroubles() ?? [],
   });
   const live: LiveRun = {
     clock,
@@ -259,6 +262,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     elapsedMs: () => (phase === "starting agents" ? 0 : clock.nowMs() - conductor.startMs),
     sightings,
     pings: () => datapath?.pings(),
+    lookCommand: datapath && `ip netns exec ${basename(datapath.hostNetns(built.nodes[0]?.instanceId ?? ""))} ip rule`,
   };
 
   const run = async (): Promise<Sightings> => {

@@ -55,6 +55,7 @@ function frameInput(live: LiveRun, facts: { title: string; seed: number; speed: 
     ec2: seen.ec2,
     throttledCount: live.tally.throttledCount,
     pings: live.pings(),
+    lookCommand: live.lookCommand,
     errorTexts: seen.errorTexts,
     texts: live.texts,
     cause: seen.pods.some((pod) => pod.outcome === "waiting" && pod.refusedCount > 0)

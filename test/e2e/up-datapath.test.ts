@@ -38,6 +38,11 @@ function namespacesOf(pid: number): string[] {
   return readdirSync(NAMESPACE_FOLDER).filter((name) => name.startsWith(`s28-${pid}-`));
 }
 
+async function ran(command: readonly string[]): Promise<string> {
+  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  return new Response(child.stdout).text();
+}
+
 /** Agents and plugins of a run, told by the namespaces that their environment names. */
 function processesIn(pid: number): string[] {
   return readdirSync("/proc").filter((name) => {
@@ -69,6 +74,24 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     expect(namespacesOf(child.pid)).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
   }, 120_000);
+
+  test("a pod whose link was cut is the first of those whose pings fail; its namespace was named while it ran", async () => {
+    const child = start([EXAMPLE, "--datapath", "--full", "--speed", "2"]);
+    const name = `s28-${child.pid}-p3`;
+    while (!(await ran(["ip", "netns", "exec", name, "ip", "addr", "show", "dev", "eth0"])).includes("inet ")) {
+      await Bun.sleep(100);
+    }
+    await ran(["ip", "netns", "exec", name, "ip", "link", "del", "eth0"]);
+    await Bun.sleep(9_000);
+    child.kill("SIGINT");
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    await child.exited;
+    expect(stdout).toMatch(
+      new RegExp(`pods at an end of failed pings .*\\n  \\S+ +10\\.\\S+ +small-\\d +${name} +[1-9]`),
+    );
+    expect(stderr).toContain(`look: ip netns exec s28-${child.pid}-n1 ip rule\n`);
+    expect(stderr).toContain("ip netns exec s28-PID-p3 ip addr");
+  }, 60_000);
 
   test("Ctrl-C ends it in order: no namespace, no folder", async () => {
     const child = start([EXAMPLE, "--datapath"]);

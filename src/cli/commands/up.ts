@@ -189,6 +189,7 @@ function tellProgress(handle: RunHandle, facts: { title: string; seed: number; s
     `${facts.title}: ${live.nodes.length} nodes, seed ${facts.seed}, ${facts.speed} times real time; ` +
       `starting their agents\n`,
   );
+  if (live.lookCommand !== undefined) process.stderr.write(`look: ${live.lookCommand}\n`);
   const timer = setInterval(() => {
     if (live.phase() !== "running") return;
     const { pods } = live.sightings();
