@@ -70,9 +70,21 @@ const LEGACY_INTERFACE = "unknown";
 /** A branch ENI is no device of the instance, and its table is the plugin's to know (datapath.md 9.1). */
 const BRANCH_PLACE = { deviceNumber: -1, routeTableId: 0 };
 
+/** More attachments than a node has pods: those beyond are logged each time. */
+const EARLY_MAX = 4_096;
+
+/** Logs the reply to one request. */
+type NoteReply = (reply: {
+  readonly address: string;
+  readonly problem: string | undefined;
+  readonly reason?: Reason | undefined;
+}) => void;
+
 export class CniService {
   readonly #options: CniServiceOptions;
   #vpcCidrs: Promise<readonly string[]> | undefined;
+  /** Requests whose refusal as `starting` is in the log. */
+  readonly #refusedEarly = new Set<string>();
 
   constructor(options: CniServiceOptions) {
     this.#options = options;
@@ -167,36 +179,59 @@ export class CniService {
 
   // -------------------------------------------------------------- counts and log lines, for both sockets
 
-  noteAdd(pod: PodText & { readonly netns: string }): void {
+  /** Returns what logs the reply; `problem` undefined: the ADD succeeded. */
+  noteAdd(pod: PodText & { readonly netns: string }): NoteReply {
     const { host, metrics } = this.#options;
     metrics.inc("awscni_add_ip_req_count", {});
-    host.say("receivedAdd", pod.namespace, pod.containerId, pod.ifName);
-    host.say("addRequest", pod.podName, pod.namespace, pod.containerId, pod.ifName, pod.networkName, pod.netns);
+    const say = () => {
+      host.say("receivedAdd", pod.namespace, pod.containerId, pod.ifName);
+      host.say("addRequest", pod.podName, pod.namespace, pod.containerId, pod.ifName, pod.networkName, pod.netns);
+    };
+    return this.#noted(["add", pod], say, ({ address, problem }) => {
+      if (problem !== undefined) host.say("addRefused", problem);
+      host.say("sentAddReply", problem === undefined, address, "", problem ?? "<nil>");
+    });
   }
 
-  /** `problem` undefined: the ADD succeeded. */
-  noteAddReply({ address, problem }: { readonly address: string; readonly problem: string | undefined }): void {
-    const { host } = this.#options;
-    if (problem !== undefined) host.say("addRefused", problem);
-    host.say("sentAddReply", problem === undefined, address, "", problem ?? "<nil>");
-  }
-
-  noteDel(pod: PodText & { readonly reason: string }): void {
+  /** The same of a DEL. */
+  noteDel(pod: PodText & { readonly reason: string }): NoteReply {
     const { host, metrics } = this.#options;
     metrics.inc("awscni_del_ip_req_count", { reason: DEL_REASONS.includes(pod.reason) ? pod.reason : "other" });
-    host.say("receivedDel", pod.containerId);
-    host.say("delRequest", pod.podName, pod.namespace, pod.reason, pod.containerId);
+    const say = () => {
+      host.say("receivedDel", pod.containerId);
+      host.say("delRequest", pod.podName, pod.namespace, pod.reason, pod.containerId);
+    };
+    return this.#noted(["del", pod], say, ({ address, problem }) => {
+      host.say("sentDelReply", address, problem ?? "<nil>");
+    });
   }
 
-  noteDelReply({ address, problem }: { readonly address: string; readonly problem: string | undefined }): void {
-    this.#options.host.say("sentDelReply", address, problem ?? "<nil>");
+  /** While the agent starts, plugins ask again and again: an attachment's refusal for that is logged once. */
+  #noted(
+    [op, { networkName, containerId, ifName }]: readonly [string, AttachmentKey],
+    sayRequest: () => void,
+    sayReply: NoteReply,
+  ): NoteReply {
+    const { host } = this.#options;
+    const early = this.#refusedEarly;
+    const id = JSON.stringify([op, networkName, containerId, ifName]);
+    if (host.isReady) early.clear();
+    const isRepeat = early.has(id);
+    if (!isRepeat) sayRequest();
+    return (reply) => {
+      const isEarly = reply.reason === "starting" && !host.isReady;
+      if (isRepeat && isEarly) return;
+      if (isRepeat) sayRequest();
+      sayReply(reply);
+      if (isEarly && early.size < EARLY_MAX) early.add(id);
+    };
   }
 
   // -------------------------------------------------------------- gRPC
 
   async addNetwork(request: AddNetworkRequest, caller: AddCaller = {}): Promise<Answer<AddNetworkReply>> {
     const { host } = this.#options;
-    this.noteAdd({ ...podText(request), netns: request.Netns });
+    const noteReply = this.noteAdd({ ...podText(request), netns: request.Netns });
     const answer = await this.#add(request, caller).catch((error: unknown): Answer<AddNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
@@ -206,7 +241,7 @@ export class CniService {
     }
     const { reply, refusal } = answer;
     const address = reply.IPAllocationMetadata.map((item) => item.IPv4Addr).join(" ");
-    this.noteAddReply({ address, problem: refusal?.message });
+    noteReply({ address, problem: refusal?.message, reason: refusal?.reason });
     return answer;
   }
 
@@ -311,13 +346,13 @@ export class CniService {
   }
 
   async delNetwork(request: DelNetworkRequest): Promise<Answer<DelNetworkReply>> {
-    this.noteDel({ ...podText(request), reason: request.Reason });
+    const noteReply = this.noteDel({ ...podText(request), reason: request.Reason });
     const answer = await this.#del(request).catch((error: unknown): Answer<DelNetworkReply> => {
       return { kind: "error", message: messageOf(error) };
     });
     const address =
       answer.kind === "reply" ? answer.reply.IPAllocationMetadata.map((item) => item.IPv4Addr).join(" ") : "";
-    this.noteDelReply({ address, problem: answer.kind === "error" ? answer.message : undefined });
+    noteReply({ address, problem: answer.kind === "error" ? answer.message : undefined });
     return answer;
   }
 

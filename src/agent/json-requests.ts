@@ -154,13 +154,18 @@ async function add(request: Of<"add">, options: JsonRequestsOptions, signal: Abo
   if (pods === undefined) return failure(WIRES_NOTHING);
   const spec = podSpec(request, request.netns, options);
   const { service } = options;
-  service.noteAdd({ ...spec.key, namespace: spec.namespace, podName: spec.podName, netns: spec.netns });
+  const noteReply = service.noteAdd({
+    ...spec.key,
+    namespace: spec.namespace,
+    podName: spec.podName,
+    netns: spec.netns,
+  });
   const answer = await pods.add({ ...spec, patienceMs: timeoutMs, signal });
   if (answer.kind === "refused") {
-    service.noteAddReply({ address: "", problem: answer.message });
+    noteReply({ address: "", problem: answer.message, reason: answer.reason });
     return failure(answer);
   }
-  service.noteAddReply({ address: formatIpv4(answer.address), problem: undefined });
+  noteReply({ address: formatIpv4(answer.address), problem: undefined });
   return wired(answer);
 }
 
@@ -206,7 +211,7 @@ function wired(answer: Wired): object {
 async function del(request: Of<"del">, { pods, service }: JsonRequestsOptions): Promise<object> {
   if (pods === undefined) return toJson(await service.release(keyOf(request)).result);
   const { namespace = "", podName = "", reason = "" } = request;
-  service.noteDel({ ...keyOf(request), namespace, podName, reason });
+  const noteReply = service.noteDel({ ...keyOf(request), namespace, podName, reason });
   const answer = await pods.del({
     key: keyOf(request),
     namespace,
@@ -218,7 +223,8 @@ async function del(request: Of<"del">, { pods, service }: JsonRequestsOptions): 
   });
   const held = answer.kind === "deleted" ? answer.address : undefined;
   const address = held === undefined ? "" : formatIpv4(held);
-  service.noteDelReply({ address, problem: answer.kind === "refused" ? answer.message : undefined });
+  const refusal = answer.kind === "refused" ? answer : undefined;
+  noteReply({ address, problem: refusal?.message, reason: refusal?.reason });
   if (answer.kind === "refused") return failure(answer);
   const { deviceNumber, routeTableId, left } = answer;
   return success(address === "" ? { address: null, left } : { address, deviceNumber, routeTableId, left });

@@ -153,6 +153,28 @@ test("a pod that asks before the node is in order is wired after", async () => {
   expect(await added).toMatchObject({ ok: true });
 });
 
+test("a DEL that a starting agent refuses is logged once an attachment, and again when it is answered", async () => {
+  const { made, datapath, start, ask: say } = await node();
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  datapath.gate = () => opened;
+  const started = start();
+  await until(() => existsSync(made.path("s.sock")));
+  for (let count = 0; count < 5; count++)
+    expect(await say(del("early"))).toMatchObject({ ok: false, reason: "starting" });
+  expect(await say(del("other"))).toMatchObject({ ok: false, reason: "starting" });
+  const timesOf = (text: string) => made.messages().split(text).length - 1;
+  expect(timesOf("Send DelNetworkReply")).toBe(2);
+  expect(timesOf("Received DelNetwork for Sandbox early")).toBe(1);
+  open();
+  await started;
+  expect(await say(del("early"))).toMatchObject({ ok: true });
+  expect(timesOf("Received DelNetwork for Sandbox early")).toBe(2);
+  expect(timesOf("Send DelNetworkReply")).toBe(3);
+});
+
 test("verification repairs, counts, and says each problem once; STATUS is degraded as long as it lasts", async () => {
   const { made, datapath, firewall, start, ask: say } = await node();
   await start(FAST);

@@ -24,7 +24,11 @@ export type Failure = "absent" | "closed" | "slow" | "senseless";
 export type Outcome = Answer | { readonly kind: "failed"; readonly failure: Failure; readonly message: string };
 
 const CONNECT_MS = 1_000;
-const PAUSE_MS = 50;
+/** Between two questions to one that is away or starting: doubled each time, up to the longest. */
+const PAUSE_MS_MIN = 50;
+const PAUSE_MS_MAX = 500;
+/** An agent that is starting says so within that. */
+const ANSWER_MS = 200;
 /** The longest answer is a CHECK's list of differences. */
 const ANSWER_BYTES_MAX = 256 * 1024;
 const BUFFER_LENGTH = 16 * 1024;
@@ -36,13 +40,14 @@ const RESTARTING: readonly string[] = ["starting", "stopping"];
 export function askAgent(question: (leftMs: number) => object, options: CallOptions): Outcome {
   const { clock, limitMs, absentMs, restartingMs } = options;
   const startedMs = clock.nowMs();
-  for (;;) {
+  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
     const leftMs = limitMs - (clock.nowMs() - startedMs);
     const outcome = exchange(question(leftMs), leftMs, options);
     const patienceMs = patienceFor(outcome, { absentMs, restartingMs });
-    const spentMs = clock.nowMs() - startedMs + PAUSE_MS;
-    if (spentMs >= Math.min(patienceMs, limitMs)) return outcome;
-    Bun.sleepSync(PAUSE_MS);
+    // The last question comes shortly before the end, with time for its answer.
+    const restMs = Math.min(patienceMs, limitMs - ANSWER_MS) - (clock.nowMs() - startedMs);
+    if (restMs <= PAUSE_MS_MIN) return outcome;
+    Bun.sleepSync(Math.min(pauseMs, restMs - PAUSE_MS_MIN / 2));
   }
 }
 

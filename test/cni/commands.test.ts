@@ -117,6 +117,14 @@ describe("DEL", () => {
     expect(errorOf(stdout)).toMatchObject({ code: 11, msg: "del cmd: failed to process delete request: starting" });
   });
 
+  test("asks an agent that is starting less and less often", async () => {
+    const agent = rig.agent(() => refused({ reason: "starting" }));
+    await run("DEL", { prevResult, timeout: 2.2 });
+    // At 0, 50, 150, 350, 750, 1250, 1750 and shortly before the end; every 50 ms it would be 43.
+    expect(agent.questions.length).toBeGreaterThanOrEqual(5);
+    expect(agent.questions.length).toBeLessThanOrEqual(9);
+  });
+
   test("that the agent refuses is an error", async () => {
     rig.agent(() => refused({ reason: "checkpoint-unwritable" }));
     expect(errorOf((await run("DEL")).stdout)).toMatchObject({
