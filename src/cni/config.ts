@@ -42,6 +42,13 @@ const SECOND_MS = 1_000;
 
 /** Throws `CniProblem` 6 when the text is no JSON object. */
 export function decodeConfig(text: string): JsonObject {
+  if (text.trim() === "") {
+    throw new CniProblem(
+      CODES.decodingFailure,
+      "error reading network configuration: standard input is empty",
+      "The runtime passes the network configuration there.",
+    );
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -122,6 +129,12 @@ export function readConfig(config: JsonObject, opening: string): NetworkConfig {
   if (logFile.toLowerCase() === "stdout" || STDOUT_PATHS.includes(logFile)) {
     throw bad("pluginLogFile must not be stdout", "Standard output carries the result; use a path or stderr.");
   }
+  // A runtime starts plugins in any folder.
+  const absolute = (key: string, byDefault: string): string => {
+    const path = text(key, byDefault);
+    if (path === "" || path.startsWith("/")) return path;
+    throw bad(`${key} ${show(path)} is not absolute`, `Write ${key} as a path from /, or leave it out.`);
+  };
   const level = text("pluginLogLevel", "debug").toLowerCase();
   return {
     name,
@@ -131,8 +144,8 @@ export function readConfig(config: JsonObject, opening: string): NetworkConfig {
     logFile,
     logLevel: LOG_LEVELS.find((known) => known === level) ?? "debug",
     wantsMultiNic: wantsMultiNic(config["runtimeConfig"]),
-    socketPath: text("socketPath", "/var/run/aws-node/slash28.sock"),
-    hostNetns: text("hostNetns", "") || undefined,
+    socketPath: absolute("socketPath", "/var/run/aws-node/slash28.sock"),
+    hostNetns: absolute("hostNetns", "") || undefined,
     addTimeoutMs: seconds("addTimeout", 40),
     timeoutMs: seconds("timeout", 20),
     agentWaitMs: seconds("agentWait", 2),

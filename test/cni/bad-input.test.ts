@@ -131,6 +131,14 @@ describe("standard input", () => {
     expect(`${error.msg}${error.details}`.length).toBeLessThan(600);
   });
 
+  test.each(["", "  \n"])("that is empty is said to be: %j", async (input) => {
+    expect(await errorFor(ADD, input)).toMatchObject({
+      code: 6,
+      msg: "error reading network configuration: standard input is empty",
+      details: "The runtime passes the network configuration there.",
+    });
+  });
+
   test("that never ends is read no further than a mebibyte", async () => {
     const zero = Bun.spawn(["sh", "-c", `exec "$0" < /dev/zero`, rig.binary], {
       env: { ...process.env, ...ADD },
@@ -162,6 +170,9 @@ describe("standard input", () => {
     [{ podSGEnforcingMode: "lax" }, 'unknown podSGEnforcingMode "lax"'],
     [{ podSGEnforcingMode: true }, "podSGEnforcingMode is not text"],
     [{ pluginLogFile: "stdout" }, "pluginLogFile must not be stdout"],
+    [{ socketPath: "run/slash28.sock" }, 'socketPath "run/slash28.sock" is not absolute'],
+    [{ socketPath: "./s.sock" }, 'socketPath "./s.sock" is not absolute'],
+    [{ hostNetns: "netns/host" }, 'hostNetns "netns/host" is not absolute'],
     [{ pluginLogFile: "STDOUT" }, "pluginLogFile must not be stdout"],
     [{ pluginLogFile: "/dev/stdout" }, "pluginLogFile must not be stdout"],
     [{ pluginLogFile: "/proc/self/fd/1" }, "pluginLogFile must not be stdout"],
