@@ -2,7 +2,16 @@
 // with growing pauses when it exits, ended by SIGTERM and, if it lingers, by SIGKILL, and by itself when this process is
 // gone. Only loopback endpoints, dummy credentials: it cannot reach a real account.
 
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Ms } from "../base/units.ts";
 import { SECOND_MS } from "../base/units.ts";
@@ -52,6 +61,8 @@ const HEALTH_POLL_REAL_MS = 50;
 const STOP_GRACE_REAL_MS = 10_000;
 /** An agent that will not run with these settings says so by this exit status, and is not started again. */
 const USAGE_EXIT_STATUS = 2;
+/** Before a line of this program's in the file of the agent's output. */
+const OWN_NOTE = "-- ";
 
 export class AgentProcess {
   readonly node: UpNode;
@@ -94,6 +105,19 @@ export class AgentProcess {
     return join(this.folder, "plugin.log");
   }
 
+  get #outputFile(): string {
+    return join(this.folder, "agent.out");
+  }
+
+  /** What the agent itself wrote to its standard output and error so far. */
+  outputText(): string {
+    const text = existsSync(this.#outputFile) ? readFileSync(this.#outputFile, "utf8") : "";
+    return text
+      .split("\n")
+      .filter((line) => !line.startsWith(OWN_NOTE))
+      .join("\n");
+  }
+
   get eventsFile(): string {
     return join(this.folder, "facts.json.events.jsonl");
   }
@@ -121,7 +145,7 @@ export class AgentProcess {
     const { clock, command } = this.#options;
     this.#state = "starting";
     this.#startedMs = clock.nowMs();
-    const output = openSync(join(this.folder, "agent.out"), "a", 0o600);
+    const output = openSync(this.#outputFile, "a", 0o600);
     try {
       this.#child = Bun.spawn([...command, "agent"], {
         cwd: this.folder,
@@ -230,7 +254,7 @@ export class AgentProcess {
 
   #exited(exitCode: number | null, signalCode: number | string | null): void {
     if (this.#isStopping) return;
-    this.#exitText = lastLines(join(this.folder, "agent.out"));
+    this.#exitText = lastLines(this.#outputFile);
     if (exitCode === USAGE_EXIT_STATUS) {
       this.#state = "refused";
       this.#options.onChange();
@@ -239,7 +263,7 @@ export class AgentProcess {
     const { clock } = this.#options;
     if (clock.nowMs() - this.#startedMs > RESTART_RESET_MS) this.#pauseMs = RESTART_FIRST_MS;
     const how = signalCode === null ? `status ${exitCode}` : `signal ${signalCode}`;
-    appendFileSync(join(this.folder, "agent.out"), `-- exited with ${how}, restarted after ${this.#pauseMs} ms\n`);
+    appendFileSync(this.#outputFile, `${OWN_NOTE}exited with ${how}, restarted after ${this.#pauseMs} ms\n`);
     this.#state = "restarting";
     this.#cancelRestart = clock.at(clock.nowMs() + this.#pauseMs, () => {
       this.#restartCount++;

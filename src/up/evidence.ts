@@ -38,16 +38,15 @@ export function writeEvidence(input: EvidenceInput): number {
   };
   for (const agent of input.agents) {
     const folder = join("nodes", agent.node.name);
-    for (const [from, to] of [
-      ["ipamd.log", "ipamd.log"],
-      ["agent.out", "aws-node.log"],
-    ] as const) {
-      const path = join(agent.folder, from);
+    for (const name of ["ipamd.log", "plugin.log"]) {
+      const path = join(agent.folder, name);
       if (!existsSync(path) || readFileSync(path).length === 0) continue;
       mkdirSync(join(input.folder, folder), { recursive: true });
-      copyFileSync(path, join(input.folder, folder, to));
+      copyFileSync(path, join(input.folder, folder, name));
       count++;
     }
+    const output = agent.outputText();
+    if (output !== "") put(join(folder, "aws-node.log"), output);
   }
   const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
   put("events.json", json(list(events(input))));

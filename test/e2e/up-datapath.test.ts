@@ -76,7 +76,8 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
   }, 120_000);
 
   test("a pod whose link was cut is the first of those whose pings fail; its namespace was named while it ran", async () => {
-    const child = start([EXAMPLE, "--datapath", "--full", "--speed", "2"]);
+    const evidence = mkdtempSync(join(tmpdir(), "evidence-"));
+    const child = start([EXAMPLE, "--datapath", "--full", "--speed", "2", "--evidence", evidence]);
     const name = `s28-${child.pid}-p3`;
     while (!(await ran(["ip", "netns", "exec", name, "ip", "addr", "show", "dev", "eth0"])).includes("inet ")) {
       await Bun.sleep(100);
@@ -91,6 +92,9 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     );
     expect(stderr).toContain(`look: ip netns exec s28-${child.pid}-n1 ip rule\n`);
     expect(stderr).toContain("ip netns exec s28-PID-p3 ip addr");
+    for (const node of ["small-1", "small-2"])
+      expect(readFileSync(join(evidence, "nodes", node, "plugin.log"), "utf8")).toContain("Received CNI add request");
+    rmSync(evidence, { recursive: true });
   }, 60_000);
 
   test("Ctrl-C ends it in order: no namespace, no folder", async () => {

@@ -204,7 +204,8 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET:
     const text = cluster({ others: 0, pods: 4 })
       .replace("speed: 20", "speed: 5")
       .replace("{ name: web, pods: 4 }", "{ name: web, pods: 4 }\n  - { name: late, pods: 4, at: 30s }");
-    const running = up([file("kill.yaml", text), "--once", "-o", "json"]);
+    const evidence = join(folder, "killed-agent");
+    const running = up([file("kill.yaml", text), "--once", "-o", "json", "--evidence", evidence]);
     let run = "";
     let checkpoint = "";
     while (!checkpoint.includes("10.0.0.")) {
@@ -218,6 +219,8 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET:
     const document = parse(ran);
     expect(document.summary).toMatchObject({ pods: 8, running: 8 });
     expect(new Set(document.pods.map((pod) => pod.address)).size).toBe(8);
+    // The agent printed nothing; that it was killed is a note of this program's, which no cluster would have.
+    expect(readdirSync(join(evidence, "nodes/n-1"))).toEqual(["ipamd.log"]);
   }, 60_000);
 
   test("more pods than max-pods: unschedulable", async () => {
