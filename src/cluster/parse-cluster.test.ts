@@ -165,6 +165,8 @@ describe("cluster files", () => {
     expect(changed("subnets: [subnet-a]", "subnets: [subnet-b]")[0]).toBe(
       'c.yaml:8:79: there is no subnet "subnet-b"; did you mean "subnet-a"?',
     );
+    // Its name is not also called unknown.
+    expect(changed("cidr: 10.0.0.0/24", "cidr: 10.0.0.1/24").join("\n")).not.toContain("there is no subnet");
     expect(changed("every: 1m, lifetime: 30s", "every: 1m")[0]).toContain('needs a "lifetime"');
     expect(problems("kind: Cluster\n")).toContain(
       'c.yaml:1:1: the cluster file needs "subnets"\n' +

@@ -67,9 +67,12 @@ function readCluster(source: YamlSource, root: MapReader, fileName: string): Clu
   const region = readRegion(source, root);
   const vpc = readVpc(source, root);
   const places = new Map<object, YamlNode>();
+  const errorCount = source.errors.length;
   const subnets = readSubnets(source, root, { region, vpc, places });
-  const cni = readCni(source, root, { subnets, vpc });
-  const nodeGroups = readNodeGroups(source, root, { subnets, vpc, cni, places });
+  // The names of subnets that could not be read are no typing errors elsewhere.
+  const knownSubnets = source.errors.length === errorCount ? subnets : undefined;
+  const cni = readCni(source, root, { knownSubnets, vpc });
+  const nodeGroups = readNodeGroups(source, root, { subnets, knownSubnets, vpc, cni, places });
   const nodeEvents = readNodeEvents(source, root, { nodeGroups, subnets });
   const workloads = readWorkloads(source, root, places);
   const schedulingStrategy = readStrategy(source, root);
@@ -276,7 +279,7 @@ function readReservations(
 function readCni(
   source: YamlSource,
   root: MapReader,
-  context: { subnets: readonly ClusterSubnet[]; vpc: ClusterVpc },
+  context: { knownSubnets: readonly ClusterSubnet[] | undefined; vpc: ClusterVpc },
 ): ClusterCni {
   const reader = root.map("cni");
   if (reader === undefined) return { policy: "slash28", env: new Map(), eniConfigs: [], resourceController: true };
@@ -294,7 +297,7 @@ function readCni(
     const groups = (config.list("securityGroups") ?? []).map((group) => scalarText(source.resolve(group), true) ?? "");
     config.done();
     if (name === undefined || subnet === undefined) continue;
-    if (context.vpc.kind === "cidrs") checkSubnetName(source, config.value("subnet"), subnet, context.subnets);
+    if (context.vpc.kind === "cidrs") checkSubnetName(source, config.value("subnet"), subnet, context.knownSubnets);
     eniConfigs.push({ name, subnet, securityGroups: groups });
   }
   const resourceController = reader.boolean("resourceController") ?? true;
@@ -302,7 +305,13 @@ function readCni(
   return { policy, env, eniConfigs, resourceController };
 }
 
-function checkSubnetName(source: YamlSource, node: YamlNode, id: string, subnets: readonly ClusterSubnet[]): void {
+function checkSubnetName(
+  source: YamlSource,
+  node: YamlNode,
+  id: string,
+  subnets: readonly ClusterSubnet[] | undefined,
+): void {
+  if (subnets === undefined) return;
   const ids = subnets.map((subnet) => subnet.id);
   if (ids.includes(id)) return;
   const near = nearNames(id, ids)[0];
@@ -314,6 +323,7 @@ function readNodeGroups(
   root: MapReader,
   context: {
     subnets: readonly ClusterSubnet[];
+    knownSubnets: readonly ClusterSubnet[] | undefined;
     vpc: ClusterVpc;
     cni: ClusterCni;
     places: Map<object, YamlNode>;
@@ -340,7 +350,7 @@ function readNodeGroups(
     const subnets: string[] = [];
     for (const subnetNode of subnetNodes ?? []) {
       const id = scalarText(source.resolve(subnetNode), true) ?? "";
-      if (!isDump) checkSubnetName(source, subnetNode, id, context.subnets);
+      if (!isDump) checkSubnetName(source, subnetNode, id, context.knownSubnets);
       subnets.push(id);
     }
     if (subnetNodes !== undefined && subnets.length === 0) {

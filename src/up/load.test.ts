@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatCheckError } from "../text/check-error.ts";
-import { loadCluster, loadPods } from "./load.ts";
+import { clusterFromText, LoadError, loadCluster, loadPods } from "./load.ts";
 
 const CLUSTER = `apiVersion: slash28/v1
 kind: Cluster
@@ -36,4 +36,19 @@ test("what a trace holds and a run does not use is told: lines with their place,
     `pods.csv:1:1: 2 of the trace's 3 pods come after the run's end (run.duration 10m), the last at 2d
   Give cluster.yaml a longer run.duration, or the trace with slash28 trace --from and --to.`,
   ]);
+});
+
+test("a file that is no cluster file at all: the first ten problems, and how many more there are", () => {
+  const text = `${CLUSTER}${Array.from({ length: 25 }, (_, index) => `wrong${index}: 1`).join("\n")}\n`;
+  const message = (() => {
+    try {
+      clusterFromText(text, "c.yaml");
+    } catch (error) {
+      return error instanceof LoadError ? error.message : "";
+    }
+    return "";
+  })();
+  expect(message).toStartWith("c.yaml cannot be used: 25 problems\nc.yaml:6:1: ");
+  expect(message).toEndWith("\n... and 15 more");
+  expect(message.match(/^c\.yaml:\d+:\d+: /gm)).toHaveLength(10);
 });

@@ -1,4 +1,4 @@
-// Reads what a run is asked for: the cluster file, the manifests and traces it names, dumps. Every problem of every file comes
+// Reads what a run is asked for: the cluster file, the manifests and traces it names, dumps. The problems of every file come
 // back at once, as text with places; nothing is half loaded.
 
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ import {
   type TracePod,
 } from "../cluster/index.ts";
 
-/** The input cannot be used. `message` holds every problem, one a line. */
+/** The input cannot be used. `message` holds the problems, one a line, the first ten of them. */
 export class LoadError extends Error {
   override readonly name = "LoadError";
   readonly next: string | undefined;
@@ -139,11 +139,16 @@ function foreignNodes(pods: readonly TracePod[], file: string, cluster: Cluster)
   return [{ file, line: 1, column: 1, message, next }];
 }
 
+/** A file of another kind has a problem on every line. */
+const PROBLEMS_SHOWN = 10;
+
 function checkFailure(errors: readonly CheckError[]): LoadError {
   const sorted = sortCheckErrors(errors);
   const file = sorted[0]?.file ?? "the file";
   const what = sorted.length === 1 ? `${file} cannot be used` : `${file} cannot be used: ${sorted.length} problems`;
-  return new LoadError(`${what}\n${sorted.map(formatCheckError).join("\n")}`);
+  const lines = sorted.slice(0, PROBLEMS_SHOWN).map(formatCheckError);
+  if (sorted.length > PROBLEMS_SHOWN) lines.push(`... and ${sorted.length - PROBLEMS_SHOWN} more`);
+  return new LoadError([what, ...lines].join("\n"));
 }
 
 function readText(path: string): string {

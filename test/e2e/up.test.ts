@@ -332,7 +332,7 @@ describe("input that cannot be used", () => {
     expect(v6.stderr).toContain("ENABLE_IPv6");
     const policy = await up([file("policy.yaml", cluster({ others: 0, pods: 1 })), "--once", "--policy", "slash29"]);
     expect(policy.status).toBe(2);
-    expect(policy.stderr).toContain("slash29");
+    expect(policy.stderr).toContain("'slash29' is invalid. Allowed choices are vpc-cni, slash28.");
     expect(leftovers()).toEqual([]);
   }, 30_000);
 

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import articleText from "../../../examples/article.yaml" with { type: "text" };
 import { formatCheckError } from "../../cluster/index.ts";
 import { ListenError } from "../../emulator/server/index.ts";
+import { POLICY_IDS } from "../../ipam/types.ts";
 import {
   clusterFromText,
   datapathProblems,
@@ -64,7 +65,7 @@ export function upCommand(): Command {
         .default([], "none"),
     )
     .option("--ec2 <dir>", "a folder of AWS CLI JSON: the VPC to clone, instead of the cluster file's")
-    .option("--policy <policy>", "instead of the cluster file's")
+    .addOption(new Option("--policy <policy>", "instead of the cluster file's").choices(POLICY_IDS))
     .option(
       "--seed <number>",
       "instead of the cluster file's; the same seed gives the same names and placements",
