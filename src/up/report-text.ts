@@ -203,13 +203,8 @@ export function causeText(seen: Sightings, found: Findings): string | undefined 
         `them out of a range.`,
     );
   }
-  const placed =
-    found.carriedAsPlacedCount >= asked
-      ? `all ${asked} of these where they are`
-      : `${found.carriedAsPlacedCount} of these ${asked} where they are`;
   sentences.push(
-    `At WARM_PREFIX_TARGET=1 the subnets as they are would carry up to ${found.carriedPodCount} pods, ${placed}; ` +
-      `for what the present settings ask, ${found.shortPrefixCount} /28s are short.`,
+    `${carriedText(found, asked)}; for what the present settings ask, ${found.shortPrefixCount} /28s are short.`,
   );
   const unpaused = seen.errorTexts.find((text) => text.message.startsWith("There aren't sufficient free Ipv4"));
   if (unpaused !== undefined) {
@@ -219,6 +214,23 @@ export function causeText(seen: Sightings, found: Findings): string | undefined 
     );
   }
   return sentences.join(" ");
+}
+
+/** What the subnets could carry with the least stock. */
+export function carriedText(
+  found: Pick<Findings, "carriedPodCount" | "carriedAsPlacedCount">,
+  askedPodCount: number,
+): string {
+  const { carriedPodCount = 0, carriedAsPlacedCount } = found;
+  const opening = "At WARM_PREFIX_TARGET=1 the subnets as they are would carry";
+  if (carriedPodCount === 0) return `${opening} no pod either`;
+  const placed =
+    carriedAsPlacedCount >= askedPodCount
+      ? `all ${askedPodCount} of these`
+      : carriedAsPlacedCount === 0
+        ? "none of these"
+        : `${carriedAsPlacedCount} of these ${askedPodCount}`;
+  return `${opening} up to ${carriedPodCount} pods, ${placed} where they are`;
 }
 
 function describeTargets(settings: Sightings["settings"]): string {

@@ -3,6 +3,7 @@ import { table, wrap } from "../text/layout.ts";
 import { ec2SubnetId } from "../world/world.ts";
 import { podsCarried, podsCarriedAsPlaced, prefixesShort, prefixesWanted } from "./demand.ts";
 import { quantile } from "./report.ts";
+import { carriedText } from "./report-text.ts";
 
 const ARTICLE = { warmIpTarget: 20, minimumIpTarget: 20, warmPrefixTarget: 1 };
 const ONE_PREFIX = { warmIpTarget: 0, minimumIpTarget: 0, warmPrefixTarget: 1 };
@@ -40,6 +41,20 @@ describe("sums beside the run", () => {
     expect(podsCarriedAsPlaced([{ prefixCount: 4, nodes: busy }])).toBe(40);
     expect(podsCarriedAsPlaced([{ prefixCount: 3, nodes: busy }])).toBe(36);
   });
+
+  test.each([
+    [0, 0, "would carry no pod either"],
+    [80, 0, "would carry up to 80 pods, none of these where they are"],
+    [80, 24, "would carry up to 80 pods, all 24 of these where they are"],
+    [80, 20, "would carry up to 80 pods, 20 of these 24 where they are"],
+  ])(
+    "what subnets for %d pods, %d of them where they are, would carry",
+    (carriedPodCount, carriedAsPlacedCount, text) => {
+      expect(carriedText({ carriedPodCount, carriedAsPlacedCount }, 24)).toBe(
+        `At WARM_PREFIX_TARGET=1 the subnets as they are ${text}`,
+      );
+    },
+  );
 
   test("quantiles by nearest rank", () => {
     const values = Array.from({ length: 100 }, (_, index) => index + 1);

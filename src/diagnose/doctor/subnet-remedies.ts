@@ -47,16 +47,16 @@ function releaseOf(spoiler: Spoiler, facts: Pick<Facts, "nodes">): string {
   return `Move ${name} (${spoiler.eniId}) to another subnet`;
 }
 
-/** Who spoils the blocks, in words: `6 by 6 load balancer, 4 by node i-0abc`. */
+const SPOILERS_NAMED = 3;
+
+/** Who spoils the blocks, in words: `load balancer in 6, node i-0abc in 4`, the first three; empty: nobody is known to. */
 export function spoilerText(view: SubnetView, facts: Pick<Facts, "enis" | "nodes">): string {
   const byName = new Map<string, number>();
   for (const one of spoilers(view, facts)) {
     const name = one.holder.name.startsWith("ENI ") ? "other ENIs" : one.holder.name;
     byName.set(name, (byName.get(name) ?? 0) + one.blockCount);
   }
-  return [...byName]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, 3)
-    .map(([name, count]) => `${name} in ${count}`)
-    .join(", ");
+  const all = [...byName].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name} in ${count}`);
+  const more = all.length - SPOILERS_NAMED;
+  return `${all.slice(0, SPOILERS_NAMED).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }

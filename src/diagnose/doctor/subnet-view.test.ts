@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type Cidr, parseCidr, parseIpv4 } from "../../base/ipv4.ts";
 import { NO_FACTS } from "../facts/merge.ts";
 import type { EniFact, SubnetFact } from "../facts/model.ts";
+import { spoilerText } from "./subnet-remedies.ts";
 import { emptiestRange, spoilers, subnetView } from "./subnet-view.ts";
 
 const at = { file: "enis.json" };
@@ -96,4 +97,20 @@ test("the range to reserve is the one with the fewest addresses in use, away fro
   const facts = { ...NO_FACTS, subnets: [subnet({ cidr: cidr("10.0.0.0/24") })], enis: [eni("eni-1", ["10.0.0.70"])] };
   const view = subnetView(facts, "subnet-a");
   expect(view === undefined ? undefined : emptiestRange(view)).toEqual({ cidr: "10.0.0.128/26", usedCount: 0 });
+});
+
+test("those who break blocks are named, the first three, and how many more there are", () => {
+  const wide = subnet({ cidr: cidr("10.0.0.0/24"), availableIpAddressCount: 246 });
+  const holders = ["aws-node", "nat_gateway", "network_load_balancer", "vpc_endpoint", "lambda"].map(
+    (interfaceType, index) => eni(`eni-${index}`, [`10.0.0.${20 + 16 * index}`], { interfaceType }),
+  );
+  const facts = { ...NO_FACTS, subnets: [wide], enis: holders };
+  const view = subnetView(facts, "subnet-a");
+  if (view === undefined) throw new Error("it is described");
+  const count = new Set(spoilers(view, facts).map((one) => one.holder.name)).size;
+  expect(count).toBeGreaterThan(3);
+  expect(spoilerText(view, facts)).toMatch(/^[^,]+ in 1, [^,]+ in 1, [^,]+ in 1, and \d+ more$/);
+  const few = { ...facts, enis: holders.slice(0, 2) };
+  const fewView = subnetView({ ...few, wholeSubnets: ["subnet-a"] }, "subnet-a");
+  expect(spoilerText(fewView ?? view, few)).not.toContain("more");
 });
