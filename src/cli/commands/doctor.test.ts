@@ -127,6 +127,29 @@ run: { duration: 4m, seed: 1 }
   test("a timeline of a pod that nobody names says so", async () => {
     const none = await slash28(["doctor", "denied", "--timeline", "shop/web-1"]);
     expect(none).toMatchObject({ status: 1, out: "Nothing that was read names shop/web-1.\n" });
+    expect(none.err).toContain("  next: The name is namespace/pod, a node, an address or a /28.");
+    expect(none.err).toContain("kubectl get events -A -o json");
+    const pods = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace: "shop", name: "web-7" },
+      spec: {},
+      status: {},
+    };
+    file("denied-pods/pods.json", JSON.stringify(pods));
+    const near = await slash28(["doctor", "denied-pods", "--timeline", "shop/web-1"]);
+    expect(near.err).toContain("  next: Was shop/web-7 meant? ");
+  });
+
+  test("a timeline says a log's line as a person reads it; JSON keeps the line", async () => {
+    const line = `{"level":"info","ts":"2026-03-02T10:00:01.000Z","caller":"rpc/rpc.pb.go:1","msg":"Received AddNetwork for NS /run/netns/a, Pod web-1, NameSpace shop, \\"eth0\\""}`;
+    file("line/ipamd.log", `${line}\n`);
+    const shown = await slash28(["doctor", "line", "--timeline", "shop/web-1"]);
+    expect(shown.out).toContain(
+      '2026-03-02T10:00:01.000Z  log        info Received AddNetwork for NS /run/netns/a, Pod web-1, NameSpace shop, "eth0"\n',
+    );
+    const document = JSON.parse((await slash28(["doctor", "line", "--timeline", "shop/web-1", "-o", "json"])).out);
+    expect(document.entries[0].text).toBe(line);
   });
 
   test("junk is listed, never a crash", async () => {

@@ -4,13 +4,14 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { FAILURE_CLASSES } from "../../diagnose/doctor/classes/index.ts";
 import { type DoctorFinding, diagnose } from "../../diagnose/doctor/judge.ts";
 import { parseSubject, timeline } from "../../diagnose/doctor/timeline.ts";
-import type { FactsPart } from "../../diagnose/facts/model.ts";
+import type { Facts, FactsPart } from "../../diagnose/facts/model.ts";
 import { createTimelineReader } from "../../diagnose/readers/logs/timeline.ts";
 import { type DoctorDocument, doctorDocument } from "../../diagnose/render/doctor-document.ts";
 import { doctorMarkdown } from "../../diagnose/render/doctor-markdown.ts";
 import { doctorTable } from "../../diagnose/render/doctor-table.ts";
 import { redact } from "../../diagnose/render/redact.ts";
 import { timelineDocument, timelineText } from "../../diagnose/render/timeline-text.ts";
+import { nearNames } from "../../text/near-names.ts";
 import { type CollectFlags, collectFacts, collectOptions } from "../collect-facts.ts";
 import { CommandError } from "../command-error.ts";
 import type { LiveFlags } from "../live-facts.ts";
@@ -120,7 +121,24 @@ async function showTimeline(
       ? `${JSON.stringify(timelineDocument(entries, subject), null, 2)}\n`
       : timelineText(entries, subject),
   );
-  return entries.length > 0 ? 0 : 1;
+  if (entries.length > 0) return 0;
+  process.stderr.write(`  next: ${unnamedNext(facts, subject)}\n`);
+  return 1;
+}
+
+/** What to do about a subject that nothing names. */
+function unnamedNext(facts: Facts, subject: string): string {
+  const pods = facts.pods.map((pod) => `${pod.namespace}/${pod.name}`);
+  const ofEvents = facts.events.flatMap((event) =>
+    event.namespace === undefined ? event.name : `${event.namespace}/${event.name}`,
+  );
+  const names = new Set([...pods, ...ofEvents, ...facts.nodes.map((node) => node.key)].filter((name) => name !== ""));
+  const near = nearNames(subject, [...names], 3);
+  const meant = near.length === 0 ? "" : `Was ${near.join(" or ")} meant? `;
+  return (
+    `${meant}The name is namespace/pod, a node, an address or a /28. Where it is right, give what names it too: ipamd.log and ` +
+    "plugin.log of its node, `kubectl get events -A -o json`, `kubectl get pods -A -o json`."
+  );
 }
 
 function render(document: DoctorDocument, options: Options): string {

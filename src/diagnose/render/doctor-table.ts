@@ -3,6 +3,7 @@
 
 import { wrap } from "../../text/layout.ts";
 import type { DoctorDocument, EvidenceDocument, FindingDocument } from "./doctor-document.ts";
+import { readableLine } from "./plain-text.ts";
 
 export interface TableStyle {
   readonly isColored: boolean;
@@ -122,15 +123,7 @@ function few(names: readonly string[]): string {
 }
 
 function evidenceLines(evidence: EvidenceDocument, paint: (text: string, code: string) => string): string[] {
-  return [`     ${paint(evidence.source, DIM)}`, `       ${readable(evidence.text)}`];
-}
-
-/** A JSON log line as a person would read it: time, level, message; anything else as it is. The other forms keep the quote. */
-function readable(text: string): string {
-  const match = /^\{"level":"(\w+)","ts":"([^"]+)",(?:"caller":"[^"]*",)?"msg":"(.*?)"?\}?$/.exec(text);
-  if (match === null) return text;
-  const [, level = "", time = "", message = ""] = match;
-  return `${time} ${level} ${message.replaceAll('\\"', '"').replaceAll("\\n", " ").replaceAll("\\t", " ")}`;
+  return [`     ${paint(evidence.source, DIM)}`, `       ${readableLine(evidence.text)}`];
 }
 
 /** The folder that all sources lie in, to be said once; empty when they share none. */

@@ -13,6 +13,14 @@ export function printableAll<Value>(value: Value): Value {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, printableAll(one)])) as Value;
 }
 
+/** A JSON log line as a person would read it: time, level, message; anything else as it is. The other forms keep the quote. */
+export function readableLine(text: string): string {
+  const match = /^\{"level":"(\w+)","ts":"([^"]+)",(?:"caller":"[^"]*",)?"msg":"(.*?)"?\}?$/.exec(text);
+  if (match === null) return text;
+  const [, level = "", time = "", message = ""] = match;
+  return `${time} ${level} ${message.replaceAll('\\"', '"').replaceAll("\\n", " ").replaceAll("\\t", " ")}`;
+}
+
 /** Escaped for XML text and for attributes in double quotes; what XML 1.0 cannot hold at all becomes a blank. */
 export function xmlText(text: string): string {
   return [...text]

@@ -3,6 +3,7 @@
 import { formatRfc3339 } from "../../base/calendar.ts";
 import type { TimelineEntry } from "../doctor/timeline.ts";
 import { sourceText } from "./doctor-document.ts";
+import { readableLine } from "./plain-text.ts";
 
 export function timelineText(entries: readonly TimelineEntry[], subject: string): string {
   if (entries.length === 0) return `Nothing that was read names ${subject}.\n`;
@@ -33,9 +34,14 @@ function timeText(ms: number): string {
   return formatRfc3339(ms).replace("Z", `.${String(Math.floor(ms) % 1000).padStart(3, "0")}Z`);
 }
 
+/** Of a line of a log its level and message: the time stands before it. */
+function messageOf(text: string): string {
+  return readableLine(text).replace(/^\d{4}-\d\d-\d\dT\S+ /, "");
+}
+
 function entryLines(indent: string, entry: TimelineEntry): string[] {
   return [
-    `${indent}${entry.kind.padEnd(10)} ${entry.text}`,
+    `${indent}${entry.kind.padEnd(10)} ${entry.ms === undefined ? readableLine(entry.text) : messageOf(entry.text)}`,
     `${" ".repeat(indent.length + 11)}${sourceText(entry.source)}`,
   ];
 }
