@@ -70,7 +70,7 @@ function wireInside(kernel: Kernel, namespace: Namespace, plan: PodPlan): WireOu
     // The peer's index comes with the host's end: no look-up inside the pod.
     transaction.apply(namespace.netlink, podSteps(plan, link.parentIndex));
     quietIpv6(kernel, plan.hostInterface);
-    const rules = kernel.host.rules();
+    const rules = kernel.host.rules(plan.pod.branch === undefined ? plan.pod.address : undefined);
     if (trunk !== undefined) wireBranch(kernel, plan, trunk, transaction);
     const route = hostRoute(plan.pod.address, link.index, plan.routeTable);
     const [, routed] = transaction.apply(kernel.host, [

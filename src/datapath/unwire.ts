@@ -19,7 +19,7 @@ export function unwirePod(kernel: Kernel, removal: PodRemoval): string[] {
   if (removal.address === 0 && removal.vlanId === 0) return [];
   try {
     if (removal.mayBeTaken === true && isTaken(kernel, removal)) return [];
-    const rules = kernel.host.rules();
+    const rules = kernel.host.rules(removal.vlanId === 0 ? removal.address : undefined);
     const nothing = { steps: [], left: [] };
     const address = removal.address === 0 ? nothing : addressRemovals(removal, rules);
     const branch = removal.vlanId === 0 ? nothing : branchRemovals(kernel, removal, rules);

@@ -1,6 +1,6 @@
 // What the kernel answers, as records. Attributes that we have no use for are skipped; what is too short throws `KernelError`.
 
-import type { Cidr } from "../base/ipv4.ts";
+import type { Cidr, Ipv4 } from "../base/ipv4.ts";
 import { errnoName } from "./errno.ts";
 import type { ChangeResult } from "./kernel.ts";
 import * as n from "./numbers.ts";
@@ -37,9 +37,20 @@ export function describeResult(result: ChangeResult): string {
   return result.message === "" ? errnoName(result.errno) : `${errnoName(result.errno)}: ${result.message}`;
 }
 
+/** A link has some fifty, and most are its counters' and queues'. */
+const LINK_ATTRIBUTES: ReadonlySet<number> = new Set([
+  n.IFLA.address,
+  n.IFLA.name,
+  n.IFLA.mtu,
+  n.IFLA.link,
+  n.IFLA.txQueueLength,
+  n.IFLA.linkInfo,
+  n.IFLA.alias,
+]);
+
 export function decodeLink(body: Uint8Array): Link {
   const fields = new Fields(body);
-  const attributes = fields.attributes(LINK_HEADER_LENGTH);
+  const attributes = fields.attributes(LINK_HEADER_LENGTH, LINK_ATTRIBUTES);
   const info = attributes.get(n.IFLA.linkInfo)?.attributes();
   const kind = info?.get(n.IFLA_INFO.kind)?.text() ?? "";
   const vlanId = kind === "vlan" ? info?.get(n.IFLA_INFO.data)?.attributes().get(n.IFLA_VLAN_ID)?.u16() : undefined;
@@ -128,6 +139,16 @@ export function decodeRule(body: Uint8Array): Rule | undefined {
   if (mark !== undefined || mask !== undefined) rule.mark = { value: mark ?? 0, mask: mask ?? 0xffff_ffff };
   if (inInterface !== undefined) rule.inInterface = inInterface;
   return rule;
+}
+
+/** The rule is from or to exactly this address. For lists of two rules a pod, of which two are wanted. */
+export function isRuleOf(body: Uint8Array, address: Ipv4): boolean {
+  const fields = new Fields(body);
+  const is = (type: number): boolean => {
+    const at = fields.find(type, OTHER_HEADER_LENGTH);
+    return at >= 0 && fields.ipv4(at) === address;
+  };
+  return (fields.u8(1) === 32 && is(n.FRA.destination)) || (fields.u8(2) === 32 && is(n.FRA.source));
 }
 
 /** Undefined for another family and while the neighbour's MAC is not known. */

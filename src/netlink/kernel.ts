@@ -1,6 +1,7 @@
 // The kernel as the datapath sees it: blocking and in order. A driver speaks netlink; tests have a kernel of plain maps, and wrap
 // either one to fail or to stop at any call.
 
+import type { Ipv4 } from "../base/ipv4.ts";
 import type { Change, Errno, Link, LinkAddress, Neighbour, Route, Rule } from "./types.ts";
 
 /** The kernel could not be spoken to at all, or a namespace could not be opened. `errno` 0: not known. */
@@ -34,8 +35,8 @@ export interface Netlink {
   addresses(linkIndex?: number): readonly LinkAddress[];
   /** IPv4 routes of one table. Multipath routes are left out. */
   routes(table: number): readonly Route[];
-  /** IPv4 rules, in the order of evaluation. */
-  rules(): readonly Rule[];
+  /** IPv4 rules, in the order of evaluation; with an address those alone that are from it or to it. */
+  rules(address?: Ipv4): readonly Rule[];
   neighbours(linkIndex: number): readonly Neighbour[];
 }
 

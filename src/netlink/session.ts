@@ -2,6 +2,7 @@
 // socket is reset, so that a late answer is never taken for the next one's.
 
 import { assert } from "../base/assert.ts";
+import type { Ipv4 } from "../base/ipv4.ts";
 import {
   decodeAddress,
   decodeLink,
@@ -10,6 +11,7 @@ import {
   decodeRoute,
   decodeRule,
   describeResult,
+  isRuleOf,
 } from "./decode.ts";
 import { encodeChanges, encodeQuery, type Query } from "./encode.ts";
 import { EINTR, ENODEV, ENOENT } from "./errno.ts";
@@ -79,8 +81,10 @@ class Session implements Netlink {
       .filter((route) => route.table === table);
   }
 
-  rules() {
-    return this.#read({ query: "rules" }).flatMap((body) => decodeRule(body) ?? []);
+  rules(address?: Ipv4) {
+    const bodies = this.#read({ query: "rules" });
+    const named = address === undefined ? bodies : bodies.filter((body) => isRuleOf(body, address));
+    return named.flatMap((body) => decodeRule(body) ?? []);
   }
 
   neighbours(linkIndex: number) {

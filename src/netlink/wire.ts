@@ -204,7 +204,12 @@ export class Fields {
   /** Empty when the address is not of Ethernet's length: a tunnel's, say. */
   mac(): Mac {
     if (this.#end - this.#start !== 6) return "";
-    return Array.from(this.bytes, (octet) => octet.toString(16).padStart(2, "0")).join(":");
+    let text = "";
+    for (let i = 0; i < 6; i++) {
+      const octet = this.#byte(i);
+      text += `${i === 0 ? "" : ":"}${octet < 16 ? "0" : ""}${octet.toString(16)}`;
+    }
+    return text;
   }
 
   /** Up to the first zero byte. */
@@ -214,9 +219,27 @@ export class Fields {
     return decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
-  /** The attributes from `start` on, by type; of two of one type the later counts, as in the kernel. */
-  attributes(start = 0): ReadonlyMap<number, Fields> {
+  /** The attributes from `start` on, all or the wanted ones, by type; of two of one type the later counts, as in the kernel. */
+  attributes(start = 0, wanted?: ReadonlySet<number>): ReadonlyMap<number, Fields> {
     const found = new Map<number, Fields>();
+    this.#walk(start, (type, offset, length) => {
+      if (wanted?.has(type) === false) return;
+      const at = this.#start + offset;
+      found.set(type, new Fields(this.#whole, at, at + length));
+    });
+    return found;
+  }
+
+  /** Where the attribute's value begins; -1 when it is not there. */
+  find(wanted: number, start: number): number {
+    let found = -1;
+    this.#walk(start, (type, offset) => {
+      if (type === wanted) found = offset;
+    });
+    return found;
+  }
+
+  #walk(start: number, visit: (type: number, offset: number, length: number) => void): void {
     const end = this.#end - this.#start;
     if (start > end) throw new KernelError(`netlink: ${start} bytes were expected and ${end} came`, 0);
     for (let offset = start; end - offset >= ATTRIBUTE_HEADER_LENGTH; ) {
@@ -224,11 +247,9 @@ export class Fields {
       const type = this.u16(offset + 2) & ATTRIBUTE_TYPE_MASK;
       if (length < ATTRIBUTE_HEADER_LENGTH || length > end - offset)
         throw new KernelError(`netlink: attribute ${type} of ${length} bytes where ${end - offset} are left`, 0);
-      const at = this.#start + offset;
-      found.set(type, new Fields(this.#whole, at + ATTRIBUTE_HEADER_LENGTH, at + length));
+      visit(type, offset + ATTRIBUTE_HEADER_LENGTH, length - ATTRIBUTE_HEADER_LENGTH);
       offset += aligned(length);
     }
-    return found;
   }
 
   #byte(offset: number): number {
@@ -261,8 +282,13 @@ export function encodeUtf8(text: string): Uint8Array {
 
 /** Bytes that are not UTF-8 are read as Latin-1: a link's name may be any bytes, and must not stop a list of links. */
 export function decodeUtf8(bytes: Uint8Array): string {
-  const latin = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-  if (bytes.every((byte) => byte < 0x80)) return latin;
+  let latin = "";
+  let isAscii = true;
+  for (const byte of bytes) {
+    latin += String.fromCharCode(byte);
+    if (byte >= 0x80) isAscii = false;
+  }
+  if (isAscii) return latin;
   try {
     return decodeURIComponent(Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""));
   } catch {

@@ -321,6 +321,30 @@ describe("what ip makes, as we read it", () => {
     for (const [i] of theirs.entries()) ip("node", `rule del pref ${200 + i}`);
   });
 
+  test("rules of an address: from it or to it, not of the network that begins with it", () => {
+    const theirs = [
+      "from 10.1.0.4 lookup 7",
+      "to 10.1.0.4 lookup 7",
+      "from 10.1.0.4/31 lookup 7",
+      "to 10.1.0.4/30 lookup 7",
+    ];
+    theirs.push(
+      "from 10.1.0.4 to 10.2.0.0/16 lookup 7",
+      "from 10.2.0.0/16 to 10.1.0.4 lookup 7",
+      "from 10.1.0.5 lookup 7",
+    );
+    theirs.push("from 10.1.0.4/31 to 10.1.0.4 lookup 7", "lookup 7");
+    for (const [i, rule] of theirs.entries()) ip("node", `rule add pref ${200 + i} ${rule}`);
+    const of = address("10.1.0.4");
+    expect(kernel.host.rules(of).map((rule) => rule.priority)).toEqual([200, 201, 204, 205, 207]);
+    expect(kernel.host.rules(of)).toEqual(
+      kernel.host
+        .rules()
+        .filter(({ from, to }) => [from, to].some((one) => one?.prefixLength === 32 && one.base === of)),
+    );
+    for (const [i] of theirs.entries()) ip("node", `rule del pref ${200 + i}`);
+  });
+
   test("neighbours of one link, those without a MAC left out", () => {
     const { index } = kernel.host.link("v1")!;
     ip("node", "neigh add 10.0.96.1 lladdr 02:00:00:00:00:aa dev v1 nud permanent");

@@ -1,7 +1,7 @@
 // A kernel of plain lists and maps: links, addresses, routes, rules and neighbours of several network namespaces, with the error
 // numbers of Linux. Naive on purpose. The contract suite runs on it and on a real kernel, so that it cannot lie.
 
-import { type Cidr, cidrContains, cidrOf } from "../../base/ipv4.ts";
+import { type Cidr, cidrContains, cidrOf, type Ipv4 } from "../../base/ipv4.ts";
 import {
   EADDRNOTAVAIL,
   EEXIST,
@@ -111,8 +111,9 @@ export class FakeNetwork implements Netlink {
     return this.routeList.filter((route) => route.table === table);
   }
 
-  rules(): readonly Rule[] {
-    return [...this.ruleList];
+  rules(address?: Ipv4): readonly Rule[] {
+    const isOf = (cidr: Cidr | undefined) => cidr?.prefixLength === 32 && cidr.base === address;
+    return this.ruleList.filter((rule) => address === undefined || isOf(rule.from) || isOf(rule.to));
   }
 
   neighbours(linkIndex: number): readonly Neighbour[] {

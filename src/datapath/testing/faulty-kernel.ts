@@ -91,7 +91,7 @@ export class FaultyKernel implements Kernel {
       links: () => ask(() => netlink.links()),
       addresses: (index) => ask(() => netlink.addresses(index)),
       routes: (table) => ask(() => netlink.routes(table)),
-      rules: () => ask(() => netlink.rules()),
+      rules: (address) => ask(() => netlink.rules(address)),
       neighbours: (index) => ask(() => netlink.neighbours(index)),
     };
   }
