@@ -141,7 +141,7 @@ test("a service that hangs or is away is an error within the deadline", async ()
   expect(performance.now() - startedMs).toBeLessThan(2_000);
   hanging.stop(true);
   await expect(imdsHttp({ ...options, endpoint: `http://127.0.0.1:${hanging.port}` }).enis()).rejects.toThrow(
-    "did not answer",
+    `instance metadata at http://127.0.0.1:${hanging.port} did not answer /latest/api/token: the connection was refused`,
   );
 });
 

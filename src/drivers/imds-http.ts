@@ -37,9 +37,7 @@ export function imdsHttp(options: ImdsHttpOptions): Imds {
         redirect: "error",
       });
     } catch (error) {
-      throw new ImdsError(
-        `instance metadata at ${base} did not answer ${path}: ${error instanceof Error ? error.message : error}`,
-      );
+      throw new ImdsError(`instance metadata at ${base} did not answer ${path}: ${connectionText(error)}`);
     }
   }
 
@@ -175,6 +173,13 @@ export function imdsHttp(options: ImdsHttpOptions): Imds {
       return lines(await need(ofMac(mac, "vpc-ipv4-cidr-blocks"))).map((text) => parseBlock(mac, text));
     },
   };
+}
+
+/** What kept a request from its answer. The runtime's words for a refused connection name neither side. */
+function connectionText(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (code === "ECONNREFUSED" || code === "ConnectionRefused") return "the connection was refused";
+  return error instanceof Error ? error.message : String(error);
 }
 
 function lines(body: string): string[] {
