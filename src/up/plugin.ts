@@ -34,7 +34,9 @@ export const POD_INTERFACE = "eth0";
 export class Plugin {
   readonly options: PluginOptions;
   readonly #waiting: (() => void)[] = [];
+  readonly #children = new Set<Bun.Subprocess>();
   #runningCount = 0;
+  #isEnded = false;
 
   constructor(options: PluginOptions) {
     this.options = options;
@@ -63,6 +65,12 @@ export class Plugin {
     return this.#call("GC", {}, { "cni.dev/valid-attachments": valid }, timeoutMs);
   }
 
+  /** Kills the calls under way and makes no more: each is answered as one that was killed. */
+  end(): void {
+    this.#isEnded = true;
+    for (const child of this.#children) child.kill("SIGKILL");
+  }
+
   async #call(
     command: string,
     environment: Readonly<Record<string, string>>,
@@ -73,6 +81,7 @@ export class Plugin {
     if (this.#runningCount >= callsAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#runningCount++;
     try {
+      if (this.#isEnded) return { status: undefined, output: undefined, stderr: "" };
       const input = { cniVersion: CNI_VERSION, name: networkName, type: "aws-cni", ...config, ...fields };
       const child = Bun.spawn([...words], {
         env: { PATH: process.env["PATH"] ?? "", CNI_COMMAND: command, CNI_PATH: "/opt/cni/bin", ...environment },
@@ -80,6 +89,7 @@ export class Plugin {
         stdout: "pipe",
         stderr: "pipe",
       });
+      this.#children.add(child);
       const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
       const [stdout, stderr] = await Promise.all([
         new Response(child.stdout).text(),
@@ -87,6 +97,7 @@ export class Plugin {
         child.exited,
       ]);
       clearTimeout(timer);
+      this.#children.delete(child);
       return { status: child.exitCode ?? undefined, output: parse(stdout), stderr };
     } finally {
       this.#runningCount--;

@@ -40,6 +40,7 @@ export class PodNetwork {
   readonly places = new Map<string, PodPlace>();
   readonly #fabric: Fabric;
   readonly #clock: Clock;
+  readonly #plugins: Plugin[] = [];
   readonly #sandboxes = new Map<string, Sandbox>();
   /** Namespaces whose ADD was refused: empty again. Removing one holds up whoever makes the next, in the kernel. */
   readonly #empty: string[] = [];
@@ -61,6 +62,7 @@ export class PodNetwork {
   }): NodePods {
     const { command, networkName, config } = options;
     const plugin = new Plugin({ command, networkName, config, callsAtOnce: CALLS_AT_ONCE });
+    this.#plugins.push(plugin);
     return {
       add: (request, deadlineMs) => this.#add(plugin, options, request, deadlineMs),
       del: (request, deadlineMs) => this.#del(plugin, request, deadlineMs),
@@ -124,7 +126,13 @@ export class PodNetwork {
     return Math.max(0, (deadlineMs - this.#clock.nowMs()) / this.#clock.rate);
   }
 
+  /** Kills the plugins that run, and starts no more. */
+  endPlugins(): void {
+    for (const plugin of this.#plugins) plugin.end();
+  }
+
   close(): void {
+    this.endPlugins();
     this.places.clear();
     for (const { place } of this.#sandboxes.values()) place?.echo.close();
     this.#sandboxes.clear();

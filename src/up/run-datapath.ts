@@ -101,6 +101,11 @@ export class RunDatapath {
     this.#pinger.stop();
   }
 
+  /** What the plugins have begun goes with the namespaces, and agents that are to end need not wait for it. */
+  endPlugins(): void {
+    this.#network.endPlugins();
+  }
+
   /** When the agents are gone: removes every namespace. */
   async close(): Promise<void> {
     this.#pinger.stop();

@@ -315,11 +315,12 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
           startWallMs: clock.wallMs() - (clock.nowMs() - conductor.startMs),
         });
       }
-      phase = "stopping";
       return { ...last, pods: last.pods.map((pod) => ({ ...pod })) };
     } finally {
+      phase = "stopping";
       abort.abort();
       const stopped = conductor.stop();
+      datapath?.endPlugins();
       await Promise.all(agents.map((agent) => agent.stop()));
       await stopped;
       await datapath?.close();

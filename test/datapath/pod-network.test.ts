@@ -36,7 +36,10 @@ describe.if(canBuildNetworks("pods of up --datapath"))("pods of up --datapath", 
     opened = spyOn(EchoPlace, "open");
     closed = spyOn(EchoPlace.prototype, "close");
   });
-  afterEach(() => mock.restore());
+  afterEach(() => {
+    mock.restore();
+    for (const name of namespaces()) fabric.removePodNamespace(name.replace(/^s28-\d+-/, ""));
+  });
 
   const namespaces = () => readdirSync("/run/netns").filter((name) => name.startsWith(`s28-${process.pid}-p`));
   const sleepers = (addSeconds: string, delSeconds: string) => {
@@ -111,6 +114,25 @@ describe.if(canBuildNetworks("pods of up --datapath"))("pods of up --datapath", 
       expect(outcome).toEqual({ kind: "refused", reason, message, pluginError: msg });
       await node.del(request, clock.nowMs() + 5_000);
     }
+    network.close();
+  });
+
+  test("the end kills the plugins that run, and those that wait for their turn do not start", async () => {
+    const network = new PodNetwork({ fabric, clock });
+    const node = network.node({ command: ["sleep", "20"], ...NODE });
+    const startMs = clock.nowMs();
+    const adding = Array.from({ length: 10 }, (_, index) =>
+      node.add({ ...request, sandboxId: `end-${index}` }, clock.nowMs() + 30_000),
+    );
+    await Bun.sleep(50);
+    network.endPlugins();
+    const killed = {
+      kind: "refused",
+      reason: "network-setup-failed",
+      pluginError: "the plugin was ended before it answered",
+    };
+    for (const outcome of await Promise.all(adding)) expect(outcome).toMatchObject(killed);
+    expect(clock.nowMs() - startMs).toBeLessThan(5_000);
     network.close();
   });
 });

@@ -254,6 +254,31 @@ cni: { policy: vpc-cni, env: { ENABLE_PREFIX_DELEGATION: "true", WARM_IP_TARGET:
   }, 30_000);
 });
 
+describe("a terminal that is closed", () => {
+  test("its second SIGHUP, from the shell, does not cut the end short: evidence whole, no folder", async () => {
+    const evidence = join(folder, "hung-up");
+    const path = file("hup.yaml", cluster({ others: 0, pods: 4 }));
+    const child = Bun.spawn([join(ROOT, "bin/slash28"), "up", path, "--full", "--speed", "1", "--evidence", evidence], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    let run = "";
+    while (run === "" || !existsSync(join(folder, run, "n1", "ipamd.sock"))) {
+      await Bun.sleep(20);
+      run = leftovers()[0] ?? "";
+    }
+    child.kill("SIGHUP");
+    await Bun.sleep(5);
+    child.kill("SIGHUP");
+    expect(await child.exited).toBe(130);
+    expect(readdirSync(join(evidence, "nodes/n-1"))).toEqual(["ipamd.log"]);
+    expect(leftovers()).toEqual([]);
+  }, 30_000);
+});
+
 /** Processes of one run, told by the folder in their environment. */
 function processesOf(run: string): number[] {
   return readdirSync("/proc")

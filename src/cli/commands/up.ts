@@ -192,6 +192,10 @@ function tellProgress(handle: RunHandle, facts: { title: string; seed: number; s
   );
   if (live.lookCommand !== undefined) process.stderr.write(`look: ${live.lookCommand}\n`);
   const timer = setInterval(() => {
+    if (live.phase() === "stopping") {
+      const count = live.nodes.filter((node) => node.state !== "stopped").length;
+      process.stderr.write(`ending: ${count} agents have not finished yet; 10 s at most\n`);
+    }
     if (live.phase() !== "running") return;
     const { pods } = live.sightings();
     const running = pods.filter((pod) => pod.outcome === "running").length;
@@ -205,11 +209,15 @@ function tellProgress(handle: RunHandle, facts: { title: string; seed: number; s
   return () => clearInterval(timer);
 }
 
-/** The first signal ends the run in order, also one that comes while the run is still being made; the second kills. */
+/**
+ * The first signal ends the run in order, also one that comes while the run is still being made; the second kills, but for SIGHUP:
+ * of a terminal that closes, kernel and shell both send one.
+ */
 function stopOnSignals(): { reach(run: RunHandle): void; forget(): void } {
   let handle: RunHandle | undefined;
   let count = 0;
   const stop = (signal: NodeJS.Signals): void => {
+    if (count > 0 && signal === "SIGHUP") return;
     count++;
     if (count === 1) handle?.stop();
     else if (handle !== undefined) handle.kill();
