@@ -29,7 +29,7 @@ export function checkPod(kernel: Kernel, pod: PodWiring): string[] {
     namespace = kernel.openNamespace(pod.netnsPath);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    return [`no network namespace at ${pod.netnsPath}: ${error.message}`];
+    return [error.message];
   }
   try {
     if (namespace.isHost) return [`${pod.netnsPath} is the node's own network namespace`];

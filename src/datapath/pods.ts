@@ -1,7 +1,7 @@
 // A pod's links, addresses, routes and rules (datapath.md 5-7): made all or nothing, removed, compared.
 
 import { formatIpv4 } from "../base/ipv4.ts";
-import { EEXIST, EINVAL, ENODEV, ENOENT, errnoName } from "../netlink/errno.ts";
+import { EEXIST, EINVAL, ENODEV, ENOENT } from "../netlink/errno.ts";
 import { type Kernel, KernelError, type Namespace } from "../netlink/kernel.ts";
 import type { Link, Route, RouteSpec, Rule } from "../netlink/types.ts";
 import { findTrunk, wireBranch } from "./branch.ts";
@@ -41,7 +41,7 @@ export function wirePod(kernel: Kernel, pod: PodWiring): WireOutcome {
   try {
     namespace = kernel.openNamespace(pod.netnsPath);
   } catch (error) {
-    return failed(openRefusal(pod, error));
+    return failed(openRefusal(error));
   }
   try {
     if (namespace.isHost)
@@ -66,7 +66,9 @@ function wireInside(kernel: Kernel, namespace: Namespace, plan: PodPlan): WireOu
     }
     const link = kernel.host.link(plan.hostInterface);
     if (link === undefined)
-      throw new Refusal(goneRefusal(plan.pod, `the link ${plan.hostInterface} vanished while it was set up`));
+      throw new Refusal(
+        goneRefusal(`the link ${plan.hostInterface} vanished while it was set up, and its pod's namespace with it`),
+      );
     // The peer's index comes with the host's end: no look-up inside the pod.
     transaction.apply(namespace.netlink, podSteps(plan, link.parentIndex));
     quietIpv6(kernel, plan.hostInterface);
@@ -298,7 +300,8 @@ function refusalOf(kernel: Kernel, pod: PodWiring, error: unknown): Failure {
   if (!(error instanceof Refusal || error instanceof KernelError)) throw error;
   const isAmbiguous = [0, ENOENT, ENODEV, EINVAL].includes(error.errno);
   const mayBeGone = error instanceof KernelError || (error.problem === "kernel-refused" && isAmbiguous);
-  if (mayBeGone && isNamespaceGone(kernel, pod)) return goneRefusal(pod, error.message);
+  if (mayBeGone && isNamespaceGone(kernel, pod))
+    return goneRefusal(`no network namespace at ${pod.netnsPath} any more: ${error.message}`);
   if (error instanceof Refusal) return error;
   return {
     problem: "kernel-refused",
@@ -322,21 +325,16 @@ function isNoNamespace(error: KernelError): boolean {
   return ![1, 12, 13, 23, 24, 105].includes(error.errno);
 }
 
-function openRefusal(pod: PodWiring, error: unknown): Failure {
+function openRefusal(error: unknown): Failure {
   if (!(error instanceof KernelError)) throw error;
-  if (isNoNamespace(error)) return goneRefusal(pod, error.message);
+  if (isNoNamespace(error)) return goneRefusal(error.message);
   return {
     problem: "kernel-refused",
-    message: `the namespace ${pod.netnsPath} cannot be opened (${errnoName(error.errno)}): ${error.message}`,
+    message: error.message,
     next: "The agent needs CAP_SYS_ADMIN and the runtime's folder of namespaces; the ADD is tried again.",
   };
 }
 
-function goneRefusal(pod: PodWiring, why: string): Failure & { readonly errno: number } {
-  return {
-    problem: "namespace-gone",
-    message: `no network namespace at ${pod.netnsPath}: ${why}`,
-    next: NAMESPACE_NEXT,
-    errno: ENOENT,
-  };
+function goneRefusal(message: string): Failure & { readonly errno: number } {
+  return { problem: "namespace-gone", message, next: NAMESPACE_NEXT, errno: ENOENT };
 }

@@ -451,7 +451,9 @@ export function wiringSuite(open: () => KernelLab): void {
       node.change({ change: "addRule", rule: { priority: 1536, table: 2, from: cidr("10.0.97.30/32") } });
       expect(checkPod(kernel(), dns)).toEqual(['a rule too many: "1536: from 10.0.97.30 lookup 2"']);
       const gone = { ...dns, netnsPath: node.lab.pathOf("gone") };
-      expect(checkPod(kernel(), gone)[0]).toStartWith(`no network namespace at ${gone.netnsPath}`);
+      expect(checkPod(kernel(), gone)[0]).toStartWith(
+        `Network namespace ${gone.netnsPath} cannot be opened: there is no such file`,
+      );
       expect(checkPod(kernel(), { ...dns, netnsPath: node.lab.hostPath })[0]).toContain("the node's own");
     });
   });

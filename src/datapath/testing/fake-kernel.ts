@@ -408,7 +408,8 @@ export class FakeKernel implements Kernel {
 
   openNamespace(path: string): Namespace {
     const network = this.#paths.get(path);
-    if (network === undefined) throw new KernelError(`open ${path}: ENOENT`, ENOENT);
+    if (network === undefined)
+      throw new KernelError(`Network namespace ${path} cannot be opened: there is no such file`, ENOENT);
     const fd = this.#nextFd++;
     this.#open.set(fd, network);
     return {
