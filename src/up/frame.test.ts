@@ -89,7 +89,7 @@ describe("the live view", () => {
       renderFrame(input(2, 6, 1), { width: 110, height: 20, hasColor: false }).map((line) => line.trimEnd()),
     ).toEqual([
       ` slash28 up  c.yaml${" ".repeat(55)}policy vpc-cni  seed 1  10x  1m 05s`,
-      ` pods 6  4 running  0 waiting  2 refused  ${"█".repeat(66)}`,
+      ` pods 6  4 running  2 waiting (2 refused)  ${"█".repeat(65)}`,
       "",
       " SUBNETS, one cell a /28   . free  # delegated  x broken  = full  - edge  r reserved",
       " subnet-0 10.0.0.0/24        - x # . . . . . . . . . . . . -   12 free /28s, 234 addresses available",
@@ -109,6 +109,30 @@ describe("the live view", () => {
       " Ctrl-C ends the run",
     ]);
   });
+
+  for (const [width, height] of [
+    [80, 24],
+    [100, 30],
+    [140, 45],
+  ] as const) {
+    test(`at ${width}x${height} the cause, the whole legend and the nodes that fail are to be seen`, () => {
+      const made = input(9, 0, 3);
+      const seen = {
+        ...made,
+        nodes: made.nodes.map((one) => ({ ...one, state: "serving" as const })),
+        pods: [pod("running", "n-1"), pod("waiting", "n-9", 2), pod("waiting", "n-7", 2)],
+        cause: `Cause: the warm pool. ${"A long story of addresses and blocks. ".repeat(20)}`,
+      };
+      const lines = renderFrame(seen, { width, height, hasColor: false });
+      const causeAt = lines.findIndex((line) => line.startsWith(" Cause: the warm pool."));
+      expect(causeAt).toBeGreaterThan(0);
+      const cause = lines.slice(causeAt, -1);
+      expect(cause.at(-1)?.trimEnd()).toEndWith(height < 40 ? " …" : "blocks.");
+      expect(lines.find((line) => line.startsWith(" SUBNETS"))).toMatch(/r reserved\s*$/);
+      const nodes = lines.filter((line) => line.startsWith(" n-")).map((line) => line.slice(1, 4));
+      expect(nodes.slice(0, 3)).toEqual(["n-7", "n-9", "n-1"]);
+    });
+  }
 
   test("pings by path, a lost one and a wrong source named", () => {
     const pings = [

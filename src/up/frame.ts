@@ -7,7 +7,7 @@ import type { AgentState } from "./agent-process.ts";
 import type { Ec2Count } from "./ec2-tally.ts";
 import type { SeenNode, SeenSubnet } from "./observe.ts";
 import type { PingCount } from "./ping-count.ts";
-import { countPods, type RunPod } from "./run-state.ts";
+import { countPods, isRefused, type RunPod } from "./run-state.ts";
 
 export interface FrameInput {
   readonly title: string;
@@ -74,8 +74,9 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
       [input.texts.length > 0 ? `   ${input.texts.at(-1)}` : "", DIM],
     ],
   ];
-  // What is short stays whole; nodes get what is left, then reasons and EC2 give way.
-  const fixed = head.length + 1 + foot.length;
+  const cause = causeLines(input.cause, width, height);
+  // What is short stays whole; nodes get what is left, then reasons and EC2 give way. The cause always has a line.
+  const fixed = head.length + 1 + cause.length + (height < 28 ? 0 : 1) + foot.length;
   const room = height - fixed;
   const subnetRoom = Math.min(subnets.length, Math.max(4, Math.floor(room * 0.4)));
   const tailWanted = reasons.length + ec2.length + 2;
@@ -90,11 +91,20 @@ export function renderFrame(input: FrameInput, size: FrameSize): string[] {
     ...nodeLines(input, width, nodeRoom),
     ...tail(reasons, ec2, tailRoom),
   ];
-  if (input.cause !== undefined) {
-    lines.push([], ...wrap(input.cause, width - 2).map((text): Line => [[` ${text}`, CYAN]]));
-  }
-  const body = lines.slice(0, height - foot.length);
-  return [...body, ...foot].map((line) => paint(line, width, size.hasColor));
+  const body = lines.slice(0, height - cause.length - foot.length);
+  if (cause.length > 0 && body.length + cause.length + foot.length < height) body.push([]);
+  return [...body, ...cause, ...foot].map((line) => paint(line, width, size.hasColor));
+}
+
+/** Whole where there is room for it; what is left out is marked, and is in the report. */
+function causeLines(cause: string | undefined, width: number, height: number): Line[] {
+  if (cause === undefined) return [];
+  const wrapped = wrap(cause, width - 2);
+  const room = height < 28 ? 1 : height < 40 ? 3 : wrapped.length;
+  const shown = wrapped.slice(0, room);
+  const last = shown.at(-1);
+  if (shown.length < wrapped.length && last !== undefined) shown[shown.length - 1] = `${last.slice(0, width - 4)} …`;
+  return shown.map((text): Line => [[` ${text}`, CYAN]]);
 }
 
 function headLine(input: FrameInput, width: number): Line {
@@ -112,12 +122,12 @@ function podsLine(input: FrameInput, width: number): Line {
   }
   const counts = countPods(input.pods);
   const refused = counts.refused;
-  const waiting = counts.waiting - refused + counts.pending;
+  const waiting = counts.waiting + counts.pending;
   const parts: Span[] = [
     [` pods ${counts.total}  `, BOLD],
     [`${counts.running} running`, GREEN],
     [`  ${waiting} waiting`, waiting > 0 ? YELLOW : DIM],
-    [`  ${refused} refused`, refused > 0 ? RED : DIM],
+    [refused > 0 ? ` (${refused} refused)` : "", RED],
   ];
   if (counts.unschedulable > 0) parts.push([`  ${counts.unschedulable} fit nowhere`, MAGENTA]);
   if (counts.gone > 0) parts.push([`  ${counts.gone} ended`, DIM]);
@@ -141,19 +151,29 @@ function pingsLine(pings: readonly PingCount[]): Line {
   return spans;
 }
 
+/** Every letter has to be told, so the words before them give way first. */
+function legendLine(width: number): Line {
+  const cells = Object.values(CELLS);
+  const isWide = width >= 85;
+  const legend: Span[] = [[isWide ? " SUBNETS, one cell a /28   " : " SUBNETS ", BOLD]];
+  for (const { letter, sgr, label } of cells) legend.push([letter, sgr], [` ${label}${isWide ? "  " : " "}`, DIM]);
+  return legend;
+}
+
 function subnetLines(subnets: readonly SeenSubnet[], width: number): Line[] {
-  const legend: Span[] = [[" SUBNETS, one cell a /28   ", BOLD]];
-  for (const { letter, sgr, label } of Object.values(CELLS)) legend.push([letter, sgr], [` ${label}  `, DIM]);
-  const lines: Line[] = [legend];
+  const lines: Line[] = [legendLine(width)];
   const nameWidth = Math.min(26, Math.max(8, ...subnets.map((subnet) => subnet.name.length)));
   for (const subnet of subnets) {
     const { map } = subnet;
     const label = ` ${subnet.name.slice(0, nameWidth).padEnd(nameWidth)} ${subnet.cidr.padEnd(18)} `;
-    const tailText = `  ${map.freePrefixCount} free /28s, ${map.availableIpAddressCount} addresses available`;
+    const longText = `  ${map.freePrefixCount} free /28s, ${map.availableIpAddressCount} addresses available`;
+    const shortText = `  ${map.freePrefixCount} free, ${map.availableIpAddressCount} addresses`;
     const tailSgr = map.freePrefixCount === 0 ? RED : map.freePrefixCount < 3 ? YELLOW : "";
-    const isWide = map.blocks.length * 2 + label.length + tailText.length <= width;
+    const isWide = map.blocks.length * 2 + label.length + longText.length <= width;
+    const isBeside = isWide || map.blocks.length + label.length + shortText.length <= width;
+    const tailText = isWide || !isBeside ? longText : shortText;
     const perCell = isWide ? 2 : 1;
-    const perRow = Math.max(16, Math.floor((width - label.length - (isWide ? tailText.length : 1)) / perCell));
+    const perRow = Math.max(16, Math.floor((width - label.length - (isBeside ? tailText.length : 1)) / perCell));
     for (let first = 0; first < map.blocks.length; first += perRow) {
       const cells = map.blocks.slice(first, first + perRow).map((block): Span => {
         const cell = CELLS[block.state];
@@ -162,9 +182,9 @@ function subnetLines(subnets: readonly SeenSubnet[], width: number): Line[] {
       const isFirst = first === 0;
       const row: Span[] = [[isFirst ? label : " ".repeat(label.length), isFirst ? "" : DIM], ...merge(cells)];
       const isLast = first + perRow >= map.blocks.length;
-      if (isLast && isWide) row.push([tailText, tailSgr]);
+      if (isLast && isBeside) row.push([tailText, tailSgr]);
       lines.push(row);
-      if (isLast && !isWide) lines.push([[`${" ".repeat(label.length - 2)}${tailText}`, tailSgr]]);
+      if (isLast && !isBeside) lines.push([[`${" ".repeat(label.length - 2)}${tailText}`, tailSgr]]);
     }
   }
   return lines;
@@ -201,11 +221,24 @@ function nodeLines(input: FrameInput, width: number, room: number): Line[] {
     }
     byNode.set(pod.nodeName, sums);
   }
-  const shown = input.nodes.slice(0, input.nodes.length > room - 1 ? room - 2 : room - 1);
+  // Neither a first start nor a pod that only waits its turn moves a line.
+  const refusing = new Set(input.pods.filter(isRefused).map((pod) => pod.nodeName));
+  const isFailing = (one: FrameInput["nodes"][number]): boolean =>
+    (isAway(one.state) && (one.state !== "starting" || one.restartCount > 0)) || refusing.has(one.node.name);
+  const failing = input.nodes.filter(isFailing);
+  const nodes = [...failing, ...input.nodes.filter((one) => !isFailing(one))];
+  const shown = nodes.slice(0, nodes.length > room - 1 ? room - 2 : room - 1);
   for (const one of shown) lines.push(nodeLine(one, byNode.get(one.node.name), nameWidth, width));
-  const hidden = input.nodes.length - shown.length;
-  if (hidden > 0) lines.push([[` ... and ${hidden} more nodes`, DIM]]);
+  const hidden = nodes.length - shown.length;
+  const hiddenFailing = Math.max(0, failing.length - shown.length);
+  const what =
+    hiddenFailing > 0 ? `, ${hiddenFailing} of them with refused pods or an agent away` : ", none with refused pods";
+  if (hidden > 0) lines.push([[` ... and ${hidden} more nodes${what}`, hiddenFailing > 0 ? RED : DIM]]);
   return lines;
+}
+
+function isAway(state: AgentState): boolean {
+  return state !== "serving" && state !== "stopped";
 }
 
 function nodeLine(
@@ -232,11 +265,11 @@ function nodeLine(
     [` of ${String(one.node.maxPods).padEnd(4)}`, DIM],
     [String(waiting).padStart(6), waiting > 0 ? RED : DIM],
   ];
-  const isAway = one.state !== "serving" && one.state !== "stopped";
+  const hasNoAgent = isAway(one.state);
   const restarts = one.restartCount > 0 ? ` (${one.restartCount} restarts)` : "";
-  const note = isAway ? `  agent ${one.state}${restarts}` : waiting > 0 ? `  ${sums?.reason ?? ""}` : "";
+  const note = hasNoAgent ? `  agent ${one.state}${restarts}` : waiting > 0 ? `  ${sums?.reason ?? ""}` : "";
   const used = spans.reduce((sum, [text]) => sum + text.length, 0);
-  spans.push([note.slice(0, Math.max(0, width - used)), isAway ? YELLOW : RED]);
+  spans.push([note.slice(0, Math.max(0, width - used)), hasNoAgent ? YELLOW : RED]);
   return spans;
 }
 

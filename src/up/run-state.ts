@@ -39,13 +39,17 @@ export function countPods(pods: readonly RunPod[]): PodCounts {
   const counts = { total: pods.length, running: 0, waiting: 0, pending: 0, unschedulable: 0, gone: 0, refused: 0 };
   for (const pod of pods) {
     counts[pod.outcome]++;
-    if (pod.outcome === "waiting" && pod.refusedCount > 0) counts.refused++;
+    if (isRefused(pod)) counts.refused++;
   }
   return counts;
 }
 
 /** A pod counts as refused for good, as far as the end of a run goes, after so many refusals. */
 export const REFUSALS_TO_SETTLE = 3;
+
+export function isRefused(pod: RunPod): boolean {
+  return pod.outcome === "waiting" && pod.refusedCount > 0;
+}
 
 export function isRefusedForGood(pod: RunPod): boolean {
   return pod.outcome === "waiting" && pod.refusedCount >= REFUSALS_TO_SETTLE;
