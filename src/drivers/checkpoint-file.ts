@@ -16,6 +16,8 @@ import { basename, dirname, join } from "node:path";
 import type { CheckpointStore } from "../ports/checkpoint-store.ts";
 
 const MODE = 0o600;
+/** Each write ends when its bytes are on the disk. `flush: true` of Bun 1.4.5 syncs after it, and keeps the error of that to itself. */
+const SYNCED = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_DSYNC;
 
 export function checkpointFile(path: string): CheckpointStore {
   let writeCount = 0;
@@ -36,7 +38,7 @@ export function checkpointFile(path: string): CheckpointStore {
       mkdirSync(dirname(path), { recursive: true });
       try {
         // Opened, written, synced and closed in one go: a pod waits for each way to another thread and back.
-        await writeFile(aside, content, { mode: MODE, flush: true });
+        await writeFile(aside, content, { mode: MODE, flag: SYNCED });
         await rename(aside, path);
       } catch (error) {
         await unlink(aside).catch(() => undefined);
