@@ -20,13 +20,14 @@ async function cleanUpHost(removal: PodRemoval, hostNetns: string | undefined): 
   }
 }
 
+const io = blockingIo();
 run({
   env: process.env,
   version: packageFile.version,
   clock: systemClock(),
-  io: blockingIo(),
+  io,
   cleanUp: cleanUpHost,
 }).then(
-  (status) => process.exit(status),
-  () => process.exit(1),
+  (status) => io.exit(status),
+  () => io.exit(1),
 );

@@ -23,6 +23,8 @@ export interface PluginLogOptions {
 
 export class PluginLog {
   readonly #options: PluginLogOptions;
+  /** Open from the first write to the end of the process. */
+  #fd: number | undefined;
   #lines: { readonly level: LogLevel; readonly wallMs: number; readonly message: string }[] = [];
 
   constructor(options: PluginLogOptions) {
@@ -50,24 +52,19 @@ export class PluginLog {
   }
 
   #append(bytes: Uint8Array): void {
+    const { file, io } = this.#options;
+    this.#fd ??= file.toLowerCase() === "stderr" ? STDERR : this.#open();
+    io.writeAll(this.#fd, bytes);
+  }
+
+  #open(): number {
     const { file, clock, io } = this.#options;
-    if (file.toLowerCase() === "stderr") {
-      io.writeAll(STDERR, bytes);
-      return;
-    }
-    let fd = openForAppend(io, file);
-    try {
-      if (io.size(fd) >= BYTES_MAX) {
-        tryToRotate(file, clock);
-        // The new one, whoever has moved the old one.
-        const fresh = io.openForAppend(file);
-        io.close(fd);
-        fd = fresh;
-      }
-      io.writeAll(fd, bytes);
-    } finally {
-      io.close(fd);
-    }
+    const fd = openForAppend(io, file);
+    if (io.size(fd) < BYTES_MAX) return fd;
+    tryToRotate(file, clock);
+    io.close(fd);
+    // The new one, whoever has moved the old one.
+    return io.openForAppend(file);
   }
 }
 

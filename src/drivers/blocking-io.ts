@@ -36,6 +36,7 @@ const SYMBOLS = {
   connect: { args: [i32, ptr, u32], returns: i32 },
   send: { args: [i32, ptr, u64, i32], returns: i64_fast },
   recv: { args: [i32, ptr, u64, i32], returns: i64_fast },
+  _exit: { args: [i32], returns: FFIType.void },
   __errno_location: { args: [], returns: ptr },
 } as const;
 
@@ -92,6 +93,10 @@ export function blockingIo(): BlockingIo {
     openForAppend: (path) => check(path, () => c.open(zeroEnded(path), APPEND_FLAGS, LOG_MODE)),
     size: (fd) => Math.max(0, Number(c.lseek(fd, 0, SEEK_END))),
     close: (fd) => void c.close(fd),
+    exit(status) {
+      c._exit(status);
+      throw new Error("the process goes on after its end");
+    },
     connectUnix(path, timeoutMs) {
       const address = unixAddress(path);
       const fd = check("socket", () => c.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0));

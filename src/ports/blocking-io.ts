@@ -22,6 +22,8 @@ export interface BlockingIo {
   /** Of an open file, in bytes; 0 of a pipe. */
   size(fd: number): number;
   close(fd: number): void;
+  /** Ends the process at once, with nothing of the runtime's own put away. */
+  exit(status: number): never;
   /** Returns the descriptor of a stream socket. */
   connectUnix(path: string, timeoutMs: number): number;
   /** Waits until some bytes are taken; returns how many. */
