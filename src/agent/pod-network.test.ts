@@ -196,6 +196,25 @@ test("a pod whose address cannot be saved is unwired again, and what another pod
   expect(checkpoint(made)).not.toContain('"lost"');
 });
 
+test("a repeated ADD that waited for another pod's save, which fails, leaves the running pod its address and its wiring", async () => {
+  const { datapath, ask: say, made } = await node();
+  const { address } = await say(add("runs"));
+  const writes = holdWrites(made);
+  const lost = say(add("lost"));
+  await until(() => writes.held.length === 1);
+  const again = say(add("runs"));
+  await until(() => datapath.wired.length === 3);
+  writes.held[0]?.fail("no space left on device");
+  writes.release();
+  expect(await lost).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  const refused = await again;
+  expect(refused).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  expect(String(refused["message"])).toContain(`${String(address)} stays with this sandbox until its DEL`);
+  expect(datapath.removed.map((removal) => removal.attachment?.containerId)).toEqual(["lost"]);
+  expect(checkpoint(made)).toContain('"runs"');
+  expect(await say(add("runs"))).toMatchObject({ ok: true, address, isRepeat: true });
+});
+
 const PROBLEMS: readonly WireProblem[] = [
   "namespace-gone",
   "interface-exists",

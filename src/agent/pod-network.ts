@@ -241,13 +241,15 @@ export class PodNetwork {
     return outcome;
   }
 
-  /** The engine has taken the address back already. */
+  /** The engine has taken the address back already; but not from one that had it before and waited for another pod's save. */
   async #unwireUnsaved(
     request: AddRequest,
     place: Place,
     { outcome, refusal }: { readonly outcome: WireOutcome; readonly refusal: Refused },
   ): Promise<Refused> {
-    const { datapath } = this.#options;
+    const { attachments, datapath, engine } = this.#options;
+    const attachment = attachments.find(request.key);
+    if (attachment !== undefined && engine.addressOf(attachment) === place.address) return kept(refusal, place);
     const left = outcome.kind === "wired" ? await datapath.unwirePod(removalOf(request, place)) : outcome.leftovers;
     return { ...refusal, message: withRest(refusal.message, left) };
   }
@@ -286,12 +288,7 @@ export class PodNetwork {
   async #rollBack(request: AddRequest, place: Place, refusal: Refused): Promise<Refused> {
     const { attachments, datapath, service } = this.#options;
     const { address, branch, isRepeat } = place;
-    if (isRepeat) {
-      return {
-        ...refusal,
-        message: `${refusal.message}; ${formatIpv4(address)} stays with this sandbox until its DEL`,
-      };
-    }
+    if (isRepeat) return kept(refusal, place);
     const attachment = attachments.find(request.key);
     const left = await this.#whileLeaving(attachment, async () => {
       const rest = [...(await datapath.unwirePod(removalOf(request, place)))];
@@ -487,6 +484,10 @@ export class PodNetwork {
     }
     return [`no ENI of this node owns ${formatIpv4(held)}`];
   }
+}
+
+function kept(refusal: Refused, { address }: Place): Refused {
+  return { ...refusal, message: `${refusal.message}; ${formatIpv4(address)} stays with this sandbox until its DEL` };
 }
 
 function unexpected(result: ReplyResult): Refused {
