@@ -207,6 +207,27 @@ test("a failed write drops the replies that waited for it; each request is still
   expect(made.writes).toHaveLength(2);
 });
 
+test("an engine that breaks in the turn of a save writes nothing more, and answers nothing", async () => {
+  const made = rig((input, self) => {
+    if (input.kind === "wake") throw new Error("I1: two holders");
+    return allocator(input, self);
+  });
+  const reply = add(made, "a");
+  made.host.feed({ kind: "wake" });
+  await expect(made.host.failed).rejects.toThrow("I1");
+  expect(await settled(reply)).toBe("waiting");
+  expect(made.writes).toHaveLength(0);
+});
+
+test("an allocation that names nobody is a bug, and no failure of the disk [I5]", async () => {
+  const made = rig(allocator);
+  const reply = made.host.allocate(99, 30_000).result;
+  await expect(made.host.failed).rejects.toThrow("I5");
+  expect(await settled(reply)).toBe("waiting");
+  expect(made.inputs.map((input) => input.kind)).toEqual(["allocate"]);
+  expect(made.writes).toHaveLength(0);
+});
+
 test("a held reply that the engine does not answer anew is refused by the body", async () => {
   const made = rig((input, self) => (input.kind === "saveFailed" ? [] : allocator(input, self)));
   const reply = add(made, "a");

@@ -213,15 +213,19 @@ export class EngineHost {
         for (const effect of this.#ports.engine.step(stamped)) this.#start(effect);
       }
     } catch (error) {
-      // A broken assertion: nothing is answered from a state that may be wrong. The checkpoint is what it was.
-      this.#isBroken = true;
-      this.#inputs.length = 0;
-      this.#reject(error instanceof Error ? error : new Error(String(error)));
+      this.#break(error);
       return;
     } finally {
       this.#isFeeding = false;
     }
     this.#scheduleWake();
+  }
+
+  /** A broken assertion: nothing is answered from a state that may be wrong. The checkpoint is what it was. */
+  #break(error: unknown): void {
+    this.#isBroken = true;
+    this.#inputs.length = 0;
+    this.#reject(error instanceof Error ? error : new Error(String(error)));
   }
 
   #scheduleWake(): void {
@@ -383,8 +387,10 @@ export class EngineHost {
   async #writeSoon(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     const saveId = this.#savesAsked;
+    const bytes = this.#checkpointBytes();
+    if (bytes === undefined) return;
     try {
-      await this.#ports.checkpoint.write(this.#checkpointBytes());
+      await this.#ports.checkpoint.write(bytes);
     } catch (error) {
       this.#writeFailed(saveId, messageOf(error));
       return;
@@ -392,13 +398,21 @@ export class EngineHost {
     this.#written(saveId);
   }
 
-  #checkpointBytes(): Uint8Array {
+  /** undefined: what would be written is wrong, and nothing is written any more. */
+  #checkpointBytes(): Uint8Array | undefined {
+    if (this.#isBroken) return undefined;
+    const { attachments, engine } = this.#ports;
     const bytes = this.#checkpointBuffer;
-    bytes.start();
-    this.#ports.engine.eachAllocation((attachment, address, wallMs, nsRest) => {
-      bytes.add(this.#ports.attachments.textOf(attachment), { attachment, address, wallMs, nsRest });
-    });
-    return bytes.finish();
+    try {
+      bytes.start();
+      engine.eachAllocation((attachment, address, wallMs, nsRest) => {
+        bytes.add(attachments.textOf(attachment), { attachment, address, wallMs, nsRest });
+      });
+      return bytes.finish();
+    } catch (error) {
+      this.#break(error);
+      return undefined;
+    }
   }
 
   #written(saveId: number): void {
