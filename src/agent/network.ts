@@ -215,7 +215,9 @@ export class NodeNetwork implements EniLinks {
 
   /** Resolves, or rejects, when a pod that wires itself may begin; undefined: at once. */
   clearingOf(address: Ipv4): Promise<unknown> | undefined {
-    return this.#clearing?.addresses.has(address) === true ? this.#clearing.ended : undefined;
+    const clearing = this.#clearing?.addresses.has(address) === true ? this.#clearing.ended : undefined;
+    const adds = this.#books?.pods.endOfAdds(address);
+    return clearing === undefined || adds === undefined ? (clearing ?? adds) : Promise.all([clearing, adds]);
   }
 
   #wiring({ hostNetwork, view, pods }: NodeNetworkBooks, linkNames: readonly string[]): HostWiring {

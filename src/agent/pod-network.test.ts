@@ -196,6 +196,48 @@ test("a pod whose address cannot be saved is unwired again, and what another pod
   expect(checkpoint(made)).not.toContain('"lost"');
 });
 
+test("a pod that wires itself hears of its address when another's wiring, which could not be saved, is taken back", async () => {
+  const { datapath, ask: say, made } = await node();
+  const writes = holdWrites(made);
+  const gate = gateOf(datapath, "wirePod");
+  const lost = say(add("lost"));
+  await until(() => gate.waiting() === 1 && writes.held.length === 1);
+  writes.held[0]?.fail("no space left on device");
+  writes.release();
+  let isAnswered = false;
+  const alone = say(line("add", "alone", { namespace: "default", podName: "alone" })).finally(() => {
+    isAnswered = true;
+  });
+  await until(() => checkpoint(made).includes('"alone"'));
+  await Bun.sleep(20);
+  expect(isAnswered).toBe(false);
+  gate.open();
+  expect(await lost).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  expect(datapath.calls.at(-1)).toStartWith("unwirePod");
+  const { address } = await alone;
+  expect(datapath.removed.map((removal) => removal.address)).toEqual([parseIpv4(String(address))!]);
+});
+
+test("an address that is lost before the node is ready is not wired at all", async () => {
+  const made = await world();
+  const datapath = new ScriptedDatapath();
+  for (const mac of await made.macs()) datapath.eniLinks.set(mac, "eth0");
+  made.network = { datapath, firewall: new FakeFirewall() };
+  const gate = gateOf(datapath, "reconcileHost");
+  const started = made.start();
+  await until(() => gate.waiting() === 1);
+  const writes = holdWrites(made);
+  const lost = ask(made.path("s.sock"), add("lost"));
+  await until(() => writes.held.length === 1);
+  writes.held[0]?.fail("no space left on device");
+  expect((await lost)[0]).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  writes.release();
+  gate.open();
+  await started;
+  expect(datapath.wired).toEqual([]);
+  expect(datapath.removed).toEqual([]);
+});
+
 test("a repeated ADD that waited for another pod's save, which fails, leaves the running pod its address and its wiring", async () => {
   const { datapath, ask: say, made } = await node();
   const { address } = await say(add("runs"));
@@ -276,7 +318,7 @@ test("what a roll-back could not undo is in the refusal: rests on the host, and 
 
 test("no address: nothing is wired", async () => {
   const { datapath, ask: say } = await node({ MAX_ENI: "1", WARM_PREFIX_TARGET: "0", WARM_IP_TARGET: "1" });
-  const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => say(add(`p${i}`, { timeoutMs: 300 }))));
+  const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => say(add(`p${i}`, { timeoutMs: 5_000 }))));
   const refused = answers.filter((answer) => answer["ok"] === false);
   expect(refused.length).toBeGreaterThan(0);
   expect(datapath.wired).toHaveLength(answers.length - refused.length);

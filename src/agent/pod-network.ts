@@ -8,7 +8,7 @@ import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import { SECOND_MS } from "../base/units.ts";
 import { hostInterfaceOf } from "../datapath/identity.ts";
 import type { BranchWiring, HostBranch, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
-import type { Attachment, Engine, ReplyResult } from "../ipam/types.ts";
+import type { Attachment, Engine } from "../ipam/types.ts";
 import { MAIN_TABLE } from "../netlink/types.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -18,7 +18,7 @@ import type { CniService } from "./cni-service.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { linkOwner, type PodNames } from "./pod-names.ts";
-import { isLinkOf, type Place, removalOf, suffixOf, wiringOf, withRest } from "./pod-plan.ts";
+import { isLinkOf, kept, type Place, removalOf, suffixOf, unexpected, wiringOf, withRest } from "./pod-plan.ts";
 import type { AddRequest, Deleted, DelRequest, EnforcingMode, PodSpec, Refused, Wired } from "./pod-requests.ts";
 import type { PolicyAgent } from "./policy-agent.ts";
 import { Turns } from "./turns.ts";
@@ -62,8 +62,8 @@ export class PodNetwork {
   readonly #turns = new Turns();
   /** ADDs that may still wait for an address, by key: a DEL ends the wait. */
   readonly #waiting = new Map<string, number>();
-  /** ADDs whose address is on its way to the disk, by key. */
-  readonly #unsaved = new Set<string>();
+  /** ADDs under way that got an address, by key. Until it is saved it may be lost again. */
+  readonly #adding = new Map<string, { readonly address: Ipv4; isUnsaved: boolean }>();
   /** Branch pods wired by this process: their addresses are in no pool. */
   readonly #branches = new Map<string, WiredBranch>();
   readonly #leaving = new Set<Attachment>();
@@ -99,6 +99,12 @@ export class PodNetwork {
     return this.#turns.isBusy(keyText(key));
   }
 
+  /** Resolves when the ADDs that got this address, and may have lost it since, have ended; undefined: there is none. */
+  endOfAdds(address: Ipv4): Promise<unknown> | undefined {
+    const texts = [...this.#adding].filter(([, own]) => own.address === address).map(([text]) => text);
+    return texts.length === 0 ? undefined : Promise.all(texts.map((text) => this.#turns.endOf(text)));
+  }
+
   // -------------------------------------------------------------- ADD
 
   /** Answered by its deadline, whatever hangs; what is done later is taken back then. */
@@ -110,10 +116,11 @@ export class PodNetwork {
     const hangUp = () => end.abort();
     request.signal.addEventListener("abort", hangUp);
     if (request.signal.aborted) hangUp();
+    const text = keyText(request.key);
     const answer = this.#turns
-      .take(keyText(request.key), () => {
+      .take(text, () => {
         const patienceMs = service.patienceUntil(deadlineMs);
-        return this.#add({ ...request, patienceMs, signal: end.signal });
+        return this.#add({ ...request, patienceMs, signal: end.signal }).finally(() => this.#adding.delete(text));
       })
       .finally(() => request.signal.removeEventListener("abort", hangUp));
     const answered = await service.byDeadline(answer, answerByMs);
@@ -127,7 +134,7 @@ export class PodNetwork {
   #lateRefusal({ key }: AddRequest): Refused {
     const { datapath, metrics } = this.#options;
     const text = keyText(key);
-    const isUnsaved = this.#waiting.has(text) || (this.#unsaved.has(text) && datapath.silence === undefined);
+    const isUnsaved = this.#waiting.has(text) || (this.#adding.get(text)?.isUnsaved && datapath.silence === undefined);
     const reason = isUnsaved ? "checkpoint-unwritable" : "starting";
     if (this.#isNodeReady && reason === "starting") {
       const why = datapath.silence ?? "The kernel was not done with the pod by the ADD's deadline";
@@ -143,14 +150,18 @@ export class PodNetwork {
   }
 
   async #add(request: AddRequest): Promise<Wired | Refused> {
-    const { nodeReady } = this.#options;
     if (request.signal.aborted) return HUNG_UP;
     const suffix = suffixOf(request);
     const taken = this.#nameTaken(request, suffix);
     if (taken !== undefined) return taken;
     const place = await this.#findPlace(request);
     if ("kind" in place) return place;
-    await nodeReady;
+    // A start takes long: what is lost by then may be another pod's, one that wires itself even.
+    if (!this.#isNodeReady) {
+      const refusal = await place.saved;
+      if (refusal !== undefined) return this.#unwireUnsaved(request, place, { outcome: undefined, refusal });
+      await this.#options.nodeReady;
+    }
     if (request.signal.aborted) return this.#rollBack(request, place, HUNG_UP);
     const [outcome, unsaved] = await Promise.all([this.#wire(request, place), place.saved]);
     if (unsaved !== undefined) return this.#unwireUnsaved(request, place, { outcome, refusal: unsaved });
@@ -224,9 +235,10 @@ export class PodNetwork {
     if (result.kind === "refused") return result;
     if (result.kind !== "allocated") return unexpected(result);
     const { address, deviceNumber, routeTableId, isRepeat } = result;
-    this.#unsaved.add(text);
+    const adding = { address, isUnsaved: true };
+    this.#adding.set(text, adding);
     const saved = asked.result.then((last) => {
-      this.#unsaved.delete(text);
+      adding.isUnsaved = false;
       return last.kind === "refused" ? last : undefined;
     });
     return { address, deviceNumber, routeTableId, branch: undefined, isRepeat, saved };
@@ -245,12 +257,13 @@ export class PodNetwork {
   async #unwireUnsaved(
     request: AddRequest,
     place: Place,
-    { outcome, refusal }: { readonly outcome: WireOutcome; readonly refusal: Refused },
+    { outcome, refusal }: { readonly outcome: WireOutcome | undefined; readonly refusal: Refused },
   ): Promise<Refused> {
     const { attachments, datapath, engine } = this.#options;
     const attachment = attachments.find(request.key);
     if (attachment !== undefined && engine.addressOf(attachment) === place.address) return kept(refusal, place);
-    const left = outcome.kind === "wired" ? await datapath.unwirePod(removalOf(request, place)) : outcome.leftovers;
+    const isWired = outcome?.kind === "wired";
+    const left = isWired ? await datapath.unwirePod(removalOf(request, place)) : (outcome?.leftovers ?? []);
     return { ...refusal, message: withRest(refusal.message, left) };
   }
 
@@ -484,12 +497,4 @@ export class PodNetwork {
     }
     return [`no ENI of this node owns ${formatIpv4(held)}`];
   }
-}
-
-function kept(refusal: Refused, { address }: Place): Refused {
-  return { ...refusal, message: `${refusal.message}; ${formatIpv4(address)} stays with this sandbox until its DEL` };
-}
-
-function unexpected(result: ReplyResult): Refused {
-  return { kind: "refused", reason: "invalid-request", message: `unexpected answer ${result.kind}` };
 }

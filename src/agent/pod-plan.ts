@@ -1,7 +1,8 @@
 // What an ADD or DEL comes to for the datapath: names, wiring, removal, worked out from the request and the place of its address.
 
-import type { Ipv4 } from "../base/ipv4.ts";
+import { formatIpv4, type Ipv4 } from "../base/ipv4.ts";
 import type { BranchWiring, PodRemoval, PodWiring } from "../datapath/types.ts";
+import type { ReplyResult } from "../ipam/types.ts";
 import type { AttachmentKey } from "./attachments.ts";
 import { linkOwner, suffixOfPod } from "./pod-names.ts";
 import type { AddRequest, PodSpec, Refused } from "./pod-requests.ts";
@@ -65,4 +66,13 @@ export function isLinkOf(suffix: string, hostInterface: string): boolean {
 
 export function withRest(message: string, left: readonly string[]): string {
   return left.length === 0 ? message : `${message}; not undone: ${left.join("; ")}`;
+}
+
+/** The attachment had its address before this ADD. */
+export function kept(refusal: Refused, { address }: Place): Refused {
+  return { ...refusal, message: `${refusal.message}; ${formatIpv4(address)} stays with this sandbox until its DEL` };
+}
+
+export function unexpected(result: ReplyResult): Refused {
+  return { kind: "refused", reason: "invalid-request", message: `unexpected answer ${result.kind}` };
 }

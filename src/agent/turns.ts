@@ -12,6 +12,11 @@ export class Turns {
     return this.#last.has(key);
   }
 
+  /** Resolves when everything asked so far for this key has ended. */
+  endOf(key: string): Promise<void> {
+    return this.#last.get(key) ?? Promise.resolve();
+  }
+
   /** Runs `work` when everything asked before for this key has ended, however it ended. */
   async take<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key) ?? Promise.resolve();
