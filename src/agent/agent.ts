@@ -178,6 +178,8 @@ export async function startAgent(config: AgentConfig, ports: AgentPorts): Promis
     const enis = await imds.enis();
     network?.seen(enis);
     const stale = pods && (await network?.staleOf(checkpoint ?? [], { attachments, names: pods.names }));
+    // Before any ADD gets a place. What is in the way is tried again, and said, by the first verification.
+    await pods?.recallBranches();
     host.feed({ kind: "started", wallOffsetMs: host.wallOffsetMs, facts, checkpoint, bootId: ports.bootId, enis });
     if (boundPodCount !== undefined) host.feed({ kind: "podsBound", count: boundPodCount });
     stopWatching = watchNode(kube, { host, warn, facts, boundPodCount });

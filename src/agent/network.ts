@@ -179,13 +179,14 @@ export class NodeNetwork implements EniLinks {
   async #verifyLinks(books: NodeNetworkBooks): Promise<Checks> {
     const { datapath } = this.#options;
     try {
+      const unknown = await books.pods.recallBranches();
       const names = await datapath.linkNames();
       const report = await datapath.reconcileHost({ ...this.#wiring(books, names), vacant: [] });
       const cleared = await this.#clear(books, report.withoutPod ?? []);
       await this.#dropMissing(books, new Set(report.podsWithoutLink));
       return {
         repairs: [...report.repairs, ...cleared.repairs],
-        problems: [...new Set([...report.problems, ...cleared.problems])],
+        problems: [...new Set([...unknown, ...report.problems, ...cleared.problems])],
       };
     } catch (error) {
       return { repairs: [], problems: [messageOf(error)] };

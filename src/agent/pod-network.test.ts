@@ -619,7 +619,7 @@ test("pods with a branch ENI: the controller's vlanId and the reference's vlanID
     made,
     datapath,
     ask: say,
-  } = await nodeWithTrunk([branchPod("b", { vlanId: 5 }), branchPod("c", { vlanID: 6 })]);
+  } = await nodeWithTrunk([branchPod("b", { vlanId: 5 }), branchPod("c", { vlanID: 6, privateIp: "10.0.2.8" })]);
   const suffix = podSuffix("default", "b");
   expect(await say(add("b"))).toMatchObject({
     ok: true,

@@ -13,6 +13,7 @@ import { MAIN_TABLE } from "../netlink/types.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { type AttachmentKey, type Attachments, keyText } from "./attachments.ts";
+import { BranchBooks } from "./branch-books.ts";
 import type { BranchEnis } from "./branch-enis.ts";
 import type { CniService } from "./cni-service.ts";
 import type { EngineHost } from "./engine-host.ts";
@@ -50,12 +51,6 @@ interface ToldByResult {
   readonly hostInterface: string | undefined;
 }
 
-/** A branch pod's traces on the host. */
-interface WiredBranch extends PodRemoval {
-  readonly attachment: AttachmentKey;
-  readonly branch: BranchWiring;
-}
-
 const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
@@ -64,8 +59,7 @@ export class PodNetwork {
   readonly #waiting = new Map<string, number>();
   /** ADDs under way that got an address, by key. Until it is saved it may be lost again. */
   readonly #adding = new Map<string, { readonly address: Ipv4; isUnsaved: boolean }>();
-  /** Branch pods wired by this process: their addresses are in no pool. */
-  readonly #branches = new Map<string, WiredBranch>();
+  readonly #branches = new BranchBooks();
   readonly #leaving = new Set<Attachment>();
   #isNodeReady = false;
 
@@ -92,7 +86,13 @@ export class PodNetwork {
 
   /** Those with a branch ENI that are neither being wired nor removed. */
   livingBranches(): readonly HostBranch[] {
-    return [...this.#branches.values()].filter(({ attachment }) => !this.isBusy(attachment));
+    return this.#branches.living().filter(({ attachment }) => !this.isBusy(attachment));
+  }
+
+  /** Learns what the host and annotations tell of branch pods of before. Never rejects: resolves with what was in the way, one line each. */
+  recallBranches(): Promise<readonly string[]> {
+    // Before the node is ready nothing is wired yet, whoever waits.
+    return this.#branches.recall(this.#options, (key) => this.#isNodeReady && this.isBusy(key));
   }
 
   isBusy(key: AttachmentKey): boolean {
@@ -174,7 +174,8 @@ export class PodNetwork {
     const { address, branch, deviceNumber, routeTableId } = place;
     const vlanId = branch?.vlanId ?? 0;
     if (branch !== undefined) {
-      this.#branches.set(keyText(request.key), { attachment: request.key, address, hostInterface, vlanId, branch });
+      const { key: attachment, namespace, podName } = request;
+      this.#branches.note({ attachment, namespace, podName, address, hostInterface, vlanId, branch });
     }
     return {
       kind: "wired",
@@ -222,7 +223,7 @@ export class PodNetwork {
       if (mac === undefined) return notReady("the trunk ENI is not to be seen in instance metadata yet");
       const { address, ...rest } = answer.branch;
       const branch: BranchWiring = { ...rest, trunkMac: mac, mode: request.enforcingMode };
-      const isRepeat = this.#branches.has(keyText(request.key));
+      const isRepeat = this.#branches.has(request.key);
       return { address, deviceNumber: -1, routeTableId: 0, branch, isRepeat, saved: Promise.resolve(undefined) };
     }
     if (request.signal.aborted) return HUNG_UP;
@@ -348,11 +349,12 @@ export class PodNetwork {
         const { address, deviceNumber, routeTableId } = result;
         return { kind: "deleted", address, deviceNumber, routeTableId, left };
       }
-      const branchAddress = removal !== undefined && removal.vlanId > 0 ? removal.address : undefined;
+      const branchAddress =
+        removal !== undefined && removal.vlanId > 0 && removal.address !== 0 ? removal.address : undefined;
       return { kind: "deleted", address: branchAddress, deviceNumber: 0, routeTableId: 0, left };
     });
     if (answer.kind === "deleted") {
-      const wasOurs = this.#branches.delete(keyText(request.key)) || attachment !== undefined;
+      const wasOurs = this.#branches.delete(request.key) || attachment !== undefined;
       // The policy agent knows pods by name: told of one that is gone already, it would free the sandbox that came after it.
       if (!wasOurs || policyAgent === undefined || this.#hasOtherSandbox(request)) return answer;
       const problem = await policyAgent.forget(request);
@@ -365,9 +367,7 @@ export class PodNetwork {
     const { attachments, engine } = this.#options;
     const { key, namespace, podName } = request;
     const suffix = suffixOf(request);
-    for (const [other, { hostInterface }] of this.#branches) {
-      if (other !== keyText(key) && hostInterface.endsWith(suffix)) return true;
-    }
+    for (const { hostInterface } of this.#branches.pods(key)) if (hostInterface.endsWith(suffix)) return true;
     for (const [attachment, text] of attachments.entries()) {
       if (text.namespace !== namespace || text.podName !== podName || keyText(text) === keyText(key)) continue;
       if (engine.addressOf(attachment) !== undefined) return true;
@@ -383,12 +383,12 @@ export class PodNetwork {
       const hostInterface = isLinkOf(suffix, request.hostInterface) ? request.hostInterface : vethPrefix + suffix;
       return { attachment: request.key, address: engine.addressOf(attachment) ?? 0, hostInterface, vlanId: 0 };
     }
-    const wired = this.#branches.get(keyText(request.key));
+    const wired = this.#branches.removalOf(request.key);
     if (wired !== undefined) return wired;
     const told = this.#toldRemoval(request);
     if (told !== undefined) return told;
     const answer = await branchEnis.forDel(request.namespace, request.podName, request.podUid);
-    if (answer.kind !== "branch" || this.#isVlanOfOther(request.key, answer.branch.vlanId)) return undefined;
+    if (answer.kind !== "branch" || this.#branches.isVlanOfOther(request.key, answer.branch.vlanId)) return undefined;
     const prefix = this.#options.enforcingMode === "strict" ? "vlan" : vethPrefix;
     const { address, vlanId } = answer.branch;
     const hostInterface = prefix + suffixOf(request);
@@ -397,7 +397,7 @@ export class PodNetwork {
 
   /** The caller's memory may be older than ours: what another attachment has by now is left alone. */
   #toldRemoval(request: DelRequest): PodRemoval | undefined {
-    const vlanId = this.#isVlanOfOther(request.key, request.vlanId) ? 0 : request.vlanId;
+    const vlanId = this.#branches.isVlanOfOther(request.key, request.vlanId) ? 0 : request.vlanId;
     const address = request.address === undefined || this.#isHeld(request.address) ? 0 : request.address;
     const isOurs = isLinkOf(suffixOf(request), request.hostInterface);
     const hostInterface = isOurs ? request.hostInterface : "";
@@ -410,14 +410,8 @@ export class PodNetwork {
     this.#options.engine.eachAllocation((_, held) => {
       if (held === address) isHeld = true;
     });
-    for (const branch of this.#branches.values()) if (branch.address === address) isHeld = true;
+    for (const branch of this.#branches.pods()) if (branch.address === address) isHeld = true;
     return isHeld;
-  }
-
-  #isVlanOfOther(key: AttachmentKey, vlanId: number): boolean {
-    const text = keyText(key);
-    for (const [other, branch] of this.#branches) if (other !== text && branch.vlanId === vlanId) return true;
-    return false;
   }
 
   /** Removes every attachment of the network that is not listed; single failures are lines at the end. */
@@ -432,7 +426,7 @@ export class PodNetwork {
       if (text.networkName !== networkName || isValid(text) || engine.addressOf(attachment) === undefined) continue;
       stale.push(text);
     }
-    for (const { attachment } of this.#branches.values()) {
+    for (const { attachment } of this.#branches.pods()) {
       if (attachment.networkName === networkName && !isValid(attachment)) stale.push(attachment);
     }
     const answers = await Promise.all(stale.map((key) => this.drop(key)));
@@ -444,7 +438,7 @@ export class PodNetwork {
   async drop(key: AttachmentKey): Promise<{ readonly isReleased: boolean; readonly problems: readonly string[] }> {
     const { attachments } = this.#options;
     const attachment = attachments.find(key);
-    const text = attachment === undefined ? undefined : attachments.textOf(attachment);
+    const text = attachment === undefined ? this.#branches.get(key) : attachments.textOf(attachment);
     const answer = await this.del({
       key: { networkName: key.networkName, containerId: key.containerId, ifName: key.ifName },
       namespace: text?.namespace ?? "",

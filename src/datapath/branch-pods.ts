@@ -18,7 +18,8 @@ import { branchTable, hasRule, podOfFromRule, podOfToRule, ruleText } from "./ru
 import { ruleAddition, ruleRemovals, type Step } from "./transaction.ts";
 import type { HostBranch } from "./types.ts";
 
-const STRICT_PREFIX = "vlan";
+/** Of the names of pods' links in strict mode. */
+export const STRICT_PREFIX = "vlan";
 
 interface Living {
   /** The host's end of the pod's link. */
@@ -143,7 +144,7 @@ function missingOf(one: Living, view: HostView, own: readonly Route[], into: Rep
   ];
 }
 
-function gatewayOf(vlan: Link, own: readonly Route[]): Ipv4 | undefined {
+export function gatewayOf(vlan: Link, own: readonly Route[]): Ipv4 | undefined {
   const through = own.filter((route) => route.linkIndex === vlan.index);
   const byDefault = through.find((route) => route.destination.prefixLength === 0)?.gateway;
   return byDefault ?? through.find(isPodRoute)?.destination.base;

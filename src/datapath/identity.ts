@@ -60,6 +60,22 @@ export function isOurAlias(alias: string): boolean {
   return alias.startsWith(MARK);
 }
 
+/** Whom an alias of ours names, the pod's names empty when they are cut; undefined: it is not ours, or does not tell. */
+export function namedBy(
+  alias: string,
+): { readonly attachment: Attachment; readonly namespace: string; readonly podName: string } | undefined {
+  const parts = /^(.+)\/([^/ ]+)\/([^/ ]+) ([^/ ]*)\/?([^/ ]*)$/.exec(
+    alias.startsWith(MARK) ? alias.slice(MARK.length) : "",
+  );
+  if (parts === null || alias.includes("?")) return undefined;
+  const [, networkName = "", containerId = "", ifName = "", namespace = "", podName = ""] = parts;
+  const isCut = alias.length >= ALIAS_BYTES_MAX;
+  return {
+    attachment: { networkName, containerId, ifName },
+    ...(isCut ? { namespace: "", podName: "" } : { namespace, podName }),
+  };
+}
+
 /** The alias was given by us, for this attachment. */
 export function isAliasOf(alias: string, attachment: Attachment): boolean {
   return alias.startsWith(ascii(`${MARK}${keyText(attachment)} `));

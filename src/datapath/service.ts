@@ -6,11 +6,12 @@ import type { Kernel } from "../netlink/kernel.ts";
 import type { Mac } from "../netlink/types.ts";
 import { checkPod } from "./check.ts";
 import { setUpEni, tearDownEni } from "./enis.ts";
+import { foundBranches } from "./found-branches.ts";
 import { reconcileHost } from "./host.ts";
 import { LateLinks } from "./late-links.ts";
 import { eniLink } from "./links.ts";
 import { wirePod } from "./pods.ts";
-import type { EniWiring, HostReport, HostWiring, PodRemoval, PodWiring, WireOutcome } from "./types.ts";
+import type { EniWiring, FoundBranch, HostReport, HostWiring, PodRemoval, PodWiring, WireOutcome } from "./types.ts";
 import { unwirePod } from "./unwire.ts";
 
 /** By name, as the port `Datapath` has them; arguments and results cross a thread's border. */
@@ -24,6 +25,7 @@ export interface Operations {
   linkIndexOf(mac: Mac): number | undefined;
   linkNameOf(mac: Mac): string | undefined;
   linkNames(): readonly string[];
+  branchPods(): readonly FoundBranch[];
   setSysctl(key: string, value: string): string | undefined;
 }
 
@@ -60,6 +62,7 @@ export function datapathService(kernel: Kernel, nowMs: () => Ms): DatapathServic
       reconcileHost: (host) => busy(reconcileHost(kernel, host)),
       linkIndexOf: (mac) => linkOf(mac)?.index,
       linkNameOf: (mac) => linkOf(mac)?.name,
+      branchPods: () => busy(foundBranches(kernel)),
       linkNames: () => kernel.host.links().map((link) => link.name),
       setSysctl(key, value) {
         const found = kernel.sysctl(key);

@@ -122,6 +122,22 @@ export interface HostBranch {
   readonly branch: BranchWiring;
 }
 
+/** A branch pod as the host's links, routes and rules tell of it. */
+export interface FoundBranch {
+  readonly attachment: Attachment;
+  /** Empty with `podName`: the alias is cut, and does not tell. */
+  readonly namespace: string;
+  readonly podName: string;
+  readonly hostInterface: string;
+  readonly mode: BranchWiring["mode"];
+  readonly vlanId: number;
+  /** Each undefined where nothing tells of it any more. */
+  readonly address: Ipv4 | undefined;
+  readonly gateway: Ipv4 | undefined;
+  readonly mac: Mac | undefined;
+  readonly trunkMac: Mac | undefined;
+}
+
 export interface HostPod {
   readonly address: Ipv4;
   readonly routeTableId: number;

@@ -153,6 +153,10 @@ class Thread implements DatapathThread {
     return this.#ask("linkNames", []);
   }
 
+  branchPods() {
+    return this.#ask("branchPods", []);
+  }
+
   setSysctl(...args: Parameters<Operations["setSysctl"]>) {
     return this.#ask("setSysctl", args);
   }

@@ -1,7 +1,15 @@
 // The node's network as the agent uses it: one owner of links, routes and rules, which does one thing after the other and never
 // holds up the agent's event loop.
 
-import type { EniWiring, HostReport, HostWiring, PodRemoval, PodWiring, WireOutcome } from "../datapath/types.ts";
+import type {
+  EniWiring,
+  FoundBranch,
+  HostReport,
+  HostWiring,
+  PodRemoval,
+  PodWiring,
+  WireOutcome,
+} from "../datapath/types.ts";
 
 export interface Datapath {
   /** Why nothing that is asked is answered at present; undefined: it is. Seconds pass before it is said. */
@@ -24,6 +32,8 @@ export interface Datapath {
   linkNameOf(mac: string): Promise<string | undefined>;
   /** Names of all links of the node's namespace. */
   linkNames(): Promise<readonly string[]>;
+  /** Branch pods of ours of which the host's links tell, whoever wired them. */
+  branchPods(): Promise<readonly FoundBranch[]>;
   /**
    * `/proc/sys/<key>` of the node's namespace, written unless it has the value already. Resolves with the value that it has
    * afterwards, which is another one where it cannot be written; undefined when there is no such key.

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { checkPod } from "../../src/datapath/check.ts";
+import { foundBranches } from "../../src/datapath/found-branches.ts";
 import { reconcileHost, withdrawHost } from "../../src/datapath/host.ts";
 import { hostInterfaceOf } from "../../src/datapath/identity.ts";
 import { wirePod } from "../../src/datapath/pods.ts";
@@ -170,6 +171,30 @@ export function branchSuite(open: () => KernelLab, { hasVlan }: { readonly hasVl
       expect(checkPod(kernel(), next)).toEqual([]);
     });
   });
+
+  test.each(["strict", "standard"] as const)(
+    "%s: links, routes and rules tell who is wired, and what of it is left",
+    (mode) => {
+      const web = wired(pod({ mode }));
+      wired(node.pod("plain-0", "10.0.101.5"));
+      const { namespace, podName, address: own } = web;
+      const attachment = { networkName: "aws-cni", containerId: "of-web-0", ifName: "eth0" };
+      const whole = {
+        ...{ attachment, namespace, podName, hostInterface: hostInterfaceOf(web), mode, vlanId: 5, address: own },
+        ...{ gateway: BRANCH.gateway, mac: BRANCH.mac, trunkMac: BRANCH.trunkMac },
+      };
+      expect(foundBranches(kernel())).toEqual([whole]);
+      for (const { destination, linkIndex, table } of kernel().host.routes(105))
+        if (destination.base !== own)
+          node.change({ change: "deleteRoute", route: { table, destination, linkIndex, scope: "any" } });
+      const gateway = undefined;
+      expect(foundBranches(kernel())).toEqual([{ ...whole, gateway }]);
+      node.change({ change: "deleteLink", link: "vlan.eth.5" });
+      expect(foundBranches(kernel())).toEqual([{ ...whole, gateway, mac: undefined, trunkMac: undefined }]);
+      unwirePod(kernel(), removalOf(web));
+      expect(foundBranches(kernel())).toEqual([]);
+    },
+  );
 
   test("a link of that name that is no VLAN, and a full table, are left alone and refuse the pod", () => {
     const far = kernel().openNamespace(node.lab.addNamespace("far"));

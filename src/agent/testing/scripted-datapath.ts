@@ -1,10 +1,12 @@
 // A datapath of plain maps that does one thing after the other, as the real one; a test can hold any call up and make it fail.
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { foundBranches } from "../../datapath/found-branches.ts";
 import { reconcileHost } from "../../datapath/host.ts";
 import { podSuffix } from "../../datapath/names.ts";
 import type {
   EniWiring,
+  FoundBranch,
   HostReport,
   HostWiring,
   PodRemoval,
@@ -41,7 +43,9 @@ export class ScriptedDatapath implements Datapath {
   differences: readonly string[] = [];
   eniProblem: string | undefined;
   hostReport: Partial<HostReport> = {};
-  /** Where `reconcileHost` does its work; undefined: it does none. */
+  /** What `branchPods` finds without a kernel. */
+  found: readonly FoundBranch[] = [];
+  /** Where `reconcileHost` and `branchPods` look; undefined: nowhere. */
   kernel: Kernel | undefined;
 
   #last: Promise<unknown> = Promise.resolve();
@@ -122,6 +126,10 @@ export class ScriptedDatapath implements Datapath {
 
   linkNames(): Promise<readonly string[]> {
     return this.#inTurn("linkNames", "", () => ["lo", ...this.eniLinks.values(), ...this.links.keys()]);
+  }
+
+  async branchPods(): Promise<readonly FoundBranch[]> {
+    return this.kernel === undefined ? this.found : foundBranches(this.kernel);
   }
 
   async setSysctl(key: string, value: string): Promise<string | undefined> {
