@@ -106,6 +106,24 @@ describe("a DEL without an agent", () => {
     }
   });
 
+  test("leaves a later sandbox its VLAN link, also when its routes and rules are lost", () => {
+    for (const mode of ["strict", "standard"] as const) {
+      const kernel = node();
+      wire(kernel, { ...WEB, containerId: "c2", branch: { ...BRANCH, mode } });
+      const { host } = kernel;
+      host.routeList = host.routeList.filter((route) => route.destination.base !== WEB.address);
+      host.ruleList = host.ruleList.filter((rule) => rule.from?.base !== WEB.address);
+      const before = hostState(kernel, [105]);
+      const hostInterface = mode === "strict" ? "vlan0d7763386da" : "eni0d7763386da";
+      for (const known of [hostInterface, ""]) {
+        expect(cleanUp(kernel, { ...REMOVAL, hostInterface: known, vlanId: 5 })).toEqual([
+          "VLAN 5 is with another sandbox by now, as its link's alias says",
+        ]);
+        expect(hostState(kernel, [105])).toEqual(before);
+      }
+    }
+  });
+
   test("says what the kernel says when it cannot be asked", () => {
     const kernel = node();
     const broken = { ...kernel, host: { ...kernel.host, link: () => undefined, routes: broke } };

@@ -1,8 +1,9 @@
 // DEL without an agent: the pod's rules and routes go by what an earlier result says. While nobody was asked, its address or its
 // VLAN may have become another pod's, and that one keeps its network. Loaded only when it is needed.
 
+import { whyNotOurs } from "../datapath/owner.ts";
 import type { PodRemoval } from "../datapath/types.ts";
-import { unwirePod, whyNotOurs } from "../datapath/unwire.ts";
+import { unwirePod } from "../datapath/unwire.ts";
 import { type Kernel, KernelError } from "../netlink/kernel.ts";
 
 /** Returns what is left, one line each. Never throws for what the kernel can be. */

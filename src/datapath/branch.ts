@@ -3,15 +3,14 @@
 import { EEXIST } from "../netlink/errno.ts";
 import type { Kernel } from "../netlink/kernel.ts";
 import type { Link, RouteSpec, Rule } from "../netlink/types.ts";
-import { hasSuffix, isAliasOfOther } from "./identity.ts";
+import { hasSuffix } from "./identity.ts";
 import { eniLink, quietIpv6 } from "./links.ts";
 import { vlanLinkName } from "./names.ts";
+import { isOfOther, suffixOf } from "./owner.ts";
 import { isBranchRule, type PodPlan } from "./plan.ts";
 import { branchTable, hostCidr } from "./rules.ts";
 import { Refusal, remove, ruleRemovals, type Step, type Transaction } from "./transaction.ts";
 import type { BranchWiring, PodRemoval } from "./types.ts";
-
-const SUFFIX_LENGTH = 11;
 
 /** Throws `Refusal` when no link has the trunk ENI's MAC. */
 export function findTrunk(kernel: Kernel, branch: BranchWiring): Link {
@@ -111,19 +110,4 @@ export function branchRemovals(
   );
   if (link === undefined || link.kind !== "vlan" || isOthers) return { steps, left };
   return { steps: [...steps, { what: `link ${name}`, change: { change: "deleteLink", link: link.index } }], left };
-}
-
-/** Another sandbox of the pod has the branch ENI, and so its address and its VLAN. */
-export function isWithOtherSandbox(kernel: Kernel, removal: PodRemoval): boolean {
-  if (removal.vlanId === 0) return false;
-  const alias = kernel.host.link(vlanLinkName(removal.vlanId))?.alias ?? "";
-  return isOfOther(alias, removal) && hasSuffix(alias, suffixOf(removal)) === true;
-}
-
-function isOfOther(alias: string, { attachment }: PodRemoval): boolean {
-  return attachment !== undefined && isAliasOfOther(alias, attachment);
-}
-
-function suffixOf({ hostInterface }: PodRemoval): string {
-  return hostInterface.slice(-SUFFIX_LENGTH);
 }

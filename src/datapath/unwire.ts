@@ -1,12 +1,12 @@
 // A pod's traces on the host, removed. What is gone already is no problem; the rules and routes of others are never touched.
 
 import { formatIpv4 } from "../base/ipv4.ts";
-import { type Kernel, KernelError, type Netlink } from "../netlink/kernel.ts";
-import { MAIN_TABLE, type Route, type Rule } from "../netlink/types.ts";
-import { branchRemovals, isWithOtherSandbox } from "./branch.ts";
+import { type Kernel, KernelError } from "../netlink/kernel.ts";
+import { MAIN_TABLE, type Rule } from "../netlink/types.ts";
+import { branchRemovals } from "./branch.ts";
 import { isAliasOf } from "./identity.ts";
-import { vlanLinkName } from "./names.ts";
-import { branchTable, hostCidr, podOfFromRule, podOfToRule } from "./rules.ts";
+import { whyNotOurs } from "./owner.ts";
+import { hostCidr, podOfFromRule, podOfToRule } from "./rules.ts";
 import { remove, ruleRemovals, type Step } from "./transaction.ts";
 import type { PodRemoval } from "./types.ts";
 
@@ -18,7 +18,7 @@ import type { PodRemoval } from "./types.ts";
 export function unwirePod(kernel: Kernel, removal: PodRemoval): string[] {
   if (removal.address === 0 && removal.vlanId === 0) return [];
   try {
-    if (removal.mayBeTaken === true && isTaken(kernel, removal)) return [];
+    if (removal.mayBeTaken === true && whyNotOurs(kernel.host, removal) !== undefined) return [];
     const rules = kernel.host.rules(removal.vlanId === 0 ? removal.address : undefined);
     const nothing = { steps: [], left: [] };
     const address = removal.address === 0 ? nothing : addressRemovals(removal, rules);
@@ -28,41 +28,6 @@ export function unwirePod(kernel: Kernel, removal: PodRemoval): string[] {
     if (!(error instanceof KernelError)) throw error;
     return [`rules and routes of ${formatIpv4(removal.address)}: ${error.message}`];
   }
-}
-
-function isTaken(kernel: Kernel, removal: PodRemoval): boolean {
-  return isWithOtherSandbox(kernel, removal) || whyNotOurs(kernel.host, removal) !== undefined;
-}
-
-/** Which other pod has the removed one's address or VLAN by now; undefined: none. Throws `KernelError`. */
-export function whyNotOurs(host: Netlink, removal: PodRemoval): string | undefined {
-  const { address, attachment, hostInterface, vlanId } = removal;
-  const link = hostInterface === "" ? undefined : host.link(hostInterface);
-  const linkIndex = link?.index ?? 0;
-  // The reference's links have no alias. A pod's links have one name in all its sandboxes.
-  const isOfOther =
-    link !== undefined && link.alias !== "" && attachment !== undefined && !isAliasOf(link.alias, attachment);
-  const isToPod = ({ destination }: Route) => destination.prefixLength === 32 && destination.base === address;
-  const tables = vlanId === 0 ? [MAIN_TABLE] : [MAIN_TABLE, branchTable(vlanId)];
-  const routes = tables.flatMap((table) => host.routes(table)).filter(isToPod);
-  if (isOfOther && routes.some((route) => route.linkIndex === linkIndex)) {
-    return `${formatIpv4(address)} is with another sandbox by now, whose link is ${hostInterface}`;
-  }
-  const isTaken = routes.some((route) => route.table === MAIN_TABLE && route.linkIndex !== linkIndex);
-  if (address !== 0 && isTaken) {
-    return `${formatIpv4(address)} is routed to another link than ${hostInterface || "the pod's"}: another pod has it by now`;
-  }
-  if (vlanId === 0) return undefined;
-  const table = branchTable(vlanId);
-  const vlanIndex = host.link(vlanLinkName(vlanId))?.index ?? 0;
-  const inStrictMode = host
-    .routes(table)
-    .find((route) => route.destination.prefixLength === 32 && route.linkIndex !== vlanIndex && !isToPod(route));
-  const inStandardMode = host
-    .rules()
-    .find((rule) => rule.table === table && rule.from?.prefixLength === 32 && rule.from.base !== address);
-  const other = inStrictMode?.destination.base ?? inStandardMode?.from?.base;
-  return other === undefined ? undefined : `VLAN ${vlanId} serves ${formatIpv4(other)}: another pod has it by now`;
 }
 
 function addressRemovals(removal: PodRemoval, rules: readonly Rule[]): { steps: Step[]; left: string[] } {
