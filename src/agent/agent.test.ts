@@ -230,6 +230,27 @@ test("a full disk: ADDs are refused with the reason, held addresses stay, and it
   expect(saved.allocations).toHaveLength(2);
 });
 
+test("a disk that does not come back: the ADD is refused by its deadline all the same, and its DEL frees the address [design I7]", async () => {
+  const made = await world();
+  const real = made.store;
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  made.store = { ...real, write: (content) => opened.then(() => real.write(content)) };
+  await made.start();
+  const cni = client(made);
+  const refused = await cni.add(addRequest("a"), 500);
+  expect(refused).toMatchObject({ reply: { Success: false }, reason: "checkpoint-unwritable" });
+  const [answer] = await ask(made.path("s.sock"), line("add", "b", { timeoutMs: 500 }));
+  expect(answer).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  open();
+  expect((await cni.del(delRequest("a"), TIMEOUT_MS)).Success).toBe(true);
+  expect((await ask(made.path("s.sock"), line("del", "b")))[0]).toMatchObject({ ok: true });
+  const saved = JSON.parse(readFileSync(made.path("ipam.json"), "utf8")) as { allocations: unknown[] };
+  expect(saved.allocations).toEqual([]);
+});
+
 test("a second agent leaves the first one's sockets alone and says so", async () => {
   const made = await world();
   await made.start();

@@ -112,11 +112,20 @@ export class CniService {
 
   /**
    * For a caller that wires its pod itself: the answer comes when nothing is being removed any more that speaks of its address, or at the
-   * deadline.
+   * deadline, even when the disk does not come back.
    */
   async allocateAlone(key: AttachmentKey, pod: PodIdentity, caller: AddCaller = {}): Promise<ReplyResult> {
     const deadlineMs = this.deadlineMs(caller.patienceMs);
-    const result = await this.allocate(key, pod, caller).result;
+    const answerByMs = this.answerByMs(caller.patienceMs);
+    const asked = this.allocate(key, pod, caller);
+    // The engine keeps the deadline by itself.
+    await asked.decided;
+    const result = await this.byDeadline(asked.result, answerByMs);
+    if (result === "late") {
+      this.#options.metrics.inc("slash28_add_refusals_total", { reason: "checkpoint-unwritable" });
+      const message = "the checkpoint is not written yet, and the ADD's deadline is here";
+      return { kind: "refused", reason: "checkpoint-unwritable", message, retryAfterMs: undefined };
+    }
     if (result.kind !== "allocated") return result;
     const clearing = this.#options.network?.clearingOf(result.address)?.catch(() => {});
     if (clearing === undefined || (await this.byDeadline(clearing, deadlineMs)) !== "late") return result;
