@@ -10,7 +10,7 @@ import { type DatapathSettings, isMtu, isVethPrefix } from "./datapath-settings.
 import { type EngineHost, messageOf } from "./engine-host.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 import type { PodNetwork } from "./pod-network.ts";
-import type { PodSpec, Refused, Wired } from "./pod-requests.ts";
+import { type PodSpec, type Refused, STARTING, type Wired } from "./pod-requests.ts";
 
 /** No control characters: they occur in no name, and NUL separates the parts of a key. */
 const CLEAN = /^[^\p{Cc}]*$/u;
@@ -231,7 +231,7 @@ async function del(request: Of<"del">, { pods, service }: JsonRequestsOptions): 
 }
 
 async function check(request: Of<"check">, options: JsonRequestsOptions): Promise<object> {
-  const { pods, service, engine } = options;
+  const { engine, host, pods, service } = options;
   if (request.netns !== undefined) {
     if (pods === undefined) return failure(WIRES_NOTHING);
     const { address, hostInterface } = request;
@@ -243,6 +243,7 @@ async function check(request: Of<"check">, options: JsonRequestsOptions): Promis
     const message = problems.join("; ");
     return { ...failure({ kind: "refused", reason: "network-setup-failed", message }), problems };
   }
+  if (!host.isReady) return failure(STARTING);
   const attachment = service.holderOf(keyOf(request));
   const held = attachment === undefined ? undefined : engine.addressOf(attachment);
   if (held === undefined) return invalidRequest("this attachment holds no address");

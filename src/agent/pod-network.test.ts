@@ -562,6 +562,24 @@ test("CHECK asks books and datapath: the holder, its address, an ENI that owns i
   expect(unknown).toMatchObject({ problems: ["the agent holds no address for this attachment"] });
 });
 
+test("CHECK while the agent starts is no word about the pod: it is to be tried again", async () => {
+  const first = await node();
+  const { address } = await first.ask(add("a"));
+  const { made, datapath } = first;
+  await made.agents[0]!.stop();
+  const gate = gateOf(datapath, "linkNames");
+  const started = made.start();
+  await until(() => gate.waiting() === 1);
+  const pod = { namespace: "default", podName: "a" };
+  const wired = await first.ask(line("check", "a", { ...pod, netns: "/var/run/netns/a", address }));
+  expect(wired).toMatchObject({ ok: false, reason: "starting" });
+  expect(wired).not.toHaveProperty("problems");
+  expect(await first.ask(line("check", "a", { ...pod, address }))).toMatchObject({ ok: false, reason: "starting" });
+  gate.open();
+  await started;
+  expect(await first.ask(line("check", "a", { ...pod, address }))).toMatchObject({ ok: true });
+});
+
 test("GC unwires all that is not listed in its network; a single failure does not end it", async () => {
   const { datapath, ask: say, made } = await node();
   for (const id of ["a", "b", "c"]) await say(add(id));

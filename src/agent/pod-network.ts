@@ -21,6 +21,7 @@ import type { AgentMetrics } from "./metrics.ts";
 import { linkOwner, type PodNames } from "./pod-names.ts";
 import { isLinkOf, kept, type Place, removalOf, suffixOf, unexpected, wiringOf, withRest } from "./pod-plan.ts";
 import type { AddRequest, Deleted, DelRequest, EnforcingMode, PodSpec, Refused, Wired } from "./pod-requests.ts";
+import { HUNG_UP, STARTING } from "./pod-requests.ts";
 import type { PolicyAgent } from "./policy-agent.ts";
 import { Turns } from "./turns.ts";
 
@@ -51,7 +52,6 @@ interface ToldByResult {
   readonly hostInterface: string | undefined;
 }
 
-const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Turns();
@@ -125,9 +125,8 @@ export class PodNetwork {
       .finally(() => request.signal.removeEventListener("abort", hangUp));
     const answered = await service.byDeadline(answer, answerByMs);
     if (answered !== "late") return answered;
-    const refused = this.#lateRefusal(request);
     end.abort();
-    return refused;
+    return this.#lateRefusal(request);
   }
 
   /** What an ADD waits for that is not done by its deadline. */
@@ -420,7 +419,7 @@ export class PodNetwork {
     isValid: (key: AttachmentKey) => boolean,
   ): Promise<{ readonly releasedCount: number; readonly problems: readonly string[] } | Refused> {
     const { attachments, engine, host } = this.#options;
-    if (!host.isReady) return { kind: "refused", reason: "starting", message: "the agent is starting" };
+    if (!host.isReady) return STARTING;
     const stale: AttachmentKey[] = [];
     for (const [attachment, text] of attachments.entries()) {
       if (text.networkName !== networkName || isValid(text) || engine.addressOf(attachment) === undefined) continue;
@@ -457,7 +456,8 @@ export class PodNetwork {
 
   /** What is not as the ADD left it, one line each. `told`: what the ADD's result says; what is left out is whatever it is. */
   check(spec: PodSpec, told: ToldByResult): Promise<readonly string[] | Refused> {
-    return this.#turns.take(keyText(spec.key), () => this.#check(spec, told));
+    const { host } = this.#options;
+    return this.#turns.take(keyText(spec.key), async () => (host.isReady ? this.#check(spec, told) : STARTING));
   }
 
   async #check(spec: PodSpec, { address, hostInterface }: ToldByResult): Promise<readonly string[] | Refused> {

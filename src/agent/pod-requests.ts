@@ -46,6 +46,10 @@ export interface Refused {
   readonly problem?: WireProblem | "network-policy";
 }
 
+export const HUNG_UP: Refused = { kind: "refused", reason: "invalid-request", message: "the caller hung up" };
+/** Before the checkpoint is restored nobody knows what an attachment has. */
+export const STARTING: Refused = { kind: "refused", reason: "starting", message: "the agent is starting" };
+
 export interface Wired {
   readonly kind: "wired";
   readonly address: Ipv4;
