@@ -245,7 +245,9 @@ test("a disk that does not come back: the ADD is refused by its deadline all the
   const [answer] = await ask(made.path("s.sock"), line("add", "b", { timeoutMs: 500 }));
   expect(answer).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
   open();
-  expect((await cni.del(delRequest("a"), TIMEOUT_MS)).Success).toBe(true);
+  const freed = await cni.del(delRequest("a"), TIMEOUT_MS);
+  expect(freed.Success).toBe(true);
+  expect(refused.message).toContain(`${freed.IPAllocationMetadata[0]?.IPv4Addr} stays with this sandbox until its DEL`);
   expect((await ask(made.path("s.sock"), line("del", "b")))[0]).toMatchObject({ ok: true });
   const saved = JSON.parse(readFileSync(made.path("ipam.json"), "utf8")) as { allocations: unknown[] };
   expect(saved.allocations).toEqual([]);

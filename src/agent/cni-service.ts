@@ -119,11 +119,14 @@ export class CniService {
     const answerByMs = this.answerByMs(caller.patienceMs);
     const asked = this.allocate(key, pod, caller);
     // The engine keeps the deadline by itself.
-    await asked.decided;
+    const decided = await asked.decided;
     const result = await this.byDeadline(asked.result, answerByMs);
     if (result === "late") {
       this.#options.metrics.inc("slash28_add_refusals_total", { reason: "checkpoint-unwritable" });
-      const message = "the checkpoint is not written yet, and the ADD's deadline is here";
+      // It may be on the disk already: nobody else may get it.
+      const rest =
+        decided.kind === "allocated" ? `; ${formatIpv4(decided.address)} stays with this sandbox until its DEL` : "";
+      const message = `the checkpoint is not written yet, and the ADD's deadline is here${rest}`;
       return { kind: "refused", reason: "checkpoint-unwritable", message, retryAfterMs: undefined };
     }
     if (result.kind !== "allocated") return result;

@@ -218,8 +218,8 @@ export const reasonPages: { readonly [R in Reason]: ReasonPage } = {
     candidateClasses: ["checkpoint-unusable"],
   },
   "checkpoint-unwritable": {
-    what: "The checkpoint could not be written, so the allocation was undone.",
-    why: "The disk is full, read-only, or the folder is missing. An address is only handed out once it is on disk.",
+    what: "The checkpoint could not be written, so the allocation was undone; or it was not written by the ADD's deadline.",
+    why: "The disk is full, read-only, or hangs, or the folder is missing. An address is only handed out once it is on disk.",
     next: "Free space under the folder named in the message. The next ADD tries again.",
     candidateClasses: ["checkpoint-unusable"],
   },
