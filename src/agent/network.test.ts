@@ -422,6 +422,22 @@ test("a DEL takes no policy from a pod that has another sandbox by now, and none
   expect(methods()).toEqual(["forget"]);
 });
 
+test("GC of a branch pod that an earlier process wired tells the policy agent which pod is gone", async () => {
+  const { made, datapath, start, ask: say } = await node();
+  const socket = made.path("npa.sock");
+  const policies = await policyServer(socket, () => true);
+  const attachment = { networkName: "aws-cni", containerId: "a", ifName: "eth0" };
+  const known = { namespace: "default", podName: "web-0", hostInterface: `eni${podSuffix("default", "web-0")}` };
+  const unknown = { address: undefined, gateway: undefined, mac: undefined, trunkMac: undefined };
+  datapath.found = [{ attachment, ...known, mode: "standard", vlanId: 5, ...unknown }];
+  await start({ NETWORK_POLICY_ENFORCING_MODE: "strict", SLASH28_NPA_SOCKET: socket });
+  const collected = await say(`${JSON.stringify({ v: 1, op: "gc", networkName: "aws-cni", valid: [] })}\n`);
+  expect(collected).toMatchObject({ ok: true, releasedCount: 1 });
+  expect(datapath.removed.at(-1)).toMatchObject({ attachment, address: 0, vlanId: 5, mayBeTaken: true });
+  const request = { K8S_POD_NAME: "web-0", K8S_POD_NAMESPACE: "default" };
+  expect(policies.requests).toMatchObject([{ method: "forget", request }]);
+});
+
 test("an agent that is told to end while a look at the node's network hangs ends all the same", async () => {
   const { made, datapath, start } = await node();
   await start(FAST);
