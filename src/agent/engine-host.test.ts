@@ -44,6 +44,7 @@ function rig(step: (input: Input, rig: Rig) => Effect[]): Rig {
     eachAllocation(visit) {
       for (const one of allocations) visit(one.attachment, one.address, one.allocatedWallMs, one.allocatedNsRest);
     },
+    isOnDiskOnly: () => false,
     addressOf: (attachment) => allocations.find((one) => one.attachment === attachment)?.address,
     view: () => {
       throw new Error("no test looks");

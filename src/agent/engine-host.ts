@@ -178,7 +178,7 @@ export class EngineHost {
       else {
         this.#requestsOf.delete(attachment);
         // Before the checkpoint is restored, an attachment of its may have been refused and still hold an address.
-        if (this.#isReady && this.#ports.engine.addressOf(attachment) === undefined) this.#forget(attachment);
+        if (this.#isReady) this.#forgetUnused(attachment);
       }
     }
     waiter.decide(result);
@@ -190,13 +190,14 @@ export class EngineHost {
   /** Drops the strings of attachments that hold nothing and have no request under way. */
   sweep(): void {
     for (const [attachment] of [...this.#ports.attachments.entries()]) {
-      if (this.#requestsOf.has(attachment)) continue;
-      if (this.#ports.engine.addressOf(attachment) === undefined) this.#forget(attachment);
+      if (!this.#requestsOf.has(attachment)) this.#forgetUnused(attachment);
     }
   }
 
-  #forget(attachment: Attachment): void {
-    this.#ports.attachments.forget(attachment);
+  #forgetUnused(attachment: Attachment): void {
+    const { attachments, engine } = this.#ports;
+    if (engine.addressOf(attachment) !== undefined || engine.isOnDiskOnly(attachment)) return;
+    attachments.forget(attachment);
     this.#checkpointBuffer.forget(attachment);
   }
 

@@ -196,6 +196,26 @@ test("a pod whose address cannot be saved is unwired again, and what another pod
   expect(checkpoint(made)).not.toContain('"lost"');
 });
 
+test("without a cooldown, a DEL that the disk refused when another pod had the address is answered when the disk has it [design I5]", async () => {
+  const { ask: say, made } = await node({ IP_COOLDOWN_PERIOD: "0" });
+  const { address } = await say(add("a"));
+  const writes = holdWrites(made);
+  const refused = say(del("a"));
+  await until(() => writes.held.length === 1);
+  // One after the other all addresses, so that one gets the released one.
+  const others = Array.from({ length: 16 }, (_, i) => say(add(`b${i}`)));
+  await Bun.sleep(50);
+  writes.held[0]?.fail("no space left on device");
+  expect(await refused).toMatchObject({ ok: false, reason: "checkpoint-unwritable" });
+  await until(() => writes.held.length === 2);
+  writes.held[1]?.fail("no space left on device");
+  for (const other of await Promise.all(others)) expect(other).toMatchObject({ ok: false });
+  expect(checkpoint(made)).toContain(String(address));
+  writes.release();
+  expect(await say(del("a"))).toMatchObject({ ok: true });
+  expect(checkpoint(made)).not.toContain('"a"');
+});
+
 test("a pod that wires itself hears of its address when another's wiring, which could not be saved, is taken back", async () => {
   const { datapath, ask: say, made } = await node();
   const writes = holdWrites(made);

@@ -400,6 +400,10 @@ class IpamEngine implements Engine {
     return at === undefined ? undefined : at.cidr.base + at.offset;
   }
 
+  isOnDiskOnly(attachment: Attachment): boolean {
+    return this.#onDiskOnly.has(attachment);
+  }
+
   view(nowMs: Ms): EngineView {
     return viewOf(this.#node, this.#refusals, nowMs);
   }

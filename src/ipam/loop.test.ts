@@ -35,6 +35,7 @@ const boundTo = (engine: Engine): Engine => ({
   allocations: () => engine.allocations(),
   eachAllocation: (visit) => engine.eachAllocation(visit),
   addressOf: (attachment) => engine.addressOf(attachment),
+  isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
   view: (nowMs) => engine.view(nowMs),
 });
 const STATE = { maxPods: 110, isUnschedulable: false, eniConfig: undefined };

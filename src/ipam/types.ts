@@ -379,6 +379,11 @@ export interface Engine {
   ): void;
   /** The address that an attachment holds; undefined when it holds none. O(1). */
   addressOf(attachment: Attachment): Ipv4 | undefined;
+  /**
+   * The disk still gives the attachment an address that it holds no more: a DEL of it has to be saved before it is answered, so its number must
+   * be kept.
+   */
+  isOnDiskOnly(attachment: Attachment): boolean;
   /** A copy for introspection, metrics and checkers. */
   view(nowMs: Ms): EngineView;
 }

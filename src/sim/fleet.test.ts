@@ -353,6 +353,7 @@ function withStep(engine: Engine, step: Engine["step"], view: Engine["view"] = (
     allocations: () => engine.allocations(),
     eachAllocation: (visit) => engine.eachAllocation(visit),
     addressOf: (attachment) => engine.addressOf(attachment),
+    isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
   };
 }
 

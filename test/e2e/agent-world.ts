@@ -50,6 +50,7 @@ export class AddKeeper {
       allocations: () => engine.allocations(),
       eachAllocation: (visit) => engine.eachAllocation(visit),
       addressOf: (attachment) => engine.addressOf(attachment),
+      isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
       view: (nowMs) => engine.view(nowMs),
     };
   }

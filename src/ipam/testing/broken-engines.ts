@@ -19,6 +19,7 @@ function broken(engine: Engine, change: Change): Engine {
       for (const one of whole.allocations())
         visit(one.attachment, one.address, one.allocatedWallMs, one.allocatedNsRest);
     },
+    isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
     addressOf: (attachment) => engine.addressOf(attachment),
     view: change.view ?? ((nowMs) => engine.view(nowMs)),
     checkBooks: () => (engine as Engine & { checkBooks(): void }).checkBooks(),

@@ -11,6 +11,7 @@ function wrap(engine: Engine, step: Engine["step"], wakeAt: Engine["wakeAt"] = (
     allocations: () => engine.allocations(),
     eachAllocation: (visit) => engine.eachAllocation(visit),
     addressOf: (attachment) => engine.addressOf(attachment),
+    isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
     view: (nowMs) => engine.view(nowMs),
   };
 }

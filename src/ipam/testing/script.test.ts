@@ -89,6 +89,7 @@ describe("expanders", () => {
         allocations: () => engine.allocations(),
         eachAllocation: (visit) => engine.eachAllocation(visit),
         addressOf: (attachment) => engine.addressOf(attachment),
+        isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
         view: (nowMs) => engine.view(nowMs),
       };
     };
@@ -124,6 +125,7 @@ describe("expanders", () => {
       allocations: () => engine.allocations(),
       eachAllocation: (visit) => engine.eachAllocation(visit),
       addressOf: (attachment) => engine.addressOf(attachment),
+      isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
       view: (nowMs) => engine.view(nowMs),
     });
     const podsAfterCrash = (wrapEngine: (engine: Engine) => Engine) => {

@@ -12,6 +12,7 @@ function around(engine: Engine, change: Partial<Pick<Engine, "step" | "wakeAt">>
     allocations: () => engine.allocations(),
     eachAllocation: (visit) => engine.eachAllocation(visit),
     addressOf: (attachment) => engine.addressOf(attachment),
+    isOnDiskOnly: (attachment) => engine.isOnDiskOnly(attachment),
     view: (nowMs) => engine.view(nowMs),
   };
 }
