@@ -177,6 +177,22 @@ test("ADDs of one turn of the event loop share a write, which begins after it", 
   for (const reply of replies) expect(await settled(reply)).toMatchObject({ kind: "allocated" });
 });
 
+test("the end waits for a save of its own turn, though nobody waits for an answer", async () => {
+  const made = rig((input) => (input.kind === "wake" ? [{ kind: "save", saveId: 1 }] : []));
+  made.host.feed({ kind: "wake" });
+  const drained = made.host.drain(1_000, () => true);
+  const ring = async () => {
+    await turns();
+    for (const { callback } of made.alarms.splice(0)) callback();
+  };
+  await ring();
+  expect(await settled(drained)).toBe("waiting");
+  expect(made.writes).toHaveLength(1);
+  made.writes[0]?.done();
+  await ring();
+  expect(await drained).toBe(true);
+});
+
 test("what the engine decided is known before it is saved, to those who can take it back", async () => {
   const made = rig(allocator);
   const request = made.host.allocate(made.attachments.intern(key("a")), 30_000);
