@@ -6,7 +6,8 @@ import { rmSync } from "node:fs";
 
 export const WINDOW_VARIABLE = "SLASH28_BENCH_WINDOW";
 const PERIOD_MS = 1;
-const SAMPLES_MAX = 4_000_000;
+/** More than a round has; many more would be a weight on the heap that is measured. */
+const SAMPLES_MAX = 100_000;
 
 export interface LoopDelay {
   readonly sampleCount: number;

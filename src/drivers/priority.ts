@@ -5,7 +5,7 @@ import { setPriority } from "node:os";
 /** Before everything that pods start, and behind nothing that keeps the node alive. */
 const NICE = -10;
 
-/** Threads that start afterwards inherit it. Without CAP_SYS_NICE it stays as it is. */
+/** Threads that start afterwards inherit it, and so does what the process is replaced by. Without CAP_SYS_NICE it stays as it is. */
 export function raisePriority(): void {
   try {
     setPriority(0, NICE);

@@ -30,9 +30,10 @@ export function agentCommand(): Command {
     .description("the node daemon: addresses for the pods of this instance (configured by environment)")
     .addHelpText("after", "\nThe environment variables are those of amazon-vpc-cni-k8s, and ours: see docs/agent.md.")
     .action(async () => {
-      replaceWithSmallHeap();
       const config = configOf(process.env);
+      // Before the process is replaced: so the threads that it starts with have the priority too, those that collect garbage.
       if (config.datapath.isOn) raisePriority();
+      replaceWithSmallHeap();
       for (const { text, stream } of config.warnings) if (stream === "stderr") process.stderr.write(`${text}\n`);
       const clock = clockOf(config);
       const log = logOf(config, clock);
