@@ -2,9 +2,10 @@
 // src/cli/withdraw-network.test.ts inside namespaces of its own.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { run } from "./run.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
@@ -56,6 +57,9 @@ test("everything of the node goes, pods and strangers stay, a second time is not
     const plain = Bun.spawnSync(command, { env, stdout: "pipe", stderr: "pipe" });
     expect(plain.exitCode).toBe(0);
     expect(state()).not.toBe(before);
+    const conflist = join(folder, "conf", "10-aws.conflist");
+    mkdirSync(join(folder, "conf"));
+    writeFileSync(conflist, '{"name":"aws-cni","installedBy":"slash28 0"}');
     const listener = Bun.listen({
       unix: join(folder, "agent.sock"),
       socket: { data: (socket) => void socket.write('{"v":1,"ok":true}\n') },
@@ -66,15 +70,41 @@ test("everything of the node goes, pods and strangers stay, a second time is not
       stderr: "pipe",
     });
     expect(await served.exited).toBe(2);
+    expect(await new Response(served.stdout).text()).toBe("");
     expect(await new Response(served.stderr).text()).toContain("it would put everything back");
     listener.stop(true);
-    expect(state()).not.toBe(before);
+    const full = state();
+    expect(full).not.toBe(before);
+    for (const [path, why] of [
+      [join(folder, "none"), "there is no such file"],
+      [conflist, "this is no network namespace"],
+    ] as const) {
+      const environment = { ...env, SLASH28_HOST_NETNS: path };
+      const lost = Bun.spawnSync([...command, "--network"], { env: environment, stdout: "pipe", stderr: "pipe" });
+      expect([lost.exitCode, lost.stdout.toString()]).toEqual([2, ""]);
+      expect(lost.stderr.toString()).toContain(`SLASH28_HOST_NETNS is ${path}: ${why}. Nothing was changed.`);
+      expect(lost.stderr.toString()).not.toContain("nsenter");
+    }
+    expect([existsSync(conflist), state()]).toEqual([true, full]);
     const withdrawn = Bun.spawnSync([...command, "--network"], { env, stdout: "pipe", stderr: "pipe" });
     expect(withdrawn.stderr.toString()).toContain('rule "1535: from all to 192.0.2.0/24 lookup main" removed');
     expect(withdrawn.exitCode).toBe(0);
+    const lines = withdrawn.stderr.toString().trim().split("\n");
+    expect(lines.length).toBeGreaterThan(5);
+    expect(withdrawn.stdout.toString()).toBe(
+      `undone:\n  ${conflist} (removed)\n  the node's network (${lines.length} changes)\n`,
+    );
     expect(state()).toBe(before);
     const again = Bun.spawnSync([...command, "--network"], { env, stdout: "pipe", stderr: "pipe" });
     expect([again.exitCode, again.stderr.toString()]).toEqual([0, ""]);
+    expect(again.stdout.toString()).toBe("undone: nothing had to change\n");
+    run("ip", "rule", "add", "pref", "1535", "to", "192.0.2.0/24", "table", "main");
+    const json = Bun.spawnSync([...command, "--network", "-o", "json"], { env, stdout: "pipe", stderr: "pipe" });
+    const rule = 'rule "1535: from all to 192.0.2.0/24 lookup main" removed';
+    const document = JSON.parse(json.stdout.toString());
+    expect(document).toEqual({ schema: "slash28/install/v1", state: "undone", changed: [], network: [rule] });
+    const schema = readFileSync(join(import.meta.dir, "../../docs/schemas/install.v1.json"), "utf8");
+    expect(z.fromJSONSchema(JSON.parse(schema)).safeParse(document).error).toBeUndefined();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

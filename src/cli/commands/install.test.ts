@@ -273,6 +273,18 @@ describe("slash28 install", () => {
     expect(text).not.toContain("60000");
   });
 
+  test("--undo --network is refused while an agent serves, and everything stays", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    const { status, out, err } = await node.run("--undo", "--network");
+    agent.stop();
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toContain("it would put everything back. Nothing was changed.");
+    expect(namesIn(node.bin)).toEqual(["aws-cni", "portmap", "slash28-cni"]);
+    expect(namesIn(node.conf)).toEqual(["10-aws.conflist"]);
+  });
+
   test("--network without --undo says what to run instead", async () => {
     const { status, err } = await makeNode().run("--network");
     expect(status).toBe(2);

@@ -29,7 +29,7 @@ import {
   withdrawConflist,
 } from "../../install/place.ts";
 import { CommandError } from "../command-error.ts";
-import { withdrawNetwork } from "../withdraw-network.ts";
+import { openNodeNetwork } from "../withdraw-network.ts";
 
 interface Options {
   readonly binDir?: string;
@@ -94,15 +94,7 @@ async function install(options: Options): Promise<void> {
       next: "slash28 install --undo --network gives the node up; without --network the plugin is installed.",
     });
   }
-  if (options.undo === true) {
-    const changed = onDisk(() => undo(folders));
-    print(options, "undone", changed);
-    if (options.network !== true) return;
-    const socketPath = env["SLASH28_SOCKET"] || AGENT_SOCKET;
-    const gone = await withdrawNetwork({ socketPath, hostNetnsPath: env["SLASH28_HOST_NETNS"] || undefined });
-    for (const line of gone) process.stderr.write(`slash28: ${line}\n`);
-    return;
-  }
+  if (options.undo === true) return undoAll(options, folders);
   const parsed = conflistSettings(env);
   if ("refusals" in parsed) {
     const [first, ...more] = parsed.refusals;
@@ -145,6 +137,31 @@ async function install(options: Options): Promise<void> {
         isCurrent: why === undefined,
       }),
     });
+  }
+}
+
+/** With --network, what would keep the network from going is asked before the first file goes. */
+async function undoAll(options: Options, folders: Folders): Promise<void> {
+  const env = process.env;
+  const network =
+    options.network === true
+      ? await openNodeNetwork({
+          socketPath: env["SLASH28_SOCKET"] || AGENT_SOCKET,
+          hostNetnsPath: env["SLASH28_HOST_NETNS"] || undefined,
+        })
+      : undefined;
+  const changed = onDisk(() => undo(folders));
+  if (network === undefined) return print(options, "undone", changed);
+  const gone: string[] = [];
+  let state: State = "undone but for the network";
+  try {
+    await network.withdraw((line) => {
+      gone.push(line);
+      process.stderr.write(`slash28: ${line}\n`);
+    });
+    state = "undone";
+  } finally {
+    print(options, state, changed, gone);
   }
 }
 
@@ -323,14 +340,19 @@ type State =
   | "plugin placed, no conflist"
   | "plugin placed, conflist of before"
   | "nothing changed"
-  | "undone";
+  | "undone"
+  | "undone but for the network";
 
-function print(options: Options, state: State, changed: readonly string[]): void {
+/** `network`: what changed in the node's network, where that was asked for. */
+function print(options: Options, state: State, changed: readonly string[], network?: readonly string[]): void {
   if (options.output === "json") {
-    process.stdout.write(`${JSON.stringify({ schema: "slash28/install/v1", state, changed })}\n`);
+    process.stdout.write(`${JSON.stringify({ schema: "slash28/install/v1", state, changed, network })}\n`);
     return;
   }
-  const isUnchanged = changed.length === 0 && state !== "nothing changed";
-  process.stdout.write(`${state}${isUnchanged ? ": nothing had to change" : changed.length === 0 ? "" : ":"}\n`);
-  for (const path of changed) process.stdout.write(`  ${path}${existsSync(path) ? "" : " (removed)"}\n`);
+  const lines = changed.map((path) => `${path}${existsSync(path) ? "" : " (removed)"}`);
+  const count = network?.length ?? 0;
+  if (count > 0) lines.push(`the node's network (${count} ${count === 1 ? "change" : "changes"})`);
+  const isToBeSaid = state !== "nothing changed" && state !== "undone but for the network";
+  const end = lines.length > 0 ? ":" : isToBeSaid ? ": nothing had to change" : "";
+  process.stdout.write(`${[`${state}${end}`, ...lines.map((line) => `  ${line}`)].join("\n")}\n`);
 }
