@@ -153,7 +153,8 @@ class IpamEngine implements Engine {
   #refuseForLack(node: Node, requestId: number, attachment: Attachment, outlook: Outlook): void {
     if (node.isReady) {
       node.count("awscni_no_available_ip_addresses", "");
-      node.log("noAddressAvailable");
+      // Without the agent's end there might have been one: who reads the log must not take it for exhaustion.
+      if (outlook.reason !== "stopping") node.log("noAddressAvailable");
     }
     this.#refuse(node, requestId, attachment, outlook.reason, outlook.retryAfterMs);
   }
@@ -254,7 +255,8 @@ class IpamEngine implements Engine {
   #refuse(node: Node, requestId: number, attachment: Attachment, reason: Reason, retryAfterMs: Ms | undefined): void {
     this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
     node.log("refused", attachment, reason);
-    node.effects.push(refusal(requestId, reason, STORE_ERRORS.noAddressAvailable, retryAfterMs));
+    const message = reason === "stopping" ? "the agent is stopping" : STORE_ERRORS.noAddressAvailable;
+    node.effects.push(refusal(requestId, reason, message, retryAfterMs));
   }
 
   #release(node: Node, requestId: number, attachment: Attachment): void {

@@ -69,6 +69,20 @@ describe("a refused ADD says why", () => {
     );
   });
 
+  test("an agent that stops says that, and not that addresses are missing: what reads the log would take it for exhaustion", () => {
+    for (const policy of ["vpc-cni", "slash28"] as const) {
+      const node = new TestNode({ env: QUIET, instance: M5_LARGE, primary: { prefixes: [ip("10.0.1.0")] }, policy });
+      node.start().addMany(1, 16);
+      node.input({ kind: "stopping" });
+      const { effects } = node;
+      const before = effects.length;
+      expect(node.add(17)).toMatchObject({ kind: "refused", reason: "stopping", message: "the agent is stopping" });
+      const logged = effects.slice(before).flatMap((effect) => (effect.kind === "log" ? [effect.message] : []));
+      expect(logged).toContain("refused");
+      expect(logged).not.toContain("noAddressAvailable");
+    }
+  });
+
   test("a count of the instance is reached: ENIs, slots, the account's quota", () => {
     expect(refusal({ instance: { enis: 1, ipv4PerEni: 2 } }).reason).toBe("eni-limit");
     expect(refusal({ instance: { enis: 1, ipv4PerEni: 2 } }, (node) => node.del(3))).toEqual({
