@@ -1,8 +1,17 @@
 // What an operator could collect of a run, in the forms of kubectl and the AWS CLI: agents' logs, events, nodes, pods, the
 // DaemonSet, ENIConfigs, EC2's describe calls. Nothing here is more than a real cluster would show.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { formatRfc3339 } from "../base/calendar.ts";
 import type { Ms } from "../base/units.ts";
@@ -27,6 +36,20 @@ export interface EvidenceInput {
 const IMAGE = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:v1.23.1";
 const NAMESPACE = "kube-system";
 const NODE_AGE_MS = 3_600_000;
+
+/** Why nothing could be written below `folder`, which need not be there yet; undefined: it can. Makes nothing. */
+export function evidenceProblem(folder: string): string | undefined {
+  let path = resolve(folder);
+  // What is not there is made, below what is.
+  while (!existsSync(path)) path = dirname(path);
+  if (!statSync(path).isDirectory()) return `${path} is no folder`;
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `${path} cannot be written to: ${(error as NodeJS.ErrnoException).code}`;
+  }
+}
 
 /** Writes the files below `folder`, which is made; returns their number. */
 export function writeEvidence(input: EvidenceInput): number {

@@ -24,7 +24,7 @@ import { buildUpWorld, type UpNode, WorldMismatch } from "../world/world.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { Conductor, NETWORK_NAME, type NodePort } from "./conductor.ts";
 import { Ec2Tally } from "./ec2-tally.ts";
-import { writeEvidence } from "./evidence.ts";
+import { evidenceProblem, writeEvidence } from "./evidence.ts";
 import { applyFirst, applyLater, checkFaults } from "./faults.ts";
 import { seeNode, seeSubnets } from "./observe.ts";
 import type { PingCount } from "./ping-count.ts";
@@ -127,6 +127,15 @@ function refuseMovingNodes({ fileName, nodeEvents, nodeGroups, run }: Cluster): 
   }
 }
 
+function refuseEvidenceFolder({ evidenceFolder }: UpInput): void {
+  const problem = evidenceFolder === undefined ? undefined : evidenceProblem(evidenceFolder);
+  if (problem === undefined) return;
+  throw new SettingsRefused(
+    `no evidence can be written to ${evidenceFolder}: ${problem}`,
+    "Name a folder, or a path at which one can be made.",
+  );
+}
+
 /** Starts a run. Rejects with `SettingsRefused`, `WorldMismatch` or `WorldError` for input that cannot work. */
 export async function startUp(input: UpInput): Promise<RunHandle> {
   const { cluster } = input;
@@ -136,6 +145,7 @@ export async function startUp(input: UpInput): Promise<RunHandle> {
     throw new SettingsRefused(`${cluster.fileName}: cni.env: ${refusal.variable}: ${refusal.message}`, refusal.next);
   }
   refuseMovingNodes(cluster);
+  refuseEvidenceFolder(input);
   const startWall = systemClock().wallMs();
   const real = Math.round(startWall);
   const scale = { epoch: real, real, rate: input.speed };

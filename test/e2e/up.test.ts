@@ -351,6 +351,16 @@ describe("input that cannot be used", () => {
     expect(ran.stderr).toContain("nowhere.yaml: there is no such file");
   });
 
+  test("a place where no evidence can be written: exit 2 before anything runs", async () => {
+    const path = file("evidence.yaml", cluster({ others: 0, pods: 1 }));
+    for (const place of [path, join(path, "below")]) {
+      const ran = await up([path, "--once", "--evidence", place]);
+      expect(ran).toMatchObject({ status: 2, stdout: "" });
+      expect(ran.stderr).toContain(`no evidence can be written to ${place}: ${path} is no folder`);
+    }
+    expect(leftovers()).toEqual([]);
+  }, 30_000);
+
   test("an environment that contradicts itself, and a policy that this release lacks", async () => {
     const v6 = await up([file("v6.yaml", cluster({ others: 0, pods: 1, env: ', ENABLE_IPv6: "true"' })), "--once"]);
     expect(v6.status).toBe(2);
