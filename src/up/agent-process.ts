@@ -152,6 +152,8 @@ export class AgentProcess {
         env: this.#environment(),
         // Nothing is ever written to it: it closes when this process is gone, and the agent ends.
         stdin: "pipe",
+        // Ctrl-C is for this process, which looks at its agents before it ends them.
+        detached: true,
         stdout: output,
         stderr: output,
         onExit: (_child, exitCode, signalCode) => this.#exited(exitCode, signalCode),

@@ -255,6 +255,8 @@ export async function runInside(namespacePath: string, command: readonly string[
     stdin: new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
+    // Out of the reach of a terminal's Ctrl-C.
+    detached: true,
     env: { PATH: toolPath() },
   });
   const [text, complaint] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);

@@ -88,6 +88,8 @@ export class Plugin {
         stdin: new Blob([JSON.stringify(input)]),
         stdout: "pipe",
         stderr: "pipe",
+        // A terminal's Ctrl-C must not end it in the midst of a pod: that would be no finding about the pod.
+        detached: true,
       });
       this.#children.add(child);
       const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);

@@ -23,9 +23,16 @@ interface Document {
   pings: { path: string; sent: number; answered: number; wrongSource: number; msP50: number | null }[];
 }
 
-function start(args: readonly string[]) {
+interface AgentPod {
+  metadata: { name: string };
+  status: { containerStatuses: object[] };
+}
+
+/** `isGroup`: it leads a process group, as a terminal's job does. */
+function start(args: readonly string[], { isGroup = false } = {}) {
   return Bun.spawn([join(ROOT, "bin/slash28"), "up", ...args], {
     cwd: folder,
+    detached: isGroup,
     env: { PATH: process.env["PATH"] ?? "", TMPDIR: folder },
     stdin: "ignore",
     stdout: "pipe",
@@ -107,10 +114,32 @@ describe.if(canBuildNetworks("up --datapath"))("slash28 up --datapath", () => {
     expect(readdirSync(folder)).toEqual([]);
   }, 60_000);
 
+  test("Ctrl-C of a terminal reaches the whole job: pods in the midst of their wiring and agents are no finding", async () => {
+    const evidence = mkdtempSync(join(tmpdir(), "evidence-"));
+    const child = start([EXAMPLE, "--datapath", "--evidence", evidence], { isGroup: true });
+    while (namespacesOf(child.pid).filter((name) => /-p\d+$/.test(name)).length < 5) await Bun.sleep(20);
+    process.kill(-child.pid, "SIGINT");
+    const stdout = await new Response(child.stdout).text();
+    expect(await child.exited).toBe(130);
+    expect(stdout).toContain("no answer yet");
+    expect(stdout).not.toContain("network-setup-failed");
+    const evidenceText = (path: string): string => readFileSync(join(evidence, path), "utf8");
+    expect(JSON.parse(evidenceText("events.json"))).toMatchObject({ items: [] });
+    const agents = (JSON.parse(evidenceText("pods.json")) as { items: AgentPod[] }).items.filter((pod) =>
+      pod.metadata.name.startsWith("aws-node-"),
+    );
+    expect(agents.map((pod) => pod.status.containerStatuses[0])).toMatchObject(
+      Array(2).fill({ ready: true, restartCount: 0, state: { running: {} } }),
+    );
+    for (const node of ["small-1", "small-2"])
+      expect(evidenceText(`nodes/${node}/ipamd.log`)).not.toMatch(/no available IP|AWS CNI is terminating/);
+    rmSync(evidence, { recursive: true });
+  }, 60_000);
+
   test("Ctrl-C while the network is still being made ends it in order, too", async () => {
-    const child = start([EXAMPLE, "--datapath"]);
+    const child = start([EXAMPLE, "--datapath"], { isGroup: true });
     while (namespacesOf(child.pid).length === 0) await Bun.sleep(1);
-    child.kill("SIGINT");
+    process.kill(-child.pid, "SIGINT");
     expect(await new Response(child.stdout).text()).toContain("0 of 0 pods run");
     expect(await child.exited).toBe(130);
     expect(namespacesOf(child.pid)).toEqual([]);
