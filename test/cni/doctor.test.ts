@@ -170,3 +170,11 @@ describe("the agent's log", () => {
     expect(findings).toEqual([]);
   });
 });
+
+test("a failed wiring has two lines in plugin.log, and counts once", async () => {
+  rmSync(rig.logFile, { force: true });
+  rig.agent(refusal({ reason: "network-setup-failed", problem: "name-taken" }));
+  for (let i = 0; i < 3; i++) await rig.run({ env: { ...ENVIRONMENT, CNI_COMMAND: "ADD" }, input: rig.config() });
+  const { findings } = await verdictOf({ "plugin.log": readFileSync(rig.logFile, "utf8") });
+  expect(findings.map((one) => [one.class, one.count])).toEqual([["pod-network-setup-failed", 3]]);
+});

@@ -40,7 +40,8 @@ export const SIGNALS = {
   "client-version-mismatch": row({ contains: ["wrong client version", "the agent's answer makes no sense"] }),
   "pod-network-setup-failed": row({
     contains: ["add command: failed to setup network", 'add cmd: failed to setup network"', "Failed SetupPodNetwork"],
-    captures: /network-setup-failed \((?<problem>[a-z-]+)\)/,
+    // Our plugin logs the step, then its answer: one failure.
+    captures: /network-setup-failed \((?<problem>[a-z-]+)\)|(?<step>Failed SetupPodNetwork)/,
   }),
   "pod-netns-gone": row({ contains: [["failed to Statfs", "/ns/net"]] }),
   "network-policy-setup-failed": row({

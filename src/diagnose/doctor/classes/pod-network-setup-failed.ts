@@ -1,8 +1,8 @@
 // The address was given; wiring the pod then failed.
 
 import { parsePodProblem, problemPages } from "../../../datapath/problem-pages.ts";
+import type { Sighting } from "../../facts/model.ts";
 import { quotes, sightingsOf } from "../../facts/settings.ts";
-import { noteSightings } from "../daemon.ts";
 import { defineClass } from "../failure-class.ts";
 
 export const failureClass = defineClass({
@@ -20,7 +20,9 @@ export const failureClass = defineClass({
   look(facts, notes) {
     const found = sightingsOf(facts, ["pod-network-setup-failed", "pod-netns-gone"]);
     if (found.length === 0) return;
-    noteSightings(notes, found);
+    notes.sign(...quotes(found));
+    notes.affects({ nodes: found.map((one) => one.node) });
+    notes.seen(...failures(found).map((one) => one.occurrences));
     const problem = found.map((one) => parsePodProblem(one.captures["problem"] ?? "")).find((one) => one !== undefined);
     const isGone = problem === "namespace-gone" || found.some((one) => one.signal === "pod-netns-gone");
     const annotation = sightingsOf(facts, "pod-annotation-failed");
@@ -47,3 +49,13 @@ export const failureClass = defineClass({
     );
   },
 });
+
+/** One sighting a failure: where the plugin logs its answers, a step and its cause stand before each. */
+function failures(found: readonly Sighting[]): Sighting[] {
+  return [...new Set(found.map((one) => one.node))].flatMap((node) => {
+    const ofNode = found.filter((one) => one.node === node);
+    const failed = ofNode.filter((one) => one.signal === "pod-network-setup-failed");
+    const answers = failed.filter((one) => one.captures["step"] === undefined);
+    return [answers, failed, ofNode].find((some) => some.length > 0) ?? [];
+  });
+}
