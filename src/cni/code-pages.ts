@@ -99,12 +99,15 @@ const OPENINGS: readonly (readonly [RegExp, CniCode])[] = [
   ],
   [/config version does not allow [A-Z]+|incompatible CNI versions/, CODES.incompatibleVersion],
   [
-    /unknown CNI_COMMAND|required env variables \[[^\]]*\] missing|\binvalid CNI_[A-Z]+|failed to load k8s config from args?: /,
+    /unknown CNI_COMMAND|required env variables \[[^\]]*\] missing|\binvalid (?:characters in )?CNI_[A-Z]+|failed to load k8s config from args?: /,
     CODES.invalidEnvironment,
   ],
   [/error reading from stdin|error writing the result/, CODES.ioFailure],
   [/error reading network configuration/, CODES.decodingFailure],
-  [/cmd: error loading config from args/, CODES.invalidConfig],
+  [
+    /cmd: error loading config from args|failed to check network: prevResult|failed to collect garbage: cni\.dev\/valid-attachments/,
+    CODES.invalidConfig,
+  ],
   [/plugin failed: /, CODES.unexpected],
 ];
 
@@ -120,6 +123,9 @@ const REFUSAL =
 
 /** The reason with its problem, also copied without the words before it. */
 const BARE = /(?:^|[\s"'`])network-setup-failed \((?<problem>[a-z-]+)\)/;
+
+/** A cause alone: of a node's ENI it stands behind other words. */
+const KERNEL = /^["'`\s]*the kernel refused [a-z]/;
 
 /** What an error of the plugin says, wherever in a text it stands; undefined when there is none of ours. */
 export function readPluginError(text: string): PluginError | undefined {
@@ -139,6 +145,6 @@ function refusalIn(text: string): { readonly [name: string]: string | undefined 
   if (parsePodProblem(groups?.["reason"] ?? "") !== undefined)
     return { reason: "network-setup-failed", problem: groups?.["reason"] };
   if (groups !== undefined) return groups;
-  const problem = BARE.exec(text)?.groups?.["problem"];
+  const problem = KERNEL.test(text) ? "kernel-refused" : BARE.exec(text)?.groups?.["problem"];
   return problem === undefined ? undefined : { reason: "network-setup-failed", problem };
 }

@@ -60,6 +60,11 @@ describe("a pasted text of our own plugin leads to the page of what it says", ()
     ["incompatible CNI versions", "CNI code 1\n"],
     ["required env variables [CNI_NETNS,CNI_IFNAME] missing", "CNI code 4\n"],
     ['add cmd: failed to load k8s config from arg: ARGS: invalid pair "x"', "CNI code 4\n"],
+    ["invalid characters in CNI_CONTAINERID", "CNI code 4\n"],
+    ["check cmd: failed to check network: prevResult is missing or not understood", "CNI code 7\n"],
+    ["gc cmd: failed to collect garbage: cni.dev/valid-attachments is missing or no list", "CNI code 7\n"],
+    ["gc cmd: failed to collect garbage: 2 leftovers could not be removed", "CNI code 121\n"],
+    ["the kernel refused link eni0d7763386da: EINVAL", "kernel-refused: a pod's network"],
   ])("%s", (text, title) => {
     expect(explain(text)).toContain(title);
   });
