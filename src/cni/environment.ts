@@ -2,7 +2,7 @@
 // goes into names of links, into the agent's books and into logs.
 
 import { CODES } from "./codes.ts";
-import { isAbsolutePath, isCniName, isLinkName, isNewLinkName } from "./names.ts";
+import { isAbsolutePath, isCniName, isLinkName, isNewLinkName, PATH_LENGTH_MAX } from "./names.ts";
 import { CniProblem } from "./problem.ts";
 import type { Command } from "./versions.ts";
 
@@ -23,6 +23,7 @@ export interface PodArguments {
 
 /** Kubernetes: a DNS subdomain. */
 const POD_NAME_LENGTH_MAX = 253;
+const NAME_RULE = `It has at most ${POD_NAME_LENGTH_MAX} letters, digits, "-", "." and "_", and starts with a letter or a digit.`;
 const ARGS_LENGTH_MAX = 64 * 1024;
 
 /** Throws `CniProblem` with code 4 that names the variable. */
@@ -58,6 +59,12 @@ export function readAttachment(env: Environment, command: Command): AttachmentEn
     );
   }
   if (command === "DEL") return { containerId, ifName, netns: isAbsolutePath(netns) ? netns : "" };
+  if (netns.length > PATH_LENGTH_MAX) {
+    throw invalid(
+      "invalid CNI_NETNS",
+      `A path has at most ${PATH_LENGTH_MAX} characters; this one has ${netns.length}.`,
+    );
+  }
   if (!isAbsolutePath(netns)) {
     throw invalid("invalid CNI_NETNS", `${show(netns)} is not the absolute path of a network namespace.`);
   }
@@ -67,7 +74,7 @@ export function readAttachment(env: Environment, command: Command): AttachmentEn
 /** `K=V;K=V`. Throws `CniProblem` with code 4; its text opens with `opening`. */
 export function readPodArguments(env: Environment, opening: string): PodArguments {
   const text = env["CNI_ARGS"] ?? "";
-  const bad = (what: string) => invalid(`${opening}: ${what}`, "CNI_ARGS is a list KEY=VALUE;KEY=VALUE.");
+  const bad = (what: string, next = "CNI_ARGS is a list KEY=VALUE;KEY=VALUE.") => invalid(`${opening}: ${what}`, next);
   if (text.length > ARGS_LENGTH_MAX) throw bad(`CNI_ARGS has more than ${ARGS_LENGTH_MAX} characters`);
   const given = new Map<string, string>();
   for (const pair of text === "" ? [] : text.split(";")) {
@@ -81,12 +88,15 @@ export function readPodArguments(env: Environment, opening: string): PodArgument
   const ignoresUnknown = ["1", "true"].includes(given.get("IgnoreUnknown")?.toLowerCase() ?? "");
   const unknown = [...given.keys()].filter((key) => !POD_KEYS.includes(key));
   if (unknown.length > 0 && !ignoresUnknown) {
-    throw bad(`ARGS: unknown args [${unknown.map(show).join(" ")}]`);
+    throw bad(
+      `ARGS: unknown args [${unknown.map(show).join(" ")}]`,
+      "Leave them out, or add IgnoreUnknown=1 to CNI_ARGS.",
+    );
   }
   const name = (key: string): string => {
     const value = given.get(key) ?? "";
     if (value !== "" && !isCniName(value, POD_NAME_LENGTH_MAX)) {
-      throw bad(`${key} ${show(value)} is no name that Kubernetes gives`);
+      throw bad(`${key} ${show(value)} is no name that Kubernetes gives`, NAME_RULE);
     }
     return value;
   };

@@ -3,7 +3,7 @@
 /** Linux: IFNAMSIZ - 1. */
 const LINK_NAME_BYTES_MAX = 15;
 /** Linux: PATH_MAX without the closing zero. */
-const PATH_LENGTH_MAX = 4_095;
+export const PATH_LENGTH_MAX = 4_095;
 /** The longest that the agent takes. */
 const CNI_NAME_LENGTH_MAX = 512;
 

@@ -85,6 +85,11 @@ describe("environment", () => {
   });
 });
 
+test("a namespace's path that is too long is said to be", async () => {
+  const { details } = await errorFor({ ...ADD, CNI_NETNS: `/${"x".repeat(4_095)}` }, rig.config());
+  expect(details).toBe("A path has at most 4095 characters; this one has 4096.");
+});
+
 describe("CNI_ARGS", () => {
   test.each([
     ["K8S_POD_NAME=a=b", "invalid pair"],
@@ -105,6 +110,14 @@ describe("CNI_ARGS", () => {
     expect(error.msg).toStartWith("add cmd: failed to load k8s config from arg: ");
     expect(error.msg).toContain(what);
     expect(error.msg.length).toBeLessThan(300);
+  });
+
+  test.each([
+    ["FOO=1", "IgnoreUnknown=1"],
+    ["K8S_POD_NAME=a b", "at most 253 letters, digits"],
+    ["K8S_POD_NAME", "KEY=VALUE;KEY=VALUE"],
+  ])("%s: the details say what may stand there", async (args, next) => {
+    expect((await errorFor({ ...ADD, CNI_ARGS: args }, rig.config())).details).toContain(next);
   });
 
   test("unknown keys pass with IgnoreUnknown", async () => {
