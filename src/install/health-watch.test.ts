@@ -30,3 +30,9 @@ test("what an earlier start left is placed anew with the agent's first answer, a
   expect(absent.see(false, 0)).toBeUndefined();
   expect(absent.see(false, 60_000)).toBe("withdraw");
 });
+
+test("the wait before the first look counts", () => {
+  const watch = new HealthWatch({ patienceMs: 60_000, isPlaced: true, sinceMs: 1_000 });
+  expect(watch.see(false, 60_999)).toBeUndefined();
+  expect(watch.see(false, 61_000)).toBe("withdraw");
+});

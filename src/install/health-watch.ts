@@ -14,10 +14,17 @@ export class HealthWatch {
 
   /**
    * `patienceMs`: how long an agent may be unhealthy with the conflist in place. `isCurrent`: what is placed is this release's and
-   * today's settings, so that there is nothing to place when the agent serves; true unless told.
+   * today's settings, so that there is nothing to place when the agent serves; true unless told. `sinceMs`: when an agent was first
+   * waited for; the first look unless told.
    */
-  constructor(options: { readonly patienceMs: Ms; readonly isPlaced: boolean; readonly isCurrent?: boolean }) {
+  constructor(options: {
+    readonly patienceMs: Ms;
+    readonly isPlaced: boolean;
+    readonly isCurrent?: boolean;
+    readonly sinceMs?: Ms;
+  }) {
     this.#patienceMs = options.patienceMs;
+    this.#firstSeenMs = options.sinceMs;
     this.#isPlaced = options.isPlaced;
     this.#isCurrent = options.isCurrent ?? true;
   }

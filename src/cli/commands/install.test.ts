@@ -325,6 +325,24 @@ describe("slash28 install", () => {
     expect(await new Response(child.stderr).text()).toContain("the conflist is withdrawn");
   });
 
+  test("the time without an agent counts from the start, however long the first wait is, and the wait is told", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    // The wait is 60 s unless told; `until` gives up well before.
+    const child = node.start("--watch", "--withdraw-after", "2");
+    try {
+      await until(() => !existsSync(join(node.conf, "10-aws.conflist")));
+    } finally {
+      child.kill("SIGTERM");
+    }
+    expect(await child.exited).toBe(0);
+    const err = await new Response(child.stderr).text();
+    expect(err).toStartWith("slash28: waiting up to 2 s for an agent (nothing serves ");
+    expect(err).toContain("; after 2 s without one the conflist of an earlier install is withdrawn\n");
+  });
+
   test("what it writes is read by lint, and clean", async () => {
     const node = makeNode({ POD_MTU: "1500", AWS_VPC_K8S_CNI_VETHPREFIX: "pod" });
     const agent = fakeAgent(node.socket);

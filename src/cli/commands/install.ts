@@ -112,7 +112,16 @@ async function install(options: Options): Promise<void> {
   const place = () => onDisk(() => [...placePlugin(executable, folders), ...placeConflist(text, folders)]);
   // A network that is there is not touched before ours can take its place (docs/install.md).
   const changed = hasOtherNetwork(found) ? [] : onDisk(() => placePlugin(executable, folders));
-  const why = await waitForAgent(settings.socketPath, options.wait);
+  const sinceMs = systemClock().nowMs();
+  // Ours calls a plugin that finds no agent: it is not left longer than promised because the first wait is long.
+  const isToBeWithdrawn = options.watch === true && isConflistPlaced(folders);
+  const why = await waitForAgent({
+    socketPath: settings.socketPath,
+    waitMs: isToBeWithdrawn ? Math.min(options.wait, options.withdrawAfter) : options.wait,
+    ending: isToBeWithdrawn
+      ? `; after ${options.withdrawAfter / SECOND_MS} s without one the conflist of an earlier install is withdrawn`
+      : "",
+  });
   if (why === undefined) {
     changed.push(...place());
     print(options, "installed", changed);
@@ -135,6 +144,7 @@ async function install(options: Options): Promise<void> {
         patienceMs: options.withdrawAfter,
         isPlaced: isConflistPlaced(folders),
         isCurrent: why === undefined,
+        sinceMs,
       }),
     });
   }
@@ -275,14 +285,25 @@ async function versionsOf(path: string): Promise<string[]> {
   }
 }
 
-/** undefined when it serves; what keeps it from serving otherwise. */
-async function waitForAgent(socketPath: string, waitMs: Ms): Promise<string | undefined> {
+/** undefined when it serves; what keeps it from serving otherwise. A wait is told at once, with `ending` after it. */
+async function waitForAgent(given: {
+  readonly socketPath: string;
+  readonly waitMs: Ms;
+  readonly ending: string;
+}): Promise<string | undefined> {
+  const { socketPath, waitMs, ending } = given;
   const clock = systemClock();
   const endMs = clock.nowMs() + waitMs;
+  let isTold = false;
   for (;;) {
     const status = await askAgentStatus(socketPath, PROBE_TIMEOUT_MS);
     if (status.isServing) return undefined;
     if (clock.nowMs() + PROBE_PERIOD_MS > endMs) return status.message;
+    if (!isTold) {
+      const seconds = waitMs / SECOND_MS;
+      process.stderr.write(`slash28: waiting up to ${seconds} s for an agent (${status.message})${ending}\n`);
+    }
+    isTold = true;
     await Bun.sleep(PROBE_PERIOD_MS);
   }
 }
