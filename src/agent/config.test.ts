@@ -86,6 +86,9 @@ test("what contradicts itself is refused by the variable's name, all at once", (
   expect(refusedFor({ AWS_ENDPOINT_URL_EC2: "ftp://x" })).toEqual(["AWS_ENDPOINT_URL_EC2"]);
   expect(refusedFor({ SLASH28_GRPC_TCP: "0.0.0.0:50051" })).toEqual(["SLASH28_GRPC_TCP"]);
   expect(refusedFor({ SLASH28_SOCKET: `/${"x".repeat(120)}` })).toEqual(["SLASH28_SOCKET"]);
+  for (const path of ["slash28.sock", "./s", "run/s"]) {
+    expect(refusedFor({ SLASH28_SOCKET: path })).toEqual(["SLASH28_SOCKET"]);
+  }
   for (const variable of ["ENABLE_POD_ENI", "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"]) {
     expect(refusedFor({ [variable]: "true" })).toEqual([variable]);
     expect(refusedFor({ [variable]: "true", SLASH28_FACTS: "/t/facts.json" })).toEqual([]);

@@ -144,6 +144,13 @@ export function parseAgentConfig(env: Environment): { config: AgentConfig } | { 
       );
     }
   }
+  if (!socketPath.startsWith("/")) {
+    refuse(
+      "SLASH28_SOCKET",
+      `SLASH28_SOCKET is "${socketPath}", which starts in whatever folder a process is in: the plugin takes no such path.`,
+      "Write it from /, or leave it unset.",
+    );
+  }
   const flag = (name: string) => envBoolStrict(env, { name, otherwise: false, warnings });
   const metricsAddress = flag("DISABLE_METRICS")
     ? undefined

@@ -58,6 +58,7 @@ test("what the reference refuses is refused, each with its variable and what to 
     POD_SECURITY_GROUP_ENFORCING_MODE: "Strict",
     AWS_VPC_K8S_PLUGIN_LOG_FILE: "STDOUT",
     ENABLE_V6_EGRESS: "true",
+    SLASH28_SOCKET: "slash28.sock",
   };
   for (const [variable, value] of Object.entries(bad)) {
     const parsed = conflistSettings({ [variable]: value });

@@ -76,6 +76,9 @@ export function conflistSettings(
       "Unset it, or stay with amazon-vpc-cni-k8s for IPv6 egress.",
     );
   }
+  const socketPath = envText(env, "SLASH28_SOCKET", AGENT_SOCKET);
+  const socketRefusal = refusalOfSocket(socketPath);
+  if (socketRefusal !== undefined) refusals.push(socketRefusal);
   if (refusals.length > 0 || mtu === undefined) return { refusals };
   return {
     settings: {
@@ -86,8 +89,18 @@ export function conflistSettings(
       pluginLogLevel: envText(env, "AWS_VPC_K8S_PLUGIN_LOG_LEVEL", "Debug"),
       hasBandwidth: isTrue(env["ENABLE_BANDWIDTH_PLUGIN"]),
       isIpv6Disabled: isTrue(env["DISABLE_POD_V6"]),
-      socketPath: envText(env, "SLASH28_SOCKET", AGENT_SOCKET),
+      socketPath,
     },
+  };
+}
+
+/** Why the agent cannot be looked for there; undefined: it can. Runtimes start the plugin in any folder. */
+export function refusalOfSocket(path: string): SettingRefusal | undefined {
+  if (path.startsWith("/")) return undefined;
+  return {
+    variable: "SLASH28_SOCKET",
+    message: `SLASH28_SOCKET is "${path}", which starts in whatever folder a process is in: the plugin takes no such path. Nothing was changed.`,
+    next: "Write it from /, as the agent has it, or leave it unset.",
   };
 }
 

@@ -2,14 +2,14 @@
 
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const PREFIX = "s28-";
 const OWNER_FILE = "owner";
 
 /** Short: the path of a unix socket has room for about a hundred bytes. One that is to be kept is never taken for a left one. */
 export function makeRunFolder({ isKept }: { readonly isKept: boolean }): string {
-  const folder = mkdtempSync(join(tmpdir(), PREFIX));
+  const folder = mkdtempSync(resolve(tmpdir(), PREFIX));
   const owner = processText(process.pid);
   if (isKept || owner === undefined) return folder;
   try {

@@ -285,6 +285,17 @@ describe("slash28 install", () => {
     expect(namesIn(node.conf)).toEqual(["10-aws.conflist"]);
   });
 
+  test("a socket whose path is not absolute is refused, by --undo --network too, and nothing changes", async () => {
+    const node = makeNode({ SLASH28_SOCKET: "slash28.sock" });
+    for (const words of [[], ["--undo", "--network"]]) {
+      const { status, out, err } = await node.run(...words);
+      expect([status, out]).toEqual([2, ""]);
+      expect(err).toContain('SLASH28_SOCKET is "slash28.sock"');
+      expect(err).toContain("next: Write it from /");
+    }
+    expect(namesIn(node.bin)).toEqual(["portmap"]);
+  });
+
   test("--network without --undo says what to run instead", async () => {
     const { status, err } = await makeNode().run("--network");
     expect(status).toBe(2);

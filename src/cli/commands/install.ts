@@ -16,6 +16,7 @@ import {
   conflistSettings,
   conflistText,
   PLUGIN_TYPE,
+  refusalOfSocket,
 } from "../../install/conflist.ts";
 import { HealthWatch } from "../../install/health-watch.ts";
 import {
@@ -153,10 +154,13 @@ async function install(options: Options): Promise<void> {
 /** With --network, what would keep the network from going is asked before the first file goes. */
 async function undoAll(options: Options, folders: Folders): Promise<void> {
   const env = process.env;
+  const socketPath = env["SLASH28_SOCKET"] || AGENT_SOCKET;
+  const refusal = options.network === true ? refusalOfSocket(socketPath) : undefined;
+  if (refusal !== undefined) throw new CommandError(refusal.message, { exitStatus: 2, next: refusal.next });
   const network =
     options.network === true
       ? await openNodeNetwork({
-          socketPath: env["SLASH28_SOCKET"] || AGENT_SOCKET,
+          socketPath,
           hostNetnsPath: env["SLASH28_HOST_NETNS"] || undefined,
         })
       : undefined;
