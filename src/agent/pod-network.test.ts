@@ -307,6 +307,26 @@ test("what cannot be wired is taken back, address and all, and said in the datap
   expect(await say(add("after"))).toMatchObject({ ok: true });
 });
 
+test("what cannot be wired with any address is refused before it has one; a pod that has its address keeps it", async () => {
+  const { datapath, ask: say, made } = await node();
+  const { address } = await say(add("a"));
+  const callCount = datapath.calls.length;
+  datapath.refusal = { problem: "invalid-wiring", message: "no such thing", next: "do that" };
+  for (let i = 0; i < 40; i++) {
+    expect(await say(add(`wrong-${i}`))).toMatchObject({
+      ok: false,
+      reason: "network-setup-failed",
+      problem: "invalid-wiring",
+      message: "no such thing",
+      next: "do that",
+    });
+  }
+  expect(datapath.calls.length).toBe(callCount);
+  expect(made.messages()).toContain("Failed SetupPodNetwork for container wrong-0: no such thing");
+  expect(await say(add("a"))).toMatchObject({ ok: true, address, isRepeat: true });
+  expect(made.messages()).not.toContain("entering cooldown");
+});
+
 test("a repeated ADD that fails leaves the running pod its address", async () => {
   const { datapath, ask: say, made } = await node();
   const { address } = await say(add("a"));

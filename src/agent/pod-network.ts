@@ -151,8 +151,8 @@ export class PodNetwork {
   async #add(request: AddRequest): Promise<Wired | Refused> {
     if (request.signal.aborted) return HUNG_UP;
     const suffix = suffixOf(request);
-    const taken = this.#nameTaken(request, suffix);
-    if (taken !== undefined) return taken;
+    const vain = this.#impossible(request) ?? this.#nameTaken(request, suffix);
+    if (vain !== undefined) return vain;
     const place = await this.#findPlace(request);
     if ("kind" in place) return place;
     // A start takes long: what is lost by then may be another pod's, one that wires itself even.
@@ -189,6 +189,15 @@ export class PodNetwork {
       vlanId,
       gateway: branch?.gateway,
     };
+  }
+
+  /** Before it has an address: one that is given back cools. A sandbox that has its address keeps it, which `#rollBack` says. */
+  #impossible(request: AddRequest): Refused | undefined {
+    const { datapath, service } = this.#options;
+    const { key, netns, ...rest } = request;
+    if (service.holderOf(key) !== undefined || this.#branches.has(key)) return undefined;
+    const refusal = datapath.refusalOf({ ...rest, ifName: key.ifName, netnsPath: netns });
+    return refusal && this.#wiringFailed(request, { kind: "failed", ...refusal, leftovers: [] });
   }
 
   /** Another pod whose name has the same hash has, or is getting, a link of that name. */
@@ -294,10 +303,7 @@ export class PodNetwork {
     });
   }
 
-  /**
-   * Takes back what the ADD has done, and adds to the refusal what stays. An attachment that had its address before keeps it: its
-   * pod may be running.
-   */
+  /** Takes back what the ADD has done, and says what stays. An attachment that had its address before keeps it: its pod may run. */
   async #rollBack(request: AddRequest, place: Place, refusal: Refused): Promise<Refused> {
     const { attachments, datapath, service } = this.#options;
     const { address, branch, isRepeat } = place;

@@ -115,7 +115,7 @@ export function isBranchRule(rule: Rule): boolean {
 }
 
 /** What in the request cannot be; undefined when nothing. */
-export function mistakeIn(pod: PodWiring): string | undefined {
+export function mistakeIn(pod: Pick<PodWiring, "ifName" | "vethPrefix" | "mtu" | "branch">): string | undefined {
   if (!isLinkName(pod.ifName))
     return `the interface name "${pod.ifName}" is none: 1 to 15 bytes without "/", ":", "%" or white space`;
   if (pod.vethPrefix.length > 4) return `the link prefix "${pod.vethPrefix}" is longer than 4 characters`;

@@ -10,7 +10,6 @@ import { type Ownership, ownershipOf } from "./identity.ts";
 import { quietIpv6 } from "./links.ts";
 import {
   hostRoute,
-  mistakeIn,
   POD_GATEWAY,
   type PodPlan,
   PROTOCOL_BOOT,
@@ -19,24 +18,18 @@ import {
   staleRules,
   TYPE_UNICAST,
 } from "./plan.ts";
+import { mistakeRefusal, namespaceGoneRefusal, ownNamespaceRefusal, type WireRefusal } from "./refusals.ts";
 import { hasRule, isDeletable, isRule, isTakenFor, ruleText, specOf, tableText } from "./rules.ts";
 import { Refusal, remove, ruleAddition, type Step, Transaction } from "./transaction.ts";
-import type { PodWiring, WireOutcome, WireProblem } from "./types.ts";
-
-const NAMESPACE_NEXT = "The runtime has removed the sandbox meanwhile; it makes a new one and ADDs again.";
+import type { PodWiring, WireOutcome } from "./types.ts";
 
 /**
  * Makes the pod's wiring. After a failure everything made is taken back, and what could not be is listed. Never throws for what the
  * kernel or the request can be: only for bugs.
  */
 export function wirePod(kernel: Kernel, pod: PodWiring): WireOutcome {
-  const mistake = mistakeIn(pod);
-  if (mistake !== undefined)
-    return failed({
-      problem: "invalid-wiring",
-      message: mistake,
-      next: "Correct the network configuration or the runtime's arguments.",
-    });
+  const mistake = mistakeRefusal(pod);
+  if (mistake !== undefined) return failed(mistake);
   let namespace: Namespace;
   try {
     namespace = kernel.openNamespace(pod.netnsPath);
@@ -44,12 +37,7 @@ export function wirePod(kernel: Kernel, pod: PodWiring): WireOutcome {
     return failed(openRefusal(error));
   }
   try {
-    if (namespace.isHost)
-      return failed({
-        problem: "invalid-wiring",
-        message: `${pod.netnsPath} is the node's own network namespace`,
-        next: "A pod on the host's network gets no ADD: correct what asked for it.",
-      });
+    if (namespace.isHost) return failed(ownNamespaceRefusal(pod));
     return wireInside(kernel, namespace, planOf(pod));
   } finally {
     namespace.close();
@@ -284,19 +272,13 @@ function removeStaleRules(kernel: Kernel, plan: PodPlan, before: readonly Rule[]
   );
 }
 
-interface Failure {
-  readonly problem: WireProblem;
-  readonly message: string;
-  readonly next: string;
-}
-
-function failed(failure: Failure, leftovers: readonly string[] = []): WireOutcome {
+function failed(failure: WireRefusal, leftovers: readonly string[] = []): WireOutcome {
   const { problem, message, next } = failure;
   return { kind: "failed", problem, message, next, leftovers };
 }
 
 /** Whether the pod went away meanwhile is asked only after a failure that could mean it. */
-function refusalOf(kernel: Kernel, pod: PodWiring, error: unknown): Failure {
+function refusalOf(kernel: Kernel, pod: PodWiring, error: unknown): WireRefusal {
   if (!(error instanceof Refusal || error instanceof KernelError)) throw error;
   const isAmbiguous = [0, ENOENT, ENODEV, EINVAL].includes(error.errno);
   const mayBeGone = error instanceof KernelError || (error.problem === "kernel-refused" && isAmbiguous);
@@ -325,7 +307,7 @@ function isNoNamespace(error: KernelError): boolean {
   return ![1, 12, 13, 23, 24, 105].includes(error.errno);
 }
 
-function openRefusal(error: unknown): Failure {
+function openRefusal(error: unknown): WireRefusal {
   if (!(error instanceof KernelError)) throw error;
   if (isNoNamespace(error)) return goneRefusal(error.message);
   return {
@@ -335,6 +317,6 @@ function openRefusal(error: unknown): Failure {
   };
 }
 
-function goneRefusal(message: string): Failure & { readonly errno: number } {
-  return { problem: "namespace-gone", message, next: NAMESPACE_NEXT, errno: ENOENT };
+function goneRefusal(message: string): WireRefusal & { readonly errno: number } {
+  return { ...namespaceGoneRefusal(message), errno: ENOENT };
 }

@@ -1,6 +1,8 @@
 // The port `Datapath` over a thread of its own (datapath-worker.ts): questions by number, answered in the order asked.
 
+import { type Stats, statSync } from "node:fs";
 import { type Ms, SECOND_MS } from "../base/units.ts";
+import { mistakeRefusal, namespaceGoneRefusal, noNamespaceText, ownNamespaceRefusal } from "../datapath/refusals.ts";
 import type { Operation, Operations } from "../datapath/service.ts";
 import type { WireOutcome } from "../datapath/types.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -48,6 +50,9 @@ const LOOKS_MAX = 10;
 /** From this many on the silence is told: 3 to 6 s. */
 const LOOKS_TOLD = 2;
 
+/** The main thread's, which never leaves it. */
+const OWN_NAMESPACE = "/proc/self/ns/net";
+
 /** Rejects with an `Error` that says why the kernel cannot be spoken to, or the namespace not entered. */
 export function startDatapathThread(options: DatapathThreadOptions): Promise<DatapathThread> {
   const thread = new Thread(options);
@@ -60,6 +65,14 @@ function workerUrl(): string {
   return isCompiled
     ? "/$bunfs/root/src/drivers/datapath-worker.js"
     : new URL("./datapath-worker.ts", import.meta.url).href;
+}
+
+function fileAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 interface Waiting {
@@ -76,6 +89,8 @@ class Thread implements DatapathThread {
   readonly #waiting = new Map<number, Waiting>();
   readonly #clock = systemClock();
   readonly #silenceMaxMs: Ms;
+  /** Of the node's namespace; undefined: it cannot be seen. */
+  readonly #hostFile: Stats | undefined;
   /** While something is asked. */
   #cancelLook: (() => void) | undefined;
   /** Looks since the thread was last heard. */
@@ -89,6 +104,7 @@ class Thread implements DatapathThread {
   constructor(options: DatapathThreadOptions) {
     this.#onLeft = options.onLeft ?? (() => {});
     this.#silenceMaxMs = options.silenceMaxMs ?? SILENCE_MAX_MS;
+    this.#hostFile = fileAt(options.hostNamespacePath ?? OWN_NAMESPACE);
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#becomeUnready = reject;
@@ -110,6 +126,20 @@ class Thread implements DatapathThread {
     const [first] = this.#waiting.values();
     if (first === undefined || this.#silentLooks < LOOKS_TOLD) return undefined;
     return this.#silenceText(first, this.#silentLooks);
+  }
+
+  refusalOf(pod: Parameters<DatapathThread["refusalOf"]>[0]) {
+    const mistake = mistakeRefusal({ ...pod, branch: undefined });
+    if (mistake !== undefined) return mistake;
+    const { netnsPath } = pod;
+    try {
+      const file = statSync(netnsPath, { throwIfNoEntry: false });
+      if (file === undefined) return namespaceGoneRefusal(noNamespaceText(netnsPath));
+      const host = this.#hostFile;
+      return file.dev === host?.dev && file.ino === host.ino ? ownNamespaceRefusal(pod) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   wirePod(...args: Parameters<Operations["wirePod"]>): Promise<WireOutcome> {

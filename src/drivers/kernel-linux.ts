@@ -2,6 +2,7 @@
 // within `openNamespace` and the opening of a socket, between two instructions: nothing else of the thread ever runs there.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { noNamespaceText } from "../datapath/refusals.ts";
 import { EAGAIN, EINVAL, ENOBUFS, ENOENT, EPERM, errnoName } from "../netlink/errno.ts";
 import { type Kernel, KernelError, type Namespace, type Netlink } from "../netlink/kernel.ts";
 import { type NetlinkSocket, netlinkSession } from "../netlink/session.ts";
@@ -221,8 +222,8 @@ function openNamespaceFile(path: string): number {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | O_CLOEXEC);
   } catch (error) {
     const errno = error instanceof Error && "errno" in error ? Math.abs(Number(error.errno)) : 0;
-    const why = errno === ENOENT ? "there is no such file; the sandbox may be gone" : `open: ${errnoName(errno)}`;
-    throw new KernelError(`Network namespace ${path} cannot be opened: ${why}`, errno);
+    const text = `Network namespace ${path} cannot be opened: open: ${errnoName(errno)}`;
+    throw new KernelError(errno === ENOENT ? noNamespaceText(path) : text, errno);
   }
 }
 

@@ -1,6 +1,7 @@
 // The node's network as the agent uses it: one owner of links, routes and rules, which does one thing after the other and never
 // holds up the agent's event loop.
 
+import type { WireRefusal } from "../datapath/refusals.ts";
 import type {
   EniWiring,
   FoundBranch,
@@ -14,6 +15,11 @@ import type {
 export interface Datapath {
   /** Why nothing that is asked is answered at present; undefined: it is. Seconds pass before it is said. */
   readonly silence: string | undefined;
+  /**
+   * What an ADD can be refused for before it has an address: by its words, and by one look at the namespace's file. Answered at once;
+   * undefined: only `wirePod` can tell.
+   */
+  refusalOf(pod: Pick<PodWiring, "ifName" | "vethPrefix" | "mtu" | "netnsPath">): WireRefusal | undefined;
   /** All or nothing. Wired already: nothing is touched. Never rejects. */
   wirePod(pod: PodWiring): Promise<WireOutcome>;
   /** Removes rules, routes and, when nothing else ends it soon, the link. What is gone already is no problem. Resolves with what is left, one line each. */

@@ -46,6 +46,15 @@ test("pods asked for at once are all wired; the main thread's namespace is what 
 test("what fails is said, and the next question is answered", async () => {
   const absent = { ...pods[0]!, podName: "other", netnsPath: join(folder, "absent") };
   expect(await thread.wirePod(absent)).toMatchObject({ kind: "failed", problem: "namespace-gone" });
+  // The same is known before the thread is asked.
+  expect(await thread.wirePod(absent)).toMatchObject(thread.refusalOf(absent) ?? {});
+  expect(thread.refusalOf(absent)).toMatchObject({ problem: "namespace-gone" });
+  const own = { ...pods[0]!, netnsPath: "/proc/self/ns/net" };
+  expect(await thread.wirePod(own)).toMatchObject(thread.refusalOf(own) ?? {});
+  expect(thread.refusalOf(own)).toMatchObject({ problem: "invalid-wiring" });
+  expect(thread.refusalOf({ ...pods[0]!, mtu: 1 })).toMatchObject({ problem: "invalid-wiring" });
+  for (const netnsPath of [pods[0]!.netnsPath, import.meta.path, join(import.meta.path, "below")])
+    expect(thread.refusalOf({ ...pods[0]!, netnsPath })).toBeUndefined();
   const noEni = { mac: "02:00:00:00:00:99", primaryAddress: 1, subnet: { base: 0, prefixLength: 24 } };
   const settings = { routeTableId: 2, mtu: 9001, isPrimary: false, isTrunk: false };
   const refusal = await thread.setUpEni({ ...noEni, ...settings }).catch((error: Error) => error.message);

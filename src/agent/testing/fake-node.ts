@@ -335,6 +335,7 @@ export class FakeNode {
     };
     return {
       silence: undefined,
+      refusalOf: () => undefined,
       wirePod: (pod): Promise<WireOutcome> => {
         this.wirings.set(pod.containerId, pod);
         return ask("wirePod", pod);

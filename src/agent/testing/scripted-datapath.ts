@@ -4,6 +4,7 @@ import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { foundBranches } from "../../datapath/found-branches.ts";
 import { reconcileHost } from "../../datapath/host.ts";
 import { podSuffix } from "../../datapath/names.ts";
+import type { WireRefusal } from "../../datapath/refusals.ts";
 import type {
   EniWiring,
   FoundBranch,
@@ -38,6 +39,8 @@ export class ScriptedDatapath implements Datapath {
 
   /** Waited for before a call does anything. */
   gate: (call: Call) => Promise<void> = async () => {};
+  /** Of every ADD, before it has an address. */
+  refusal: WireRefusal | undefined;
   wireProblem: WireProblem | undefined;
   unwireRest: readonly string[] = [];
   differences: readonly string[] = [];
@@ -58,6 +61,10 @@ export class ScriptedDatapath implements Datapath {
     });
     this.#last = done.catch(() => {});
     return done;
+  }
+
+  refusalOf(): WireRefusal | undefined {
+    return this.refusal;
   }
 
   wirePod(pod: PodWiring): Promise<WireOutcome> {
