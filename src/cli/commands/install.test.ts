@@ -8,10 +8,16 @@ import { z } from "zod";
 
 const MAIN = join(import.meta.dir, "../main.ts");
 const THEIR_CONFLIST = '{"name":"aws-cni","plugins":[{"type":"aws-cni"}]}';
+const PLUGIN = pluginText("the plugin of this release");
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+/** A plugin of our versions. */
+function pluginText(comment: string): string {
+  return `#!/bin/sh\n# ${comment}\necho '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0","1.1.0"]}'\n`;
+}
 
 interface Node {
   readonly bin: string;
@@ -31,7 +37,7 @@ function makeNode(env: Readonly<Record<string, string>> = {}): Node {
   const socket = join(root, "s.sock");
   const plugin = join(root, "plugin");
   mkdirSync(bin);
-  writeFileSync(plugin, "the plugin of this release");
+  writeFileSync(plugin, PLUGIN, { mode: 0o755 });
   const portmap = join(bin, "portmap");
   writeFileSync(portmap, `#!/bin/sh\necho '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0","1.0.0"]}'\n`);
   chmodSync(portmap, 0o755);
@@ -111,7 +117,7 @@ describe("slash28 install", () => {
     const schema = readFileSync(join(import.meta.dir, "../../../docs/schemas/install.v1.json"), "utf8");
     expect(z.fromJSONSchema(JSON.parse(schema)).safeParse(document).error).toBeUndefined();
     for (const name of ["aws-cni", "slash28-cni"]) {
-      expect(readFileSync(join(node.bin, name), "utf8")).toBe("the plugin of this release");
+      expect(readFileSync(join(node.bin, name), "utf8")).toBe(PLUGIN);
       expect(statSync(join(node.bin, name)).mode & 0o777).toBe(0o755);
     }
     expect(statSync(conflist).mode & 0o777).toBe(0o644);
@@ -119,7 +125,7 @@ describe("slash28 install", () => {
     expect(list).toMatchObject({ name: "aws-cni", cniVersion: "1.0.0", cniVersions: ["0.4.0", "1.0.0"] });
 
     // A newer release does not take our own former plugin for the reference's.
-    writeFileSync(node.plugin, "a newer plugin");
+    writeFileSync(node.plugin, pluginText("a newer plugin"));
     expect((await node.run()).out).toContain("slash28-cni");
     expect((await node.run()).out).toContain("nothing had to change");
 
@@ -172,7 +178,7 @@ describe("slash28 install", () => {
     const agent = fakeAgent(node.socket);
     expect((await node.run()).status).toBe(0);
     agent.stop();
-    expect(readFileSync(theirs.plugin, "utf8")).toBe("the plugin of this release");
+    expect(readFileSync(theirs.plugin, "utf8")).toBe(PLUGIN);
     expect(JSON.parse(readFileSync(theirs.conflist, "utf8")).installedBy).toStartWith("slash28 ");
     expect((await node.run("--undo")).status).toBe(0);
     expect(readFileSync(theirs.plugin, "utf8")).toBe("the reference's plugin");
@@ -233,7 +239,7 @@ describe("slash28 install", () => {
       expect(readFileSync(theirs.plugin, "utf8")).toBe("the reference's plugin");
       agent = fakeAgent(node.socket);
       await until(() => readFileSync(theirs.conflist, "utf8").includes("slash28"));
-      expect(readFileSync(theirs.plugin, "utf8")).toBe("the plugin of this release");
+      expect(readFileSync(theirs.plugin, "utf8")).toBe(PLUGIN);
     } finally {
       child.kill("SIGTERM");
       agent?.stop();
@@ -363,6 +369,23 @@ describe("slash28 install", () => {
     expect(lint.exitCode).toBe(0);
     const document = JSON.parse(lint.stdout.toString());
     expect(document).toMatchObject({ findings: [], files: 1, unread: [] });
+  });
+
+  test("our own plugin is asked for its versions before it is placed", async () => {
+    const node = makeNode();
+    const agent = fakeAgent(node.socket);
+    for (const [path, why] of [
+      ["/etc/passwd", "it may not be executed"],
+      ["/bin/true", "it printed nothing and ended with status 0"],
+    ] as const) {
+      const { status, out, err } = await node.run("--plugin", path);
+      expect([status, out]).toEqual([2, ""]);
+      expect(err).toContain(`${path} does not tell its CNI versions: ${why}. Nothing was changed.`);
+    }
+    writeFileSync(node.plugin, pluginText("of old").replace(',"1.0.0","1.1.0"', ""));
+    expect((await node.run()).status).toBe(0);
+    agent.stop();
+    expect(JSON.parse(readFileSync(join(node.conf, "10-aws.conflist"), "utf8")).cniVersion).toBe("0.4.0");
   });
 
   test("a chain that cannot start, a bad environment and a missing plugin change nothing", async () => {

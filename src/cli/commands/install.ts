@@ -30,6 +30,7 @@ import {
   withdrawConflist,
 } from "../../install/place.ts";
 import { CommandError } from "../command-error.ts";
+import { askPluginVersions } from "../plugin-versions.ts";
 import { openNodeNetwork } from "../withdraw-network.ts";
 
 interface Options {
@@ -46,7 +47,6 @@ interface Options {
 
 const PROBE_PERIOD_MS = SECOND_MS;
 const PROBE_TIMEOUT_MS = 5 * SECOND_MS;
-const VERSION_TIMEOUT_MS = 10 * SECOND_MS;
 /** `EROFS`, `EACCES` and the like as the user would say it. */
 const FOLDER_NEXT = "Run it as root on the node, with the node's folders mounted writable.";
 
@@ -107,7 +107,11 @@ async function install(options: Options): Promise<void> {
   }
   const { settings } = parsed;
   const executable = pluginFile(options.plugin);
-  const versions = await chainVersions(chainedTypes(settings), folders.bin);
+  const versions = await chainVersions({
+    executable,
+    types: chainedTypes(settings),
+    binFolder: folders.bin,
+  });
   const text = conflistText(settings, versions, packageFile.version);
   const found = onDisk(() => findNetwork(executable, folders));
   const place = () => onDisk(() => [...placePlugin(executable, folders), ...placeConflist(text, folders)]);
@@ -244,9 +248,16 @@ function pluginFile(given: string | undefined): string {
   });
 }
 
-/** Asks each plugin that will be started after ours what it speaks. */
-async function chainVersions(types: readonly string[], binFolder: string): Promise<string[]> {
-  const spoken: string[][] = [];
+/** Asks ours, and each plugin that will be started after it, what it speaks. */
+async function chainVersions(given: {
+  readonly executable: string;
+  readonly types: readonly string[];
+  readonly binFolder: string;
+}): Promise<string[]> {
+  const { executable, types, binFolder } = given;
+  const spoken = [
+    await versionsOf(executable, "It has to be the slash28-cni of this release: npm run build makes it."),
+  ];
   for (const type of types) {
     const path = join(binFolder, type);
     if (!existsSync(path)) {
@@ -255,12 +266,12 @@ async function chainVersions(types: readonly string[], binFolder: string): Promi
         next: "Install the reference plugins (containernetworking/plugins) there: the node's image or an init container does.",
       });
     }
-    spoken.push(await versionsOf(path));
+    spoken.push(await versionsOf(path, "Install containernetworking/plugins again."));
   }
   const common = commonVersions(spoken);
   if (common.length > 0) return common;
   throw new CommandError(
-    `The plugins ${types.join(", ")} in ${binFolder} speak none of the CNI versions that ours does.`,
+    `The plugins ${types.join(", ")} in ${binFolder} and ${executable} have no CNI version in common that this release knows. Nothing was changed.`,
     {
       exitStatus: 2,
       next: "Install containernetworking/plugins 0.8 or newer.",
@@ -268,25 +279,13 @@ async function chainVersions(types: readonly string[], binFolder: string): Promi
   );
 }
 
-async function versionsOf(path: string): Promise<string[]> {
-  let output = "";
-  try {
-    const child = Bun.spawn([path], {
-      env: { CNI_COMMAND: "VERSION" },
-      stdin: new Blob(['{"cniVersion":"0.4.0"}']),
-      stdout: "pipe",
-      stderr: "ignore",
-      timeout: VERSION_TIMEOUT_MS,
-    });
-    output = await new Response(child.stdout).text();
-    const { supportedVersions } = JSON.parse(output) as { readonly supportedVersions: readonly string[] };
-    return [...supportedVersions];
-  } catch (error) {
-    throw new CommandError(
-      `${path} does not tell its CNI versions: ${error instanceof Error ? error.message : error} ${output.slice(0, 80)}`.trim(),
-      { exitStatus: 2, next: "Install containernetworking/plugins again." },
-    );
-  }
+async function versionsOf(path: string, next: string): Promise<readonly string[]> {
+  const answer = await askPluginVersions(path);
+  if ("versions" in answer) return answer.versions;
+  throw new CommandError(`${path} does not tell its CNI versions: ${answer.trouble}. Nothing was changed.`, {
+    exitStatus: 2,
+    next: answer.next ?? next,
+  });
 }
 
 /** undefined when it serves; what keeps it from serving otherwise. A wait is told at once, with `ending` after it. */
