@@ -291,6 +291,20 @@ describe("slash28 install", () => {
     expect(namesIn(node.conf)).toEqual(["10-aws.conflist"]);
   });
 
+  test.each([
+    ["--withdraw-after goes with --watch alone", "next: Add --watch", ["--withdraw-after", "60", "--wait", "0"]],
+    ["--withdraw-after goes with --watch alone", "next: Add --watch", ["--undo", "--withdraw-after", "5"]],
+    ["--undo and --watch contradict each other", "next: slash28 install --undo", ["--undo", "--watch"]],
+  ])("%s", async (message, next, words) => {
+    const node = makeNode();
+    const { status, out, err } = await node.run(...words);
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toContain(message);
+    expect(err).toContain("Nothing was changed.");
+    expect(err).toContain(next);
+    expect(namesIn(node.bin)).toEqual(["portmap"]);
+  });
+
   test("a socket whose path is not absolute is refused, by --undo --network too, and nothing changes", async () => {
     const node = makeNode({ SLASH28_SOCKET: "slash28.sock" });
     for (const words of [[], ["--undo", "--network"]]) {

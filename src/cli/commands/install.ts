@@ -83,18 +83,13 @@ function toMs(text: string): Ms {
   return seconds * SECOND_MS;
 }
 
-async function install(options: Options): Promise<void> {
+async function install(options: Options, command: Command): Promise<void> {
   const env = process.env;
   const folders: Folders = {
     bin: options.binDir ?? (env["HOST_CNI_BIN_PATH"] || "/opt/cni/bin"),
     conf: options.confDir ?? (env["HOST_CNI_CONFDIR_PATH"] || "/etc/cni/net.d"),
   };
-  if (options.network === true && options.undo !== true) {
-    throw new CommandError("--network goes with --undo alone. Nothing was changed.", {
-      exitStatus: 2,
-      next: "slash28 install --undo --network gives the node up; without --network the plugin is installed.",
-    });
-  }
+  refuseContradictions(options, { isPatienceTold: command.getOptionValueSource("withdrawAfter") === "cli" });
   if (options.undo === true) return undoAll(options, folders);
   const parsed = conflistSettings(env);
   if ("refusals" in parsed) {
@@ -152,6 +147,31 @@ async function install(options: Options): Promise<void> {
         sinceMs,
       }),
     });
+  }
+}
+
+/** Options that would be passed over in silence. */
+function refuseContradictions(options: Options, { isPatienceTold }: { readonly isPatienceTold: boolean }): void {
+  const refuse = (message: string, next: string) => {
+    throw new CommandError(`${message} Nothing was changed.`, { exitStatus: 2, next });
+  };
+  if (options.network === true && options.undo !== true) {
+    refuse(
+      "--network goes with --undo alone.",
+      "slash28 install --undo --network gives the node up; without --network the plugin is installed.",
+    );
+  }
+  if (options.watch === true && options.undo === true) {
+    refuse(
+      "--undo and --watch contradict each other.",
+      "slash28 install --undo takes the plugin away, and ends; with --watch alone the plugin is kept in place.",
+    );
+  }
+  if (isPatienceTold && options.watch !== true) {
+    refuse(
+      "--withdraw-after goes with --watch alone: without it nobody stays to withdraw the conflist.",
+      "Add --watch, or leave --withdraw-after out; --wait says how long an agent is waited for.",
+    );
   }
 }
 
