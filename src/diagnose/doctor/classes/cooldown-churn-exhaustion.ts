@@ -1,14 +1,16 @@
 // Addresses just released rest, yet count as available: the pool does not grow, and the pods are refused.
 
-import type { Evidence, Starvation } from "../../facts/model.ts";
+import type { Evidence, Facts, NodeKey, Sighting, Starvation } from "../../facts/model.ts";
 import { type EffectiveSettings, effectiveSettings, quotes, sightingsOf } from "../../facts/settings.ts";
 import { defineClass } from "../failure-class.ts";
+import { nodeCapacities } from "../node-capacity.ts";
+import { CAPACITY_NEEDS, type CapacityFacts, NodeIndex } from "../node-index.ts";
 import { poolEvidence, refusedText, runLengthMs, starvingNodes } from "../starving.ts";
 
 export const failureClass = defineClass({
   id: "cooldown-churn-exhaustion",
   title: "All free addresses are cooling",
-  needs: ["settings", "sightings", "logs"],
+  needs: [...CAPACITY_NEEDS],
   lookAlikes: ["warm-ip-target-too-thin", "max-pods-above-eni-capacity"],
   docs: {
     what: "At the refusal the pool has free addresses, and all of them were released less than IP_COOLDOWN_PERIOD (30 s) ago.",
@@ -18,15 +20,17 @@ export const failureClass = defineClass({
     sources: ["amazon-vpc-cni-k8s#1700, #2896, #3752, #1446, #2378, #1160", "karpenter-provider-aws#4202"],
   },
   look(facts, notes) {
-    const found = starvingNodes(facts).map((one) => ({
-      ...one,
-      resting: one.runs.flatMap((run) => restingAt(run) ?? []),
-      settings: effectiveSettings(facts, one.node),
-    }));
+    const found = starvingNodes(facts).map((one) => {
+      const settings = effectiveSettings(facts, one.node);
+      const runs = one.runs.filter((run) => !isToldOtherwise(facts, one.node, run));
+      const resting = runs.flatMap((run) => restingAt(run) ?? []);
+      const isOver = ({ run, isSaid }: Resting) => !isSaid && isCooldownOver(facts, one.node, run, settings);
+      return { ...one, resting: resting.filter((at) => !isOver(at)), settings };
+    });
     const churned = found.filter(({ resting }) => resting.length > 0);
     const [worst] = [...churned].sort((a, b) => b.resting.length - a.resting.length);
     if (worst === undefined) return;
-    const { run, available, cooling } = worst.resting[0] as Resting;
+    const { run, available, cooling, isSaid } = worst.resting[0] as Resting;
     notes.sign(
       ...worst.resting.slice(0, 2).map((one) => one.evidence),
       ...quotes(sightingsOf(facts, "address-cooling", worst.node), 1),
@@ -57,15 +61,50 @@ export const failureClass = defineClass({
       );
     const length = runLengthMs(run);
     notes.summary(
-      `${refusedText(run.refusalCount)} with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, and ${cooling} cooling after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
+      `${refusedText(run.refusalCount)} with ${available} of ${run.poolLast?.total ?? run.poolFirst?.total} addresses free, ${isSaid ? `and ${cooling} cooling` : "which were not handed out and so were cooling"} after pods that had just ended${length === undefined ? "" : `; the first such run lasted ${Math.round(length / 1000)} s`}.`,
     );
     const peak = (run.poolLast?.total ?? 0) + cooling;
+    const room = roomOf(facts, worst.node);
     notes.fix(
-      `kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=${Math.max(available, cooling) + 1} MINIMUM_IP_TARGET=${Math.max(peak, worst.settings.minimumIpTarget)}   # more than the pods that end within 30 s`,
+      room !== undefined && room < peak
+        ? `The node can hold ${room} addresses, and its pods with those that rest take ${peak}: spread the jobs over more nodes, or take a larger instance type; no target helps.`
+        : `kubectl -n kube-system set env daemonset aws-node WARM_IP_TARGET=${Math.max(available, cooling) + 1} MINIMUM_IP_TARGET=${Math.max(peak, worst.settings.minimumIpTarget)}   # more than the pods that end within 30 s`,
       "Only where pods are no service endpoints, v1.15.0 and later: kubectl -n kube-system set env daemonset aws-node IP_COOLDOWN_PERIOD=10",
     );
   },
 });
+
+/** The agent gives its reasons, and none for the refusals of this time is that addresses cool. */
+function isToldOtherwise(facts: Pick<Facts, "sightings">, node: NodeKey | undefined, run: Starvation): boolean {
+  const told = sightingsOf(facts, "no-address", node).filter(
+    ({ captures, occurrences: { firstMs, lastMs } }) =>
+      captures["reason"] !== undefined &&
+      (firstMs ?? 0) <= (run.lastMs ?? Number.POSITIVE_INFINITY) &&
+      (lastMs ?? Number.POSITIVE_INFINITY) >= (run.firstMs ?? 0),
+  );
+  return told.length > 0 && !told.some((one) => one.captures["reason"] === "cooling");
+}
+
+/** The log tells when addresses begin to cool, and the last of them had done so before the run. */
+function isCooldownOver(
+  facts: Pick<Facts, "sightings">,
+  node: NodeKey | undefined,
+  { firstMs }: Starvation,
+  settings: EffectiveSettings,
+): boolean {
+  const cooldownMs = 1_000 * settings.count("IP_COOLDOWN_PERIOD", 30);
+  const isEarlier = ({ occurrences: { lastMs } }: Sighting) =>
+    lastMs !== undefined && firstMs !== undefined && lastMs + cooldownMs < firstMs;
+  const cooled = sightingsOf(facts, "address-cooling", node);
+  return cooled.length > 0 && cooled.every(isEarlier);
+}
+
+/** Addresses that the node's ENIs can hold for pods; undefined where its type is not known. */
+function roomOf(facts: CapacityFacts, node: NodeKey | undefined): number | undefined {
+  const views = nodeCapacities(facts, new NodeIndex(facts));
+  const view = node === undefined && views.length === 1 ? views[0] : views.find((one) => one.node === node);
+  return view?.capacity.addressCount;
+}
 
 /** Between the pool's line of an ADD and its refusal stands at most a line for each full prefix. */
 const FRESH_LINES = 20;
