@@ -1,7 +1,18 @@
 // slash28 install on a node made of temporary folders: what is placed, kept, withdrawn and put back.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -37,6 +48,7 @@ function makeNode(env: Readonly<Record<string, string>> = {}): Node {
   const socket = join(root, "s.sock");
   const plugin = join(root, "plugin");
   mkdirSync(bin);
+  mkdirSync(conf);
   writeFileSync(plugin, PLUGIN, { mode: 0o755 });
   const portmap = join(bin, "portmap");
   writeFileSync(portmap, `#!/bin/sh\necho '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0","1.0.0"]}'\n`);
@@ -89,7 +101,6 @@ function fakeAgent(path: string): { isServing: boolean; stop(): void } {
 
 /** What the reference leaves on a node that it serves. */
 function placeReference(node: Node): { readonly conflist: string; readonly plugin: string } {
-  mkdirSync(node.conf, { recursive: true });
   const conflist = join(node.conf, "10-aws.conflist");
   const plugin = join(node.bin, "aws-cni");
   writeFileSync(conflist, THEIR_CONFLIST);
@@ -106,7 +117,6 @@ describe("slash28 install", () => {
   test("places plugin and conflist, executable from the first moment, and puts back what was there", async () => {
     const node = makeNode();
     const agent = fakeAgent(node.socket);
-    mkdirSync(node.conf);
     const conflist = join(node.conf, "10-aws.conflist");
     writeFileSync(conflist, '{"name":"aws-cni","plugins":[]}');
     writeFileSync(join(node.bin, "aws-cni"), "the reference's plugin");
@@ -213,7 +223,6 @@ describe("slash28 install", () => {
 
   test("another network's file is named: what pods go by meanwhile, and what the runtime reads before ours", async () => {
     const node = makeNode();
-    mkdirSync(node.conf);
     writeFileSync(join(node.conf, "05-cilium.conflist"), "{}");
     const before = await node.run("--wait", "0");
     expect(before.err).toContain("the conflist is not: pods go by 05-cilium.conflist.");
@@ -401,6 +410,62 @@ describe("slash28 install", () => {
     agent.stop();
     expect(JSON.parse(readFileSync(join(node.conf, "10-aws.conflist"), "utf8")).cniVersion).toBe("0.4.0");
   });
+
+  test("a folder that is not what it was named for is said to be so, and nothing is made", async () => {
+    const node = makeNode();
+    const { bin, conf, plugin } = node;
+    const [empty, missing] = [join(conf, "empty"), join(conf, "none")];
+    mkdirSync(empty);
+    for (const [status, message, next, words] of [
+      [2, `conflists' folder ${missing} (--conf-dir) is not there`, `mkdir -p ${missing}`, ["--conf-dir", missing]],
+      [2, `conflists' folder ${plugin} (--conf-dir) is a file`, "/etc/cni/net.d", ["--conf-dir", plugin]],
+      [2, `${plugin}/x (--conf-dir) cannot be reached: a part`, "--conf-dir", ["--conf-dir", `${plugin}/x`]],
+      [3, "/proc (--conf-dir) cannot be written: no file can be made there", "--conf-dir", ["--conf-dir", "/proc"]],
+      [2, `plugins' folder ${missing} (--bin-dir) is not there`, "--bin-dir", ["--bin-dir", missing]],
+      [2, `plugins' folder ${plugin} (--bin-dir) is a file`, "--bin-dir", ["--bin-dir", plugin]],
+      [2, `portmap is not in ${empty} (--bin-dir): the folder is empty`, "--bin-dir", ["--bin-dir", empty]],
+    ] as const) {
+      const result = await node.run("--wait", "0", ...words);
+      expect([result.status, result.out]).toEqual([status, ""]);
+      expect(result.err).toContain(message);
+      expect(result.err).toContain("Nothing was changed.");
+      expect(result.err.slice(result.err.indexOf("next:"))).toContain(next);
+    }
+    expect([readdirSync(bin), readdirSync(conf)]).toEqual([["portmap"], ["empty"]]);
+  }, 20_000);
+
+  test("what lies in the place of a file and is none is told by name before anything is placed", async () => {
+    const make = {
+      folder: (path: string) => mkdirSync(path),
+      link: (path: string) => symlinkSync("/nonexistent/aws-cni", path),
+      circle: (path: string) => symlinkSync(path, path),
+    };
+    for (const [place, kind, message] of [
+      ["net.d/10-aws.conflist", "folder", "10-aws.conflist is a folder, where a file belongs"],
+      ["bin/aws-cni", "link", "aws-cni is a link to /nonexistent/aws-cni, and there is nothing"],
+      ["bin/slash28-cni", "circle", "slash28-cni is a link to "],
+    ] as const) {
+      const node = makeNode();
+      make[kind](join(node.bin, "..", place));
+      const before = [readdirSync(node.bin).sort(), readdirSync(node.conf)];
+      const { status, out, err } = await node.run("--wait", "0");
+      expect([status, out]).toEqual([2, ""]);
+      expect(err).toContain(message);
+      expect(err).not.toContain("as root");
+      expect([readdirSync(node.bin).sort(), readdirSync(node.conf)]).toEqual(before);
+    }
+    const node = makeNode();
+    mkdirSync(join(node.conf, "10-aws.conflist"));
+    const undone = await node.run("--undo");
+    expect(undone.status).toBe(3);
+    expect(undone.err).toContain("it is a folder, where a file belongs");
+    expect(undone.err).toContain("next: Move it away");
+    const broken = makeNode();
+    writeFileSync(join(broken.bin, "portmap"), "no program");
+    const { status, err } = await broken.run();
+    expect(status).toBe(2);
+    expect(err).toContain("portmap does not tell its CNI versions: it is no program that this machine can run.");
+  }, 20_000);
 
   test("a chain that cannot start, a bad environment and a missing plugin change nothing", async () => {
     const node = makeNode({ AWS_VPC_K8S_PLUGIN_LOG_FILE: "stdout" });

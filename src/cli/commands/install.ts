@@ -30,6 +30,7 @@ import {
   withdrawConflist,
 } from "../../install/place.ts";
 import { CommandError } from "../command-error.ts";
+import { checkFolders, nodeFolders, onDisk } from "../node-folders.ts";
 import { askPluginVersions } from "../plugin-versions.ts";
 import { openNodeNetwork } from "../withdraw-network.ts";
 
@@ -47,9 +48,6 @@ interface Options {
 
 const PROBE_PERIOD_MS = SECOND_MS;
 const PROBE_TIMEOUT_MS = 5 * SECOND_MS;
-/** `EROFS`, `EACCES` and the like as the user would say it. */
-const FOLDER_NEXT = "Run it as root on the node, with the node's folders mounted writable.";
-
 export function installCommand(): Command {
   return new Command("install")
     .description("the CNI plugin and its conflist onto this node, and away again")
@@ -85,10 +83,7 @@ function toMs(text: string): Ms {
 
 async function install(options: Options, command: Command): Promise<void> {
   const env = process.env;
-  const folders: Folders = {
-    bin: options.binDir ?? (env["HOST_CNI_BIN_PATH"] || "/opt/cni/bin"),
-    conf: options.confDir ?? (env["HOST_CNI_CONFDIR_PATH"] || "/etc/cni/net.d"),
-  };
+  const folders = nodeFolders(options, env);
   refuseContradictions(options, { isPatienceTold: command.getOptionValueSource("withdrawAfter") === "cli" });
   if (options.undo === true) return undoAll(options, folders);
   const parsed = conflistSettings(env);
@@ -101,6 +96,7 @@ async function install(options: Options, command: Command): Promise<void> {
     });
   }
   const { settings } = parsed;
+  checkFolders(folders);
   const executable = pluginFile(options.plugin);
   const versions = await chainVersions({
     executable,
@@ -363,18 +359,6 @@ async function watch(given: {
         clearTimeout(timer);
         resolve();
       };
-    });
-  }
-}
-
-function onDisk<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error)) throw error;
-    throw new CommandError(`${error.message}. Each file is either as it was or whole.`, {
-      exitStatus: 3,
-      next: FOLDER_NEXT,
     });
   }
 }
