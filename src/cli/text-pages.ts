@@ -118,6 +118,38 @@ export const TEXT_PAGES: readonly TextPage[] = [
     ],
   },
   {
+    pattern: /failed to collect garbage/i,
+    isSure: false,
+    title: "failed to collect garbage: a GC left something",
+    parts: [
+      [
+        "What",
+        "The runtime named the pods that are in use, and the plugin could not have everything else of its network taken away. Pods that run are not touched by it.",
+      ],
+      [
+        "Why",
+        "What stands behind the text says it: leftovers, which the kernel did not let go (code 121); a list that is missing or malformed, so nothing was removed (code 7); or no agent that answers (code 11).",
+      ],
+      ["Next", "Ask `slash28 explain` again with the whole text, or with its code. The next GC tries again by itself."],
+    ],
+  },
+  {
+    pattern: /failed to check network/i,
+    isSure: false,
+    title: "failed to check network: a CHECK did not go well",
+    parts: [
+      [
+        "What",
+        "The runtime asked whether a pod's network is as its ADD left it, and the answer was not yes. Nothing was changed.",
+      ],
+      [
+        "Why",
+        "What stands behind the text says it: differences, listed in the details (code 120); a prevResult that is missing or not understood, so nothing was compared (code 7); or no agent that answers (code 11).",
+      ],
+      ["Next", "Ask `slash28 explain` again with the whole text, or with its code."],
+    ],
+  },
+  {
     pattern: /no link has the MAC [0-9a-f:]{17}(?! of the trunk)/i,
     isSure: true,
     title: "no link has the MAC: an ENI of the node has no link",

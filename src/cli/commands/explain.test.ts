@@ -116,6 +116,8 @@ test.each([
     'Error received from DelNetwork gRPC call: rpc error: code = Unavailable desc = "dial tcp 127.0.0.1:50051: connect: connection refused"',
     "ipamd-not-running: ",
   ],
+  ["gc cmd: failed to collect garbage", "failed to collect garbage: a GC left something"],
+  ["check cmd: failed to check network", "failed to check network: a CHECK did not go well"],
   ["no link has the MAC 02:00:00:00:00:09 of ENI 10.0.100.20: is it attached?", "an ENI of the node has no link\n"],
 ])("a text that is common on EKS has an answer: %s", (text, part) => {
   expect(explain(text)).toContain(part);
