@@ -167,6 +167,21 @@ describe("bringing pods to the agents", () => {
     expect(conductor.pods[0]).toMatchObject({ outcome: "running" });
   });
 
+  test("an ADD that the run's end cut short says nothing about its pod", async () => {
+    const { clock, node, conductor } = setUp([tracePod("a")], 0);
+    let answer = () => {};
+    node.answer = new Promise((resolve) => {
+      answer = resolve;
+    });
+    conductor.start();
+    await clock.runUntil(2_000);
+    const stopped = conductor.stop();
+    answer();
+    await stopped;
+    expect(node.log).toEqual(["add a"]);
+    expect(conductor.pods[0]).toMatchObject({ outcome: "waiting", reason: undefined, refusedCount: 0 });
+  });
+
   test("a run is over when each pod runs or was refused three times, and EC2 was quiet for 15 s", async () => {
     const { clock, conductor } = setUp([tracePod("a"), tracePod("b")], 1, { lastChangeMs: 20_000 });
     conductor.start();

@@ -197,7 +197,8 @@ export class Conductor {
     }
     const outcome = await this.#node(pod).add(this.#request(pod, sandboxId), deadlineMs);
     const nowMs = this.#options.clock.nowMs();
-    if (pod.outcome !== "waiting") return;
+    // What the run's end cut short says nothing about the pod.
+    if (this.#isStopped || pod.outcome !== "waiting") return;
     pod.sandbox?.answered({ sandboxId, isAllocated: outcome.kind === "allocated", nowMs });
     if (outcome.kind === "allocated") {
       pod.outcome = "running";
