@@ -590,6 +590,9 @@ export interface ConflistPlugin {
   readonly mtu?: Located<string | number> | undefined;
   readonly enforcingMode?: Located<string> | undefined;
   readonly logFile?: Located<string> | undefined;
+  /** Of slash28's plugin alone, as `hostNetns` is. */
+  readonly socketPath?: Located<string> | undefined;
+  readonly hostNetns?: Located<string> | undefined;
   readonly at: Source;
 }
 

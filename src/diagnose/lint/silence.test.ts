@@ -584,7 +584,30 @@ const ON_CONFLISTS: readonly Case[] = [
     conflist({ type: "portmap" }),
     conflist({ type: "aws-cni" }, { type: "cilium-cni" }),
   ],
+  [
+    "a version that cniVersions names is enough",
+    "PD1161",
+    versioned("aws-cni", "1.0", ["9.9.9"]),
+    versioned("aws-cni", "9.9.9", ["0.4.0"]),
+  ],
+  [
+    "another network's version is not looked at",
+    "PD1161",
+    versioned("aws-cni", "v1.0.0"),
+    versioned("cilium", "v1.0.0"),
+  ],
+  [
+    "the path of the namespace counts too, others' keys do not",
+    "PD1162",
+    conflist({ type: "aws-cni", hostNetns: "proc/1/ns/net" }),
+    conflist({ type: "aws-cni", socketPath: "" }, { type: "other", socketPath: "s.sock" }),
+  ],
 ];
+
+function versioned(name: string, version: string, cniVersions: readonly string[] = []): FactsPart {
+  const plugins = [{ type: located(name), at: AT }];
+  return { conflists: [{ name, cniVersion: located(version), cniVersions, isCheckDisabled: false, plugins, at: AT }] };
+}
 
 for (const [title, cases] of [
   ["settings", ON_SETTINGS],

@@ -8,9 +8,11 @@ import { rule as booleanNotUnderstood } from "./boolean-not-understood.ts";
 import { rule as bootstrapFlagsOnAl2023 } from "./bootstrap-flags-on-al2023.ts";
 import { rule as branchEniCooldownTooShort } from "./branch-eni-cooldown-too-short.ts";
 import { rule as clusterRoleWithoutResourceController } from "./cluster-role-without-resource-controller.ts";
+import { rule as conflistCniVersionUnknown } from "./conflist-cni-version-unknown.ts";
 import { rule as conflistEnforcingModeUnknown } from "./conflist-enforcing-mode-unknown.ts";
 import { rule as conflistLogToStdout } from "./conflist-log-to-stdout.ts";
 import { rule as conflistMtuWithoutEffect } from "./conflist-mtu-without-effect.ts";
+import { rule as conflistPathRelative } from "./conflist-path-relative.ts";
 import { rule as conflistVethPrefixRefused } from "./conflist-veth-prefix-refused.ts";
 import { rule as conflistWithoutAwsCni } from "./conflist-without-aws-cni.ts";
 import { rule as cooldownNotANumber } from "./cooldown-not-a-number.ts";
@@ -243,4 +245,6 @@ export const RULES: readonly LintRule[] = [
   conflistLogToStdout,
   conflistEnforcingModeUnknown,
   conflistWithoutAwsCni,
+  conflistCniVersionUnknown,
+  conflistPathRelative,
 ];

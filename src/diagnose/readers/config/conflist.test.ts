@@ -77,6 +77,18 @@ test("one that is cut short is said to be so, with the place", () => {
   expect(part.unread?.[0]).toMatchObject({ file: "f", reason: expect.stringContaining("line ") });
 });
 
+test("one that is cut in its first line is known by its name, and the place is told", () => {
+  for (const text of ['{"cniVersion":', "{"]) {
+    const path = "net.d/10-aws.conflist";
+    expect(conflistReader.recognises({ path, head: text, isWhole: true })).toBe(true);
+    const part = conflistReader.read({ path, text, node: undefined });
+    const reason = expect.stringMatching(/^line 1, column \d+: the text ends too early/);
+    expect(part.unread).toMatchObject([{ file: path, reason }]);
+  }
+  const cached = '{"kind":"cniCacheV1","config":"x"}';
+  expect(conflistReader.recognises({ path: "a.conflist", head: cached, isWhole: true })).toBe(false);
+});
+
 test("no text makes it fail", () => {
   const words = fc.constantFrom(
     "{",

@@ -11,11 +11,11 @@ const PLACEHOLDER = /^__[A-Z]+__$/;
 
 export const conflistReader: FileReader = {
   kind: KIND,
-  // What runtimes keep of an ADD (`cniCacheV1`) quotes a configuration; results and errors of plugins have a version and no type.
-  recognises: ({ head }) =>
+  // By its name even where it is cut short, so that the place is told. What runtimes keep of an ADD (`cniCacheV1`) quotes a configuration; results and errors of plugins have a version and no type.
+  recognises: ({ head, path }) =>
     /^[\uFEFF\s]*\{/.test(head) &&
-    /"cniVersions?"\s*:/.test(head) &&
-    /"type"\s*:\s*"|"plugins"\s*:\s*\[/.test(head) &&
+    (path.endsWith(".conflist") ||
+      (/"cniVersions?"\s*:/.test(head) && /"type"\s*:\s*"|"plugins"\s*:\s*\[/.test(head))) &&
     !/"kind"\s*:\s*"cniCacheV/.test(head),
   read: (file) => partOfFile(file, KIND, (list) => (list.isMap ? { conflists: [conflistFact(list, file.node)] } : {})),
 };
@@ -43,6 +43,8 @@ function pluginOf(entry: Placed): ConflistPlugin {
     mtu: typeof mtu.value === "number" ? mtu.located(mtu.value) : told(mtu),
     enforcingMode: told(entry.get("podSGEnforcingMode")),
     logFile: told(entry.get("pluginLogFile")),
+    socketPath: told(entry.get("socketPath")),
+    hostNetns: told(entry.get("hostNetns")),
     at: entry.at,
   };
 }
