@@ -31,7 +31,7 @@ export interface NodeNetwork {
 
 /**
  * Asks everything that keeps a node's network from being withdrawn, and changes nothing. Rejects with `CommandError` when an agent
- * serves, the namespace is none, or its rules cannot be read. The process is in that namespace from here on.
+ * is there, the namespace is none, or its rules cannot be read. The process is in that namespace from here on.
  */
 export async function openNodeNetwork(given: {
   readonly socketPath: string;
@@ -39,8 +39,10 @@ export async function openNodeNetwork(given: {
   readonly hostNetnsPath: string | undefined;
 }): Promise<NodeNetwork> {
   const status = await askAgentStatus(given.socketPath, PROBE_TIMEOUT_MS);
-  if (status.isServing) {
-    throw new CommandError(`An agent serves ${given.socketPath}: it would put everything back. Nothing was changed.`, {
+  if (status.isThere) {
+    // One that does not serve yet, or answers late, brings its rules back all the same.
+    const does = status.isServing ? `serves ${given.socketPath}` : `is at ${given.socketPath} (${status.message})`;
+    throw new CommandError(`An agent ${does}: it would put everything back. Nothing was changed.`, {
       exitStatus: 2,
       next: "Stop it first, then run this again.",
     });

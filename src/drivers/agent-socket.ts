@@ -4,6 +4,8 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 
 export interface AgentStatus {
   readonly isServing: boolean;
+  /** Somebody takes connections there, whatever the answer, or none. */
+  readonly isThere: boolean;
   /** Why not, in the agent's words or the socket's; empty when it serves. */
   readonly message: string;
 }
@@ -14,10 +16,10 @@ export function askAgentStatus(path: string, timeoutMs: number): Promise<AgentSt
     let text = "";
     let opened: Bun.Socket | undefined;
     const decoder = new TextDecoder();
-    const give = (status: AgentStatus): void => {
+    const give = (answer: Omit<AgentStatus, "isThere">): void => {
       clearTimeout(timer);
       // First: `end` reports the close at once, and the first word counts.
-      resolve(status);
+      resolve({ ...answer, isThere: opened !== undefined });
       opened?.end();
     };
     const fail = (message: string): void => give({ isServing: false, message });
@@ -42,7 +44,7 @@ export function askAgentStatus(path: string, timeoutMs: number): Promise<AgentSt
   });
 }
 
-function parseStatus(line: string): AgentStatus {
+function parseStatus(line: string): Omit<AgentStatus, "isThere"> {
   try {
     const answer = JSON.parse(line) as { readonly ok?: unknown; readonly reason?: unknown; readonly message?: unknown };
     if (answer.ok === true) return { isServing: true, message: "" };

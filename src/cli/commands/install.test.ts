@@ -292,10 +292,16 @@ describe("slash28 install", () => {
     const node = makeNode();
     const agent = fakeAgent(node.socket);
     expect((await node.run()).status).toBe(0);
-    const { status, out, err } = await node.run("--undo", "--network");
+    for (const [isServing, message] of [
+      [true, `An agent serves ${node.socket}: it would put everything back. Nothing was changed.`],
+      [false, `An agent is at ${node.socket} (starting: not yet): it would put everything back.`],
+    ] as const) {
+      agent.isServing = isServing;
+      const { status, out, err } = await node.run("--undo", "--network");
+      expect([status, out]).toEqual([2, ""]);
+      expect(err).toContain(message);
+    }
     agent.stop();
-    expect([status, out]).toEqual([2, ""]);
-    expect(err).toContain("it would put everything back. Nothing was changed.");
     expect(namesIn(node.bin)).toEqual(["aws-cni", "portmap", "slash28-cni"]);
     expect(namesIn(node.conf)).toEqual(["10-aws.conflist"]);
   });
