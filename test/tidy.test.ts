@@ -13,6 +13,7 @@ import {
   type Files,
   folderOf,
   forbiddenImports,
+  largeFiles,
   leftovers,
   longFiles,
   MAY_IMPORT,
@@ -108,7 +109,8 @@ describe("the repository", () => {
     expect(overSources((path, text) => longFiles(path, text, LONG_FOR_A_REASON))).toEqual([]);
   });
 
-  test("no paths of one machine, no registry hosts", () => {
+  test("no paths of one machine, no registry hosts, nothing that was built", () => {
+    expect([...files].flatMap(([path, text]) => largeFiles(path, text))).toEqual([]);
     expect(overFiles((path, text) => (path.startsWith("test/tidy") ? [] : machinePaths(path, text)))).toEqual([]);
     expect(registryHosts(files.get("package-lock.json") ?? "")).toEqual([]);
   });
@@ -239,7 +241,9 @@ describe("each rule catches what it is for", () => {
     expect(longFiles("src/ipam/x.ts", "\n".repeat(501), { "src/ipam/x.ts": "one table" })).toEqual([]);
     expect(machinePaths("a.md", "see /home/" + "someone/x")).toHaveLength(1);
     expect(machinePaths("a.md", "/var/run/aws-node")).toEqual([]);
-    expect(registryHosts('"resolved": "https://registry.example/x.tgz"')).toHaveLength(1);
+    expect(registryHosts('"resolved": "https://' + 'registry.example/x.tgz"')).toHaveLength(1);
+    expect(largeFiles("slash28", "x".repeat(600_000))).toHaveLength(1);
+    expect(largeFiles("a.json", "x".repeat(250_000))).toEqual([]);
     const sources = new Map([["src/ipam/x.ts", 'import a from "@scope/a/deep";\nimport b from "b";']]);
     expect(packageMismatches(sources, { dependencies: { "@scope/a": "1", c: "1" } }, [])).toEqual([
       "src/ipam/x.ts:2: b is not in package.json",

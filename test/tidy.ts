@@ -322,6 +322,14 @@ export function machinePaths(path: string, text: string): string[] {
   );
 }
 
+const FILE_LENGTH_MAX = 512 * 1024;
+
+/** What is that long was built, and not written. */
+export function largeFiles(path: string, text: string): string[] {
+  if (text.length <= FILE_LENGTH_MAX) return [];
+  return [`${path}: ${Math.round(text.length / 1024)} KiB: leave it out of the repository, or add it to .gitignore`];
+}
+
 /** The lock file names no registry: any mirror serves. */
 export function registryHosts(lock: string): string[] {
   return [...lock.matchAll(/"resolved":\s*"(https?:[^"]+)"/g)].map(
